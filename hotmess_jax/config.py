@@ -1,0 +1,244 @@
+"""The study's settings, their presets, and what makes them valid."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hotmess_jax.codec import PRECISIONS
+from hotmess_jax.model import parse_size
+from hotmess_jax.quadratic import Spectrum
+from hotmess_jax.starts import StartDistribution
+from hotmess_jax.train import LossOn
+
+Preset = Literal["smoke", "quick", "laptop", "paper"]
+ReplicateVaries = Literal["initialisation", "problem"]
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """The synthetic study: models of several sizes imitate an optimiser.
+
+    Trains decoder transformers to imitate steepest descent on an ill-conditioned quadratic, rolls them
+    out on their own predictions, splits their error into bias² and variance at every step, and fits
+    scaling laws (Hägele et al. 2026, arXiv 2601.23045, Section 3.2.2).
+    """
+
+    preset: Preset = "quick"
+    """Where the other settings' defaults come from. smoke: a test of the plumbing, under 30 s. quick:
+    models that learn to descend in 2 dimensions, under 5 minutes on 2 CPU cores. laptop: larger models
+    and 3 replicates, under 2 hours on 2 cores. paper: as published, for an accelerator."""
+
+    sizes: tuple[str, ...] = ("3k", "6k", "25k", "83k")
+    """Model sizes, by approximate number of parameters: 3k 6k 14k 25k 47k 83k 200k 450k 790k 1.2m
+    4.7m, or LAYERSxWIDTH."""
+
+    replicates: int = 1
+    """Trainings of each size, each with its own initialisation and data order."""
+
+    replicate_varies: ReplicateVaries = "initialisation"
+    """Whether replicates share one draw of A, b and the trajectories, or each has its own (problem)."""
+
+    seed: int = 0
+    """All randomness derives from it."""
+
+    dimension: int = 2
+    """Number of variables d of the quadratic."""
+
+    condition_number: float = 50.0
+    """Largest over smallest eigenvalue of A."""
+
+    spectrum: Spectrum = "geometric"
+    """Inner eigenvalues of A: evenly spaced in the logarithm, or drawn log-uniformly (random)."""
+
+    minimum_scale: float = 1.0
+    """Standard deviation of each coordinate of the minimum b, in units of x."""
+
+    precision: int = 2
+    """Mantissa digits after the first of each number, 1 to 5."""
+
+    step_norm: float = 0.05
+    """Length of each of the teacher's steps, in units of x."""
+
+    start_distribution: StartDistribution = "offset"
+    """Where trajectories start: to one side of the minimum (offset), or around it: normal, uniform in
+    a cube, or on a sphere."""
+
+    start_offset: float = 3.0
+    """Distance of the mean start from the minimum, in units of x (offset only)."""
+
+    start_scale: float = 1.0
+    """Spread of the starts, in units of x: standard deviation, half the cube's side, or radius."""
+
+    trajectories: int = 4_000
+    """Trajectories of the teacher, held-out ones included."""
+
+    trajectory_steps: int = 512
+    """Steps, that is pairs (state, update), of each trajectory."""
+
+    holdout: float = 0.1
+    """Share of the trajectories that is kept for the validation loss."""
+
+    validation_pairs: int = 16_384
+    """Pairs out of the held-out trajectories on which the validation loss is measured."""
+
+    batch_size: int = 128
+    """Pairs in a training batch."""
+
+    train_steps: int = 4_000
+    """Training steps of each model."""
+
+    learning_rate: float = 5e-3
+    """Peak learning rate of AdamW at width 32; cosine decay to zero."""
+
+    learning_rate_exponent: float = 0.5
+    """The peak learning rate is scaled by (32 / width) to this power; 0 gives all sizes the same."""
+
+    warmup_steps: int = 100
+    """Training steps of linear warm-up, at most half of them all."""
+
+    weight_decay: float = 1e-4
+    """AdamW's decoupled weight decay, per unit of learning rate."""
+
+    clip_norm: float = 1.0
+    """Gradients are clipped to this global norm."""
+
+    loss_on: LossOn = "update"
+    """Tokens that count in the training loss: the update's, or the state's too (all)."""
+
+    checkpoint_every: int = 1_000
+    """Training steps between checkpoints."""
+
+    starts: int = 1_024
+    """Starts of the rollouts; bias² and variance are over these."""
+
+    rollout_steps: int = 256
+    """Steps of each rollout."""
+
+    temperature: float = 0.0
+    """Above 0, also roll out with sampled tokens at this temperature, for bias² and variance per
+    start, over the model's own randomness."""
+
+    samples: int = 8
+    """Sampled rollouts of each start (only where the temperature is above 0)."""
+
+    bootstrap: int = 1_000
+    """Resamples of the starts behind each 95 % interval."""
+
+    out: Path | None = None
+    """Folder of the run. [default: results/runs/PRESET]"""
+
+    store: Path = Path("results/runs/trajectories")
+    """Folder of the teacher's trajectories, shared between runs."""
+
+    dry_run: bool = False
+    """Print the plan (parameters, tokens, FLOPs, bytes) and stop."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.out or Path("results/runs") / self.preset
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings that determine the results, as plain JSON values."""
+        settings = dataclasses.asdict(self)
+        for place in ("out", "store", "dry_run"):
+            del settings[place]
+        return settings | {"sizes": list(self.sizes)}
+
+    def validate(self) -> None:
+        """Check every setting.
+
+        Raises:
+            ValueError: naming the first setting that is out of range, and its value.
+        """
+        for name in self.sizes:
+            parse_size(name)
+        if not self.sizes:
+            raise ValueError("sizes: at least one is needed")
+        if len(set(self.sizes)) < len(self.sizes):
+            raise ValueError(f"sizes: {' '.join(self.sizes)} names one twice")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be {PRECISIONS[0]} to {PRECISIONS[-1]}, got {self.precision}"
+            )
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:  # False for NaN as well
+                raise ValueError(f"{name.replace('_', '-')} must be {low} to {high}, got {value}")
+        held_out = round(self.trajectories * self.holdout)
+        if not 0 < held_out < self.trajectories:
+            raise ValueError(
+                f"holdout {self.holdout} of {self.trajectories} trajectories leaves "
+                f"{held_out} for validation and {self.trajectories - held_out} for training"
+            )
+
+
+_TINY, _HUGE = 1e-12, 1e12
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("replicates", 1, 1_000),
+    ("seed", 0, 2**32 - 1),
+    ("dimension", 1, 64),
+    ("condition_number", 1, 1e6),
+    ("minimum_scale", 0, 10),
+    ("step_norm", 1e-9, 10),
+    ("start_offset", 0, 100),
+    ("start_scale", 0, 100),
+    ("trajectories", 2, 10**8),
+    ("trajectory_steps", 1, 10**6),
+    ("holdout", _TINY, 1 - _TINY),
+    ("validation_pairs", 1, 10**8),
+    ("batch_size", 1, 10**6),
+    ("train_steps", 1, 10**8),
+    ("learning_rate", 0, _HUGE),
+    ("learning_rate_exponent", 0, 2),
+    ("warmup_steps", 0, 10**8),
+    ("weight_decay", 0, 100),
+    ("clip_norm", _TINY, _HUGE),
+    ("checkpoint_every", 1, 10**8),
+    ("starts", 2, 10**7),
+    ("rollout_steps", 1, 10**6),
+    ("temperature", 0, 100),
+    ("samples", 2, 10**5),
+    ("bootstrap", 10, 10**6),
+)
+
+PRESETS: dict[str, SweepConfig] = {
+    # A test of the plumbing; the models learn little.
+    "smoke": SweepConfig(
+        preset="smoke",
+        sizes=("3k", "6k"),
+        trajectories=200,
+        trajectory_steps=64,
+        validation_pairs=512,
+        batch_size=64,
+        train_steps=60,
+        warmup_steps=10,
+        checkpoint_every=20,
+        starts=64,
+        rollout_steps=24,
+        bootstrap=200,
+    ),
+    # A first look at the whole study.
+    "quick": SweepConfig(),
+    # As near to the published problem as 2 hours on 2 cores allow.
+    "laptop": SweepConfig(preset="laptop"),
+    # As published (Appendix B.4), what is open there as in the defaults above.
+    "paper": SweepConfig(
+        preset="paper",
+        sizes=("47k", "200k", "450k", "790k", "1.2m", "4.7m"),
+        dimension=4,
+        precision=4,
+        step_norm=0.005,
+        trajectories=20_000,
+        trajectory_steps=4_096,
+        validation_pairs=65_536,
+        batch_size=1_024,
+        train_steps=65_536,
+        learning_rate=3e-3,
+        warmup_steps=1_000,
+        checkpoint_every=4_096,
+        starts=4_096,
+        rollout_steps=2_048,
+    ),
+}

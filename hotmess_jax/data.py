@@ -1,0 +1,207 @@
+"""Teacher trajectories in TensorStore, and batches of their states through Grain."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import grain
+
+import numpy as np
+import tensorstore as ts
+from jaxtyping import Array, Float, Float32, Int64, UInt64
+
+from hotmess_jax.quadratic import Quadratic
+from hotmess_jax.teacher import teacher_trajectories
+
+MANIFEST = "manifest.json"
+CHUNK_BYTES = 8 * 2**20
+
+
+class CorruptStoreError(ValueError):
+    """A trajectory store cannot be read back as it was written."""
+
+
+def store_trajectories(
+    folder: Path,
+    problem: Quadratic,
+    starts: Float[Array, "count d"],
+    step_norm: float,
+    steps: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Path:
+    """Write the teacher's states at steps 0..steps − 1, unless they are stored already.
+
+    A store is a zarr3 array `[count, steps, d]` of float32, a few whole trajectories a chunk, with
+    checksums. Its name is a digest of all that determines its content, so runs on one machine, or
+    on several that share the folder, find each other's. It is written aside and renamed when whole.
+
+    Args:
+        folder: where stores live.
+        problem: what is descended.
+        starts: where each trajectory starts.
+        step_norm: the teacher's.
+        steps: states kept of each trajectory.
+        progress: called with the number of trajectories written so far.
+
+    Returns:
+        The store's path.
+    """
+    count, dimension = starts.shape
+    content = [np.asarray(a, np.float32).tobytes() for a in (*problem, starts, step_norm)]
+    digest = hashlib.sha256(b"".join([*content, str(steps).encode()])).hexdigest()
+    path = folder / f"trajectories-{digest[:16]}"
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f"{path.name}.writing-", dir=folder))
+    try:
+        rows = max(1, min(count, CHUNK_BYTES // (steps * dimension * 4)))
+        store = _open(
+            aside,
+            create=True,
+            dtype=ts.float32,
+            shape=[count, steps, dimension],
+            chunk_layout=ts.ChunkLayout(chunk_shape=[rows, steps, dimension]),
+            # A chunk that is missing reads as NaN, which no trajectory holds.
+            fill_value=np.float32(np.nan),
+            codec=ts.CodecSpec({"driver": "zarr3", "codecs": [{"name": "crc32c"}]}),
+        )
+        writes = []
+        for begin in range(0, count, rows):
+            end = min(begin + rows, count)
+            states = teacher_trajectories(problem, starts[begin:end], step_norm, steps - 1)
+            writes.append(store[begin:end].write(np.asarray(states).transpose(1, 0, 2)))
+            if len(writes) > 2:
+                writes.pop(0).result()
+            progress(end)
+        for write in writes:
+            write.result()
+        manifest = {"shape": [count, steps, dimension], "digest": digest, "step_norm": step_norm}
+        (aside / MANIFEST).write_text(json.dumps(manifest))
+        try:
+            os.rename(aside, path)
+        except OSError:
+            if not path.exists():  # otherwise another process finished the same store first
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return path
+
+
+def read_trajectories(path: Path, first: int, last: int) -> Float32[np.ndarray, "count steps d"]:
+    """Read trajectories first..last − 1 of a store into memory.
+
+    Raises:
+        CorruptStoreError: naming the store, where it is not whole.
+    """
+    try:
+        shape = json.loads((path / MANIFEST).read_text())["shape"]
+        store = _open(path)
+        if list(store.shape) != shape:
+            raise ValueError(f"it has shape {list(store.shape)}, and should have {shape}")
+        states = store[first:last].read().result()
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0].split(" [")[0]
+        raise CorruptStoreError(
+            f"trajectory store {path} is corrupted ({reason}); delete it and run again"
+        ) from error
+    if not np.isfinite(states).all():
+        raise CorruptStoreError(
+            f"trajectory store {path} is truncated (a chunk is missing); delete it and run again"
+        )
+    return states
+
+
+def _open(path: Path, **options: object) -> ts.TensorStore:
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
+    return ts.open(spec, open=True, **options).result()
+
+
+class BatchSource:
+    """Batches of states in an order shuffled anew each epoch, every state once an epoch.
+
+    One element is one batch, gathered in one go: a batch is a few kilobytes of states.
+    """
+
+    def __init__(
+        self,
+        states: Float32[np.ndarray, "count steps d"],
+        batch_size: int,
+        batches: int,
+        seed: tuple[int, ...],
+    ) -> None:
+        """Serve `batches` batches in an order that follows from `seed`."""
+        self._rows = states.reshape(-1, states.shape[-1])
+        self._batch_size = batch_size
+        self._batches = batches
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __getitem__(self, index: int) -> Float32[np.ndarray, "batch d"]:
+        """Return batch number `index`."""
+        place = np.arange(self._batch_size, dtype=np.uint64) + np.uint64(index * self._batch_size)
+        count = np.uint64(len(self._rows))
+        epochs, within = place // count, place % count
+        batch = np.empty((self._batch_size, self._rows.shape[1]), np.float32)
+        for epoch in np.unique(epochs):
+            chosen = epochs == epoch
+            order = permute(within[chosen], len(self._rows), (*self._seed, int(epoch)))
+            batch[chosen] = self._rows[order]
+        return batch
+
+
+def permute(
+    indices: UInt64[np.ndarray, " n"], size: int, seed: tuple[int, ...]
+) -> Int64[np.ndarray, " n"]:
+    """Return where a pseudo-random permutation of range(size) sends the indices.
+
+    A Feistel network over the next even power of two, walked until it lands inside: any element can
+    be looked up alone, so no permutation of a hundred million pairs is ever held in memory.
+
+    Source: Black and Rogaway 2002, "Ciphers with arbitrary finite domains".
+    """
+    half_bits = max(1, (int(size - 1).bit_length() + 1) // 2)
+    shift, mask = np.uint64(half_bits), np.uint64(2**half_bits - 1)
+    round_keys = np.random.SeedSequence(seed).generate_state(4, np.uint64)
+
+    def encrypt(value: np.ndarray) -> np.ndarray:
+        left, right = value >> shift, value & mask
+        for round_key in round_keys:
+            mixed = (right + round_key) * np.uint64(0x9E3779B97F4A7C15)  # wraps, as hashes do
+            mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+            left, right = right, left ^ ((mixed >> np.uint64(32)) & mask)
+        return left << shift | right
+
+    result = encrypt(indices)
+    while (outside := result >= size).any():
+        result[outside] = encrypt(result[outside])
+    return result.astype(np.int64)
+
+
+def batch_iterator(
+    states: Float32[np.ndarray, "count steps d"],
+    batch_size: int,
+    batches: int,
+    seed: tuple[int, ...],
+) -> grain.DatasetIterator:
+    """Return a Grain iterator over batches of states, whose position can be saved and restored."""
+    source = BatchSource(states, batch_size, batches, seed)
+    # Two threads keep ahead of any model here and leave the cores to the training.
+    options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=16)
+    return iter(grain.MapDataset.source(source).to_iter_dataset(options))
+
+
+def validation_states(
+    states: Float32[np.ndarray, "count steps d"], pairs: int, seed: tuple[int, ...]
+) -> Float32[np.ndarray, "pairs d"]:
+    """Return a fixed random selection of the held-out states, without repetition."""
+    pairs = min(pairs, states.shape[0] * states.shape[1])
+    return BatchSource(states, pairs, 1, seed)[0]
+
+

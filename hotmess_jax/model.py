@@ -1,0 +1,193 @@
+"""The decoder transformer, its size presets, and its cached decoding."""
+
+import re
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int
+
+from hotmess_jax.codec import VOCABULARY
+
+
+class Size(NamedTuple):
+    """Depth, width and number of attention heads of a decoder."""
+
+    layers: int
+    width: int
+    heads: int
+
+
+# 12·layers·width² parameters in the blocks; the last six are the published ones (Appendix B.4).
+SIZES = {
+    "3k": Size(1, 16, 2),
+    "6k": Size(2, 16, 2),
+    "14k": Size(2, 24, 2),
+    "25k": Size(2, 32, 2),
+    "47k": Size(4, 32, 2),
+    "83k": Size(3, 48, 2),
+    "200k": Size(4, 64, 2),
+    "450k": Size(4, 96, 3),
+    "790k": Size(4, 128, 4),
+    "1.2m": Size(4, 160, 5),
+    "4.7m": Size(6, 256, 8),
+}
+
+
+def parse_size(name: str) -> Size:
+    """Return the size of that name; LAYERSxWIDTH (such as 4x64) names any other.
+
+    Raises:
+        ValueError: for a name that is neither.
+    """
+    if name in SIZES:
+        return SIZES[name]
+    match = re.fullmatch(r"([1-9]\d?)x([1-9]\d{0,3})", name)
+    if match and int(match[2]) % (heads := max(2, int(match[2]) // 32)) == 0:
+        return Size(int(match[1]), int(match[2]), heads)
+    raise ValueError(
+        f"unknown size {name!r}: expected one of {', '.join(SIZES)}, or LAYERSxWIDTH such as 4x64 "
+        "(an even width; from 96 on a multiple of width // 32)"
+    )
+
+
+Heads = Float[Array, "batch heads positions features"]
+
+
+class Segment(NamedTuple):
+    """Keys and values of a run of positions, in one layer."""
+
+    keys: Heads
+    values: Heads
+
+
+class Block(nnx.Module):
+    """A pre-norm transformer block: causal attention, then a GELU MLP, without biases."""
+
+    def __init__(self, size: Size, *, rngs: nnx.Rngs) -> None:
+        layers, width, self.heads = size
+        small = nnx.initializers.normal(0.02)
+        # Residual branches start small, so that depth does not change the scale of the output.
+        residual = nnx.initializers.normal(0.02 / (2 * layers) ** 0.5)
+
+        def linear(inputs: int, outputs: int, init: nnx.initializers.Initializer) -> nnx.Linear:
+            return nnx.Linear(inputs, outputs, use_bias=False, kernel_init=init, rngs=rngs)
+
+        self.attention_norm = nnx.LayerNorm(width, use_bias=False, rngs=rngs)
+        self.qkv = linear(width, 3 * width, small)
+        self.out = linear(width, width, residual)
+        self.mlp_norm = nnx.LayerNorm(width, use_bias=False, rngs=rngs)
+        self.up = linear(width, 4 * width, small)
+        self.down = linear(4 * width, width, residual)
+
+    def project(
+        self, x: Float[Array, "batch positions width"], first: int = 0
+    ) -> tuple[Heads, Segment]:
+        """Return queries of the positions from `first` on, keys and values of all."""
+        q, k, v = jnp.split(self.qkv(self.attention_norm(x)), 3, axis=-1)
+
+        def by_head(y: Float[Array, "batch positions width"]) -> Heads:
+            return y.reshape(*y.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
+
+        return by_head(q[:, first:]), Segment(by_head(k), by_head(v))
+
+    def finish(
+        self,
+        x: Float[Array, "batch queries width"],
+        q: Heads,
+        segments: list[Segment],
+        mask: Bool[Array, "queries keys"] | None,
+    ) -> Float[Array, "batch queries width"]:
+        """Attend from the queries to the segments' positions, then apply the MLP."""
+        q = q * q.shape[-1] ** -0.5
+        scores = jnp.concatenate([q @ s.keys.swapaxes(-1, -2) for s in segments], axis=-1)
+        if mask is not None:
+            scores = jnp.where(mask, scores, -jnp.inf)
+        weights = jax.nn.softmax(scores, axis=-1)
+        attended = jnp.zeros_like(q)
+        begin = 0
+        for segment in segments:
+            end = begin + segment.values.shape[2]
+            attended += weights[..., begin:end] @ segment.values
+            begin = end
+        x = x + self.out(attended.transpose(0, 2, 1, 3).reshape(x.shape))
+        return x + self.down(jax.nn.gelu(self.up(self.mlp_norm(x))))
+
+
+class Decoder(nnx.Module):
+    """A decoder-only transformer over the codec's tokens (Vaswani et al. 2017, pre-norm)."""
+
+    def __init__(self, size: Size, length: int, *, rngs: nnx.Rngs) -> None:
+        """Make a decoder for sequences of `length` tokens."""
+        small = nnx.initializers.normal(0.02)
+        self.embed = nnx.Embed(VOCABULARY, size.width, embedding_init=small, rngs=rngs)
+        self.position = nnx.Embed(length, size.width, embedding_init=small, rngs=rngs)
+        self.blocks = nnx.List([Block(size, rngs=rngs) for _ in range(size.layers)])
+        self.norm = nnx.LayerNorm(size.width, use_bias=False, rngs=rngs)
+        self.head = nnx.Linear(
+            size.width, VOCABULARY, use_bias=False, kernel_init=small, rngs=rngs
+        )
+
+    def __call__(
+        self, tokens: Int[Array, "batch length"], first: int = 0
+    ) -> Float[Array, "batch predicted vocabulary"]:
+        """Return the logits of the token after each position from `first` on."""
+        logits, _ = self.prefill(tokens, first)
+        return logits
+
+    def prefill(
+        self, tokens: Int[Array, "batch length"], first: int
+    ) -> tuple[Float[Array, "batch predicted vocabulary"], list[Segment]]:
+        """Return the logits as `__call__` does, and every layer's keys and values."""
+        length = tokens.shape[1]
+        x = self.embed(tokens) + self.position.embedding[:length]
+        segments = []
+        for i, block in enumerate(self.blocks):
+            # The last block's queries and MLP serve only the positions whose logits are wanted.
+            skip = first if i == len(self.blocks) - 1 else 0
+            q, segment = block.project(x, skip)
+            mask = jnp.tri(length, dtype=bool)[skip:]
+            x = block.finish(x[:, skip:], q, [segment], mask)
+            segments.append(segment)
+        return self.head(self.norm(x)), segments
+
+    def decode(
+        self,
+        token: Int[Array, " batch"],
+        position: Int[Array, ""],
+        slot: Int[Array, ""],
+        past: list[list[Segment]],
+        open_segments: list[Segment],
+    ) -> tuple[Float[Array, "batch vocabulary"], list[Segment]]:
+        """Return the logits of the token after this one, and the open segments with it written.
+
+        Args:
+            token: the token at `position`.
+            position: its place in the sequence.
+            slot: its place in the open segment.
+            past: for each layer, the full segments before the open one.
+            open_segments: for each layer, the segment being filled; slots after `slot` are ignored.
+        """
+        x = (self.embed(token) + self.position.embedding[position])[:, None]
+        before = sum(segment.keys.shape[2] for segment in past[0])
+        size = open_segments[0].keys.shape[2]
+        mask = (jnp.arange(before + size) <= before + slot)[None]
+        written = []
+        for block, full, current in zip(self.blocks, past, open_segments, strict=True):
+            q, new = block.project(x)
+            current = Segment(
+                *(
+                    jax.lax.dynamic_update_slice_in_dim(buffer, value, slot, axis=2)
+                    for buffer, value in zip(current, new, strict=True)
+                )
+            )
+            x = block.finish(x, q, [*full, current], mask)
+            written.append(current)
+        return self.head(self.norm(x))[:, 0], written
+
+
+def parameter_count(size: Size, length: int) -> int:
+    """Return the exact number of parameters of a decoder, without making it."""
+    model = nnx.eval_shape(lambda: Decoder(size, length, rngs=nnx.Rngs(0)))
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))

@@ -1,0 +1,80 @@
+"""The problem: an ill-conditioned quadratic f(x) = ½(x − b)ᵀA(x − b) and the norm that A induces."""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from kernels.decompositions import squared_norm
+
+Spectrum = Literal["geometric", "random"]
+
+
+class Quadratic(NamedTuple):
+    """f(x) = ½(x − b)ᵀA(x − b), with A symmetric and positive definite.
+
+    Source: Hägele et al. 2026, Section 3.2.2 and Appendix B.4.
+    """
+
+    A: Float[Array, "d d"]
+    b: Float[Array, " d"]
+
+    @property
+    def dimension(self) -> int:
+        """The number of variables d."""
+        return self.b.shape[0]
+
+    def gradient(self, x: Float[Array, "*shape d"]) -> Float[Array, "*shape d"]:
+        """Return A(x − b)."""
+        return jnp.matmul(x - self.b, self.A, precision="highest")
+
+    def value(self, x: Float[Array, "*shape d"]) -> Float[Array, "*shape"]:
+        """Return f(x), which is half the squared distance to b in the A-norm."""
+        return squared_norm(x - self.b, self.A) / 2
+
+    def eigen(self) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
+        """Return A's eigenvalues, ascending, and its eigenvectors as columns."""
+        eigenvalues, eigenvectors = jnp.linalg.eigh(self.A)
+        return eigenvalues, eigenvectors
+
+
+def random_quadratic(
+    key: Key[Array, ""],
+    dimension: int,
+    condition_number: float,
+    spectrum: Spectrum = "geometric",
+    minimum_scale: float = 1.0,
+) -> Quadratic:
+    """Draw a quadratic with a given condition number.
+
+    A = QΛQᵀ with Q uniform over the orthogonal matrices and eigenvalues between 1/condition_number
+    and 1, both ends included; b ~ N(0, minimum_scale²·I). The paper says "random" of both.
+
+    Args:
+        key: randomness.
+        dimension: d, at least 1.
+        condition_number: largest eigenvalue over smallest, at least 1.
+        spectrum: inner eigenvalues, evenly spaced in the logarithm ("geometric") or drawn log-uniformly
+            ("random").
+        minimum_scale: standard deviation of each coordinate of b, in the units of x.
+
+    Raises:
+        ValueError: for a dimension or condition number below 1.
+
+    Source: Hägele et al. 2026, Appendix B.4.
+    """
+    if dimension < 1:
+        raise ValueError(f"dimension must be at least 1, got {dimension}")
+    if condition_number < 1:
+        raise ValueError(f"condition number must be at least 1, got {condition_number}")
+    key_rotation, key_minimum, key_spectrum = jax.random.split(key, 3)
+    inside = jnp.linspace(0.0, 1.0, dimension) if dimension > 1 else jnp.ones(1)
+    if spectrum == "random" and dimension > 2:
+        inner = jnp.sort(jax.random.uniform(key_spectrum, (dimension - 2,)))
+        inside = inside.at[1:-1].set(inner)
+    eigenvalues = condition_number ** (inside - 1)
+    rotation = jax.random.orthogonal(key_rotation, dimension)
+    A = jnp.matmul(rotation * eigenvalues, rotation.T, precision="highest")
+    b = minimum_scale * jax.random.normal(key_minimum, (dimension,))
+    return Quadratic((A + A.T) / 2, b)

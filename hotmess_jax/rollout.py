@@ -1,0 +1,136 @@
+"""Trajectories on a policy's own predictions: constrained decoding and the loop around it."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from hotmess_jax.codec import FloatCodec
+from hotmess_jax.model import Decoder, Segment
+from hotmess_jax.quadratic import Quadratic
+from hotmess_jax.teacher import steepest_descent
+
+Tokens = Int[Array, "starts tokens"]
+Policy = Callable[[Tokens, Key[Array, ""]], Tokens]
+
+
+class Rollout(NamedTuple):
+    """States at steps 0..T, and how many numbers were beyond the codec on the way."""
+
+    states: Float[Array, "points starts d"]
+    saturated: Int[Array, ""]
+
+
+def roll_out(
+    policy: Policy,
+    codec: FloatCodec,
+    starts: Float[Array, "starts d"],
+    steps: int,
+    key: Key[Array, ""],
+) -> Rollout:
+    """Let a policy walk: tokens of x, its tokens of u, x + u in floating point, and again.
+
+    Source: Hägele et al. 2026, Appendix B.4 (Evaluation).
+    """
+
+    def step(
+        carry: tuple[Float[Array, "starts d"], Int[Array, ""]], step_key: Key[Array, ""]
+    ) -> tuple[tuple[Float[Array, "starts d"], Int[Array, ""]], Float[Array, "starts d"]]:
+        x, saturated = carry
+        following = x + codec.decode(policy(codec.encode(x), step_key))
+        return (following, saturated + codec.saturates(x).sum(dtype=jnp.int32)), x
+
+    carry = (starts, jnp.zeros((), jnp.int32))
+    (last, saturated), states = jax.lax.scan(step, carry, jax.random.split(key, steps))
+    saturated += codec.saturates(last).sum(dtype=jnp.int32)
+    return Rollout(jnp.concatenate([states, last[None]]), saturated)
+
+
+def oracle_policy(problem: Quadratic, codec: FloatCodec, step_norm: float) -> Policy:
+    """Return the teacher as a policy: it reads and writes tokens, so it is rounded as a model is."""
+
+    def policy(tokens: Tokens, key: Key[Array, ""]) -> Tokens:
+        return codec.encode(steepest_descent(problem, codec.decode(tokens), step_norm))
+
+    return policy
+
+
+def model_policy(
+    model: Decoder, codec: FloatCodec, dimension: int, temperature: float = 0.0
+) -> Policy:
+    """Return a decoder as a policy, by constrained decoding with cached keys and values.
+
+    At each position only a sign, or only a digit, may stand. The state's keys and values stay apart
+    from the update's, which are kept number by number, so attention never reads an empty slot of a
+    number still to come.
+
+    Args:
+        model: the decoder.
+        codec: the numbers' encoding.
+        dimension: d, numbers a vector.
+        temperature: 0 takes the likeliest token allowed, more samples at that temperature.
+    """
+    size = codec.tokens_per_number
+    barred = jnp.where(codec.allowed(dimension)[:size], 0.0, -jnp.inf)
+
+    def choose(
+        logits: Float[Array, "starts vocabulary"], slot: Int[Array, ""], key: Key[Array, ""]
+    ) -> Int[Array, " starts"]:
+        logits = logits + barred[slot]
+        if temperature == 0:
+            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        return jax.random.categorical(key, logits / temperature).astype(jnp.int32)
+
+    def policy(tokens: Tokens, key: Key[Array, ""]) -> Tokens:
+        starts, half = tokens.shape
+        logits, state_segments = model.prefill(tokens, first=half - 1)
+        logits = logits[:, 0]
+        past = [[segment] for segment in state_segments]
+        keys = jax.random.split(key, (dimension, size))
+        update = []
+        for number in range(dimension):
+            last = number == dimension - 1
+
+            def write(
+                carry: tuple[Array, list[Segment]],
+                slot_and_key: tuple[Int[Array, ""], Key[Array, ""]],
+                number: int = number,
+                past: list[list[Segment]] = past,
+            ) -> tuple[tuple[Array, list[Segment]], Int[Array, " starts"]]:
+                logits, segments = carry
+                slot, slot_key = slot_and_key
+                token = choose(logits, slot, slot_key)
+                position = half + number * size + slot
+                return model.decode(token, position, slot, past, segments), token
+
+            # The very last token is chosen, but nothing comes after it to be computed.
+            slots = size - 1 if last else size
+            empty = [
+                Segment(*(jnp.zeros((*a.shape[:2], size, a.shape[3]), a.dtype) for a in segment))
+                for segment in state_segments
+            ]
+            (logits, segments), written = jax.lax.scan(
+                write, (logits, empty), (jnp.arange(slots), keys[number, :slots])
+            )
+            update.extend(written)
+            past = [[*full, segment] for full, segment in zip(past, segments, strict=True)]
+        update.append(choose(logits, jnp.asarray(size - 1), keys[-1, -1]))
+        return jnp.stack(update, axis=-1)
+
+    return policy
+
+
+@functools.partial(jax.jit, static_argnames=("codec", "steps"))
+def oracle_rollout(
+    problem: Quadratic,
+    step_norm: float,
+    codec: FloatCodec,
+    starts: Float[Array, "starts d"],
+    steps: int,
+) -> Rollout:
+    """Roll the teacher out through the codec: what a perfect model of these digits would do."""
+    policy = oracle_policy(problem, codec, step_norm)
+    return roll_out(policy, codec, starts, steps, jax.random.key(0))

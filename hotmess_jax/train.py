@@ -1,0 +1,285 @@
+"""Teacher-forced training: state, step, loop, checkpoints."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import grain
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+import optax
+import orbax.checkpoint as ocp
+from flax import nnx
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Float, Int, Int32, Key, PyTree
+
+from hotmess_jax.codec import FloatCodec
+from hotmess_jax.model import Decoder, Size
+from hotmess_jax.quadratic import Quadratic
+from hotmess_jax.sharding import AXIS, by_row, replicated
+from hotmess_jax.teacher import steepest_descent
+
+LossOn = Literal["update", "all"]
+
+
+class TrainState(NamedTuple):
+    """All that training carries from step to step."""
+
+    params: PyTree
+    optimiser: PyTree
+    step: Int32[Array, ""]
+    # The first step whose loss or gradient was not finite, −1 so far.
+    bad_step: Int32[Array, ""]
+
+
+class NonFiniteLossError(ArithmeticError):
+    """Training met a loss or gradient that is NaN or infinite."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"the loss was not finite at step {step}")
+        self.step = step
+
+
+class CorruptCheckpointError(ValueError):
+    """A checkpoint cannot be read back as it was written."""
+
+
+def pair_tokens(
+    codec: FloatCodec, problem: Quadratic, step_norm: float, states: Float[Array, "batch d"]
+) -> Int32[Array, "batch tokens"]:
+    """Return the tokens of x followed by those of the teacher's update u."""
+    updates = steepest_descent(problem, states, step_norm)
+    return jnp.concatenate([codec.encode(states), codec.encode(updates)], axis=-1)
+
+
+def token_losses(
+    model: Decoder, tokens: Int[Array, "batch tokens"], first: int
+) -> Float[Array, "batch predicted"]:
+    """Return the cross-entropy, in nats, of each token after position `first`."""
+    logits = model(tokens[:, :-1], first)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, first + 1 :])
+
+
+class Trainer:
+    """Trains one decoder on states of the teacher's trajectories, its tokens made on the device."""
+
+    def __init__(
+        self,
+        size: Size,
+        problem: Quadratic,
+        codec: FloatCodec,
+        step_norm: float,
+        optimiser: optax.GradientTransformation,
+        mesh: Mesh,
+        loss_on: LossOn = "update",
+    ) -> None:
+        """Prepare the training of a size; nothing is computed yet.
+
+        Args:
+            size: the decoder's.
+            problem: what the teacher descends.
+            codec: the numbers' encoding.
+            step_norm: the teacher's.
+            optimiser: of the parameters.
+            mesh: the devices that share each batch.
+            loss_on: whether the update's tokens alone count in the loss, or the state's as well.
+        """
+        self.mesh = mesh
+        self._optimiser = optimiser
+        self._half = problem.dimension * codec.tokens_per_number
+        self._size = size
+        first = self._half - 1 if loss_on == "update" else 0
+        # The structure alone; the parameters are drawn in `initial_state`.
+        self.graph, _ = nnx.split(nnx.eval_shape(lambda: self._make(jax.random.key(0))))
+
+        def losses(params: PyTree, states: Float[Array, "batch d"], first: int) -> Array:
+            tokens = pair_tokens(codec, problem, step_norm, states)
+            return token_losses(nnx.merge(self.graph, params), tokens, first)
+
+        def step(state: TrainState, states: Float[Array, "batch d"]) -> tuple[TrainState, Array]:
+            loss, grads = jax.value_and_grad(lambda p: losses(p, states, first).mean())(
+                state.params
+            )
+            # One flat vector, so that the devices meet once a step.
+            flat, unravel = jax.flatten_util.ravel_pytree((loss, grads))
+            flat = jax.lax.pmean(flat, AXIS)
+            loss, grads = unravel(flat)
+            updates, opt_state = optimiser.update(grads, state.optimiser, state.params)
+            good = jnp.isfinite(flat).all() | (state.bad_step >= 0)
+            following = TrainState(
+                optax.apply_updates(state.params, updates),
+                opt_state,
+                state.step + 1,
+                jnp.where(good, state.bad_step, state.step),
+            )
+            return following, loss
+
+        everywhere, rows = PartitionSpec(), PartitionSpec(AXIS)
+        self._step = jax.jit(
+            jax.shard_map(
+                step,
+                mesh=mesh,
+                in_specs=(everywhere, rows),
+                out_specs=everywhere,
+                check_vma=False,
+            ),
+            donate_argnums=0,
+        )
+        self._validate = jax.jit(lambda p, states: losses(p, states, self._half - 1).mean())
+
+    def _make(self, key: Key[Array, ""]) -> Decoder:
+        return Decoder(self._size, 2 * self._half - 1, rngs=nnx.Rngs(key))
+
+    def initial_state(self, key: Key[Array, ""]) -> TrainState:
+        """Draw parameters; the state is on every device of the mesh."""
+
+        def init(key: Key[Array, ""]) -> TrainState:
+            params = nnx.state(self._make(key), nnx.Param)
+            zero = jnp.zeros((), jnp.int32)
+            return TrainState(params, self._optimiser.init(params), zero, zero - 1)
+
+        return jax.jit(init, out_shardings=replicated(self.mesh))(key)
+
+    def abstract_state(self) -> TrainState:
+        """Return the state's shapes and placement, for restoring into."""
+        shapes = jax.eval_shape(self.initial_state, jax.random.key(0))
+        where = replicated(self.mesh)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), shapes
+        )
+
+    def train(
+        self,
+        state: TrainState,
+        batches: grain.DatasetIterator,
+        steps: int,
+        checkpoints: "Checkpoints",
+        checkpoint_every: int,
+        on_step: Callable[[int, float], None] = lambda step, loss: None,
+    ) -> TrainState:
+        """Train from the state's step to `steps`, saving on the way and at the end.
+
+        Args:
+            state: where to start; its buffers are donated.
+            batches: of states, at the position that belongs to `state`.
+            steps: the step to stop at.
+            checkpoints: where to save.
+            checkpoint_every: steps between checkpoints.
+            on_step: told each step and its loss.
+
+        Raises:
+            NonFiniteLossError: at a loss or gradient that is not finite; nothing is saved after it.
+        """
+        rows = by_row(self.mesh)
+        for step in range(int(state.step), steps):
+            with jax.transfer_guard("disallow"):
+                state, loss = self._step(state, jax.device_put(next(batches), rows))
+            # Waiting keeps one program in flight: host devices that share a thread pool can starve
+            # each other of threads when several wait to meet.
+            on_step(step + 1, float(loss))
+            if (step + 1) % checkpoint_every == 0 or step + 1 == steps:
+                bad_step = int(state.bad_step)
+                if bad_step >= 0:
+                    raise NonFiniteLossError(bad_step)
+                checkpoints.save(state, batches)
+        return state
+
+    def validation_loss(
+        self, params: PyTree, states: Float[Array, "pairs d"], batch_size: int = 2048
+    ) -> float:
+        """Return the mean cross-entropy of the update's tokens, in nats a token.
+
+        It counts those tokens alone whatever `loss_on` is, so that runs can be compared.
+        """
+        device = self.mesh.devices.flat[0]
+        params = jax.device_put(params, device)
+        total = 0.0
+        for begin in range(0, len(states), batch_size):
+            part = jax.device_put(states[begin : begin + batch_size], device)
+            total += float(self._validate(params, part)) * len(part)
+        return total / len(states)
+
+
+def make_optimiser(
+    learning_rate: float,
+    steps: int,
+    warmup_steps: int,
+    weight_decay: float,
+    clip_norm: float,
+) -> optax.GradientTransformation:
+    """Return AdamW with linear warm-up, cosine decay to zero and clipping by the global norm.
+
+    Source: Hägele et al. 2026, Appendix B.4 names AdamW; the schedule is open there.
+    """
+    warmup = min(warmup_steps, steps // 2)
+    schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, max(steps, 1))
+    return optax.chain(
+        optax.clip_by_global_norm(clip_norm),
+        optax.adamw(schedule, b2=0.99, weight_decay=weight_decay),
+    )
+
+
+class Checkpoints:
+    """Checkpoints of one training run: parameters, optimiser, step, and the data's position."""
+
+    def __init__(self, path: Path) -> None:
+        """Open, or make, the run's folder of checkpoints."""
+        options = ocp.CheckpointManagerOptions(max_to_keep=2)
+        self._path = path
+        self._manager = ocp.CheckpointManager(path.absolute(), options=options)
+
+    def save(self, state: TrainState, batches: grain.DatasetIterator) -> None:
+        """Save in the background; a checkpoint appears whole or not at all."""
+        self._manager.save(
+            int(state.step),
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state._asdict()),
+                data=grain.checkpoint.CheckpointSave(batches),
+            ),
+        )
+
+    def restore(
+        self, abstract: TrainState, batches: grain.DatasetIterator | None = None
+    ) -> TrainState | None:
+        """Return the latest state and set the iterator to it; None where nothing was saved.
+
+        Raises:
+            CorruptCheckpointError: naming the checkpoint that cannot be read.
+        """
+        step = self._manager.latest_step()
+        if step is None:
+            return None
+        items = {"state": ocp.args.StandardRestore(abstract._asdict())}
+        if batches is not None:
+            items["data"] = grain.checkpoint.CheckpointRestore(batches)
+        try:
+            state = self._manager.restore(step, args=ocp.args.Composite(**items))["state"]
+        except Exception as error:  # Orbax raises whatever its storage does
+            raise CorruptCheckpointError(
+                f"checkpoint {self._path / str(step)} cannot be read "
+                f"({str(error).splitlines()[0][:120]}); delete it to go on from the one before"
+            ) from error
+        return TrainState(**state)
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+
+def training_flops(size: Size, length: int, first: int) -> float:
+    """Return the floating-point operations of one sequence's forward and backward pass.
+
+    Counts products only: 2 a weight and position forward, twice that backward, and attention's.
+    """
+    layers, width, _ = size
+    queries = [length] * (layers - 1) + [length - first]
+    forward = 0.0
+    for count in queries:
+        weights = 2 * width * width * length + (width + width + 8 * width) * width * count
+        forward += 2 * weights + 4 * width * count * length
+    forward += 2 * width * 12 * (length - first)
+    return 3 * forward
+
+

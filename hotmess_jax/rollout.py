@@ -18,10 +18,10 @@ Policy = Callable[[Tokens, Key[Array, ""]], Tokens]
 
 
 class Rollout(NamedTuple):
-    """States at steps 0..T, and how many numbers were beyond the codec on the way."""
+    """States at steps 0..T, and how many of each start's numbers were beyond the codec."""
 
     states: Float[Array, "points starts d"]
-    saturated: Int[Array, ""]
+    saturated: Int[Array, " starts"]
 
 
 def roll_out(
@@ -37,16 +37,13 @@ def roll_out(
     """
 
     def step(
-        carry: tuple[Float[Array, "starts d"], Int[Array, ""]], step_key: Key[Array, ""]
-    ) -> tuple[tuple[Float[Array, "starts d"], Int[Array, ""]], Float[Array, "starts d"]]:
-        x, saturated = carry
-        following = x + codec.decode(policy(codec.encode(x), step_key))
-        return (following, saturated + codec.saturates(x).sum(dtype=jnp.int32)), x
+        x: Float[Array, "starts d"], step_key: Key[Array, ""]
+    ) -> tuple[Float[Array, "starts d"], Float[Array, "starts d"]]:
+        return x + codec.decode(policy(codec.encode(x), step_key)), x
 
-    carry = (starts, jnp.zeros((), jnp.int32))
-    (last, saturated), states = jax.lax.scan(step, carry, jax.random.split(key, steps))
-    saturated += codec.saturates(last).sum(dtype=jnp.int32)
-    return Rollout(jnp.concatenate([states, last[None]]), saturated)
+    last, states = jax.lax.scan(step, starts, jax.random.split(key, steps))
+    states = jnp.concatenate([states, last[None]])
+    return Rollout(states, codec.saturates(states).sum(axis=(0, 2), dtype=jnp.int32))
 
 
 def oracle_policy(problem: Quadratic, codec: FloatCodec, step_norm: float) -> Policy:

@@ -1,0 +1,141 @@
+"""The synthetic study: python -m experiments.synthetic_sweep [--preset PRESET] [--dry-run] …
+
+Trains transformers of several sizes to imitate an optimiser, splits the error of their rollouts into
+bias² and variance, and writes sweep.json, report.md and figures (Hägele et al. 2026,
+arXiv 2601.23045, Section 3.2.2). Stopped at any moment, the same command goes on where it was.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from hotmess_jax.command_line import failing_on, parse_with_preset
+from hotmess_jax.config import PRESETS, SweepConfig
+from hotmess_jax.curves import Json
+from hotmess_jax.files import write_json, write_text
+from hotmess_jax.findings import claims, fit_sweep
+from hotmess_jax.plan import plan, store_bytes
+from hotmess_jax.progress import SweepProgress
+from hotmess_jax.report import interval, number, report
+from hotmess_jax.sharding import use_every_core
+from hotmess_jax.sweep import Sweep, runs_of
+from hotmess_jax.sweep_figures import draw_figures, save_figures
+
+
+def main() -> None:
+    """Parse the command line and carry the sweep out."""
+    config = parse_with_preset(PRESETS, "quick")
+    use_every_core()
+    console = Console()
+    with failing_on(ValueError):
+        if config.dry_run:
+            config.validate()
+            print_plan(config, console)
+            return
+        with SweepProgress(console) as progress:
+            sweep = Sweep(config, progress)
+            document = sweep.carry_out()
+        if not document["models"]:
+            document |= {"fits": {}, "claims": []}
+        else:
+            document |= fit_sweep(document)
+            document["claims"] = [claim.to_json() for claim in claims(document)]
+    write_outputs(sweep, document)
+    print_summary(document, config.folder, console)
+    if not document["models"]:
+        raise SystemExit(1)
+
+
+def write_outputs(sweep: Sweep, document: Json) -> None:
+    """Write sweep.json, the report and the figures into the run's folder."""
+    folder = sweep.config.folder
+    write_json(folder / "sweep.json", document, indent=None)
+    write_text(folder / "report.md", report(document))
+    if document["models"]:
+        paths = {
+            run.size: np.load(run.paths)["paths"]
+            for run in reversed(runs_of(sweep.config))
+            if run.paths.exists()
+        }
+        figures = draw_figures(document, paths, *map(np.asarray, sweep.teacher_paths()))
+        save_figures(figures, folder / "figures")
+
+
+def print_plan(config: SweepConfig, console: Console) -> None:
+    """Print what each size would cost."""
+    table = Table(title=f"Plan of preset {config.preset}: one model of each size")
+    for name in ("size", "parameters", "training tokens", "rollout tokens", "training FLOPs",
+                 "rollout FLOPs", "checkpoint", "on device"):  # fmt: skip
+        table.add_column(name, justify="right")
+    plans = plan(config)
+    for row in plans:
+        table.add_row(
+            row.size,
+            f"{row.parameters:,}",
+            f"{row.training_tokens:.3g}",
+            f"{row.rollout_tokens:.3g}",
+            f"{row.training_flops:.3g}",
+            f"{row.rollout_flops:.3g}",
+            _bytes(row.checkpoint_bytes),
+            _bytes(row.device_bytes),
+        )
+    console.print(table)
+    flops = config.replicates * sum(row.training_flops + row.rollout_flops for row in plans)
+    disk = store_bytes(config) + 2 * config.replicates * sum(row.checkpoint_bytes for row in plans)
+    console.print(
+        f"{len(plans)} sizes × {config.replicates} replicate(s): {flops:.3g} FLOPs; on disk "
+        f"{_bytes(disk)}, of them {_bytes(store_bytes(config))} trajectories. Nothing was run.",
+        highlight=False,
+    )
+
+
+def print_summary(document: Json, folder: Path, console: Console) -> None:
+    """Print the models' last step, the claims, and where everything is."""
+    table = Table(title="Last step of the rollouts")
+    for name in ("model", "parameters", "loss", "bias²", "variance", "incoherence", "95 %"):
+        table.add_column(name, justify="right")
+    for model in document["models"]:
+        final = model["final"]
+        table.add_row(
+            f"{model['size']}-{model['replicate']}",
+            f"{model['parameters']:,}",
+            number(model["validation_loss"]),
+            number(final["bias2"]),
+            number(final["variance"]),
+            f"{final['incoherence']:.3f}",
+            interval(final["incoherence_ci95"]),
+        )
+    for name, label in (("teacher", "teacher"), ("codec_teacher", "rounded teacher")):
+        last = [document[name][key][-1] for key in ("bias2", "variance", "incoherence")]
+        table.add_row(label, "", "", number(last[0]), number(last[1]), f"{last[2]:.3f}", "")
+    console.print(table)
+    for claim in document["claims"]:
+        console.print(
+            f"{claim['statement']}: {claim['verdict']} ({claim['measure']}: "
+            f"{number(claim['value'])}, 95 % {interval(claim['ci95'])})",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    for failure in document["failures"]:
+        console.print(
+            f"failed: {failure['size']}, replicate {failure['replicate']}: "
+            f"{failure['failed']['reason']}",
+            highlight=False,
+        )
+    for path in ("report.md", "sweep.json", "figures"):
+        console.print(str(folder / path), highlight=False, soft_wrap=True)
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+if __name__ == "__main__":
+    main()

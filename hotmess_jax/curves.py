@@ -1,0 +1,157 @@
+"""Bias², variance and incoherence of trajectories, per step and per eigen-direction."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from hotmess_jax.quadratic import Quadratic
+from kernels.decompositions import Decomposition, incoherence, squared_error
+from kernels.estimators import unbiased
+from kernels.resampling import bootstrap, percentile_interval
+
+Json = dict[str, object]
+
+
+class Split(NamedTuple):
+    """A decomposition at each step: plug-in, corrected, and within each eigen-direction of A."""
+
+    plugin: Decomposition
+    corrected: Decomposition
+    directions: Decomposition
+
+
+@jax.jit
+def split_over_starts(problem: Quadratic, states: Float[Array, "points starts d"]) -> Split:
+    """Split the squared A-norm distance to b, over starts, at each step.
+
+    In A's eigenbasis the A-norm is a sum over directions, and so are bias² and variance.
+
+    Args:
+        problem: whose minimum and norm are meant.
+        states: of the trajectories.
+
+    Returns:
+        A `Split` of shape `[points]`, and `[points, d]` by direction, eigenvalues ascending.
+
+    Source: Hägele et al. 2026, Appendix B.4 (Evaluation).
+    """
+    eigenvalues, eigenvectors = problem.eigen()
+    along = jnp.matmul(states - problem.b, eigenvectors, precision="highest")
+    scaled = jnp.moveaxis(along * jnp.sqrt(eigenvalues), -1, 1)[..., None]
+    plugin = squared_error(states, problem.b, problem.A)
+    return Split(
+        plugin,
+        unbiased(plugin, states.shape[1]),
+        squared_error(scaled, jnp.zeros(1)),
+    )
+
+
+@jax.jit
+def split_within_starts(
+    problem: Quadratic, states: Float[Array, "points samples starts d"]
+) -> tuple[Decomposition, Decomposition]:
+    """Split over the samples of each start, then average over starts; plug-in and corrected.
+
+    It is the decomposition of the LLM half: variance is the model's own randomness.
+
+    Source: Hägele et al. 2026, Section 2.
+    """
+    per_start = squared_error(jnp.swapaxes(states, 1, 2), problem.b, problem.A)
+    plugin = jax.tree.map(lambda part: part.mean(axis=-1), per_start)
+    return plugin, unbiased(plugin, states.shape[1])
+
+
+class FinalStatistics(NamedTuple):
+    """What the bootstrap over starts looks at, of the last step."""
+
+    bias2: Float[Array, "*shape"]
+    variance: Float[Array, "*shape"]
+    error: Float[Array, "*shape"]
+    incoherence: Float[Array, "*shape"]
+    # Incoherence at the last step less that at step 0, of the same starts.
+    rise: Float[Array, "*shape"]
+
+
+@functools.partial(jax.jit, static_argnames=("resamples",))
+def bootstrap_over_starts(
+    key: Key[Array, ""],
+    problem: Quadratic,
+    states: Float[Array, "points starts d"],
+    resamples: int,
+) -> FinalStatistics:
+    """Return 95 % percentile intervals, over resampled starts, of the last step's statistics."""
+
+    def statistics(ends: Float[Array, "starts 2 d"]) -> FinalStatistics:
+        split = squared_error(jnp.swapaxes(ends, 0, 1), problem.b, problem.A)
+        first, last = incoherence(split)
+        return FinalStatistics(
+            split.bias2[1], split.variance[1], split.error[1], last, last - first
+        )
+
+    ends = jnp.stack([states[0], states[-1]], axis=1)
+    return jax.tree.map(percentile_interval, bootstrap(key, statistics, ends, resamples))
+
+
+@functools.partial(jax.jit, static_argnames=("resamples",))
+def bootstrap_of_samples(
+    key: Key[Array, ""],
+    problem: Quadratic,
+    last: Float[Array, "samples starts d"],
+    resamples: int,
+) -> Float[Array, " 2"]:
+    """Return the 95 % interval, over resampled starts, of the incoherence within starts."""
+
+    def statistic(points: Float[Array, "starts samples d"]) -> Float[Array, ""]:
+        per_start = squared_error(points, problem.b, problem.A)
+        return incoherence(jax.tree.map(lambda part: part.mean(), per_start))
+
+    return percentile_interval(bootstrap(key, statistic, jnp.swapaxes(last, 0, 1), resamples))
+
+
+def to_lists(values: Array | np.ndarray) -> list:
+    """Return float32 values as JSON lists, each in the fewest digits that give it back."""
+    values = np.asarray(values)
+    if values.ndim > 1:
+        return [to_lists(row) for row in values]
+    return [float(str(value)) for value in values]
+
+
+def to_float(value: Array | np.ndarray) -> float:
+    """Return one float32 value as a JSON number."""
+    return to_lists(jnp.reshape(value, (1,)))[0]
+
+
+def decomposition_json(plugin: Decomposition, corrected: Decomposition) -> Json:
+    """Return a decomposition over steps as JSON lists, with its corrected form."""
+    return {
+        "bias2": to_lists(plugin.bias2),
+        "variance": to_lists(plugin.variance),
+        "error": to_lists(plugin.error),
+        "incoherence": to_lists(incoherence(plugin)),
+        "corrected": {
+            "bias2": to_lists(corrected.bias2),
+            "variance": to_lists(corrected.variance),
+            "incoherence": to_lists(incoherence(corrected)),
+        },
+    }
+
+
+def curves_json(problem: Quadratic, states: Float[Array, "points starts d"]) -> Json:
+    """Return the curves of trajectories over steps 0..T as JSON lists."""
+    split = split_over_starts(problem, states)
+    directions = {
+        "bias2": to_lists(split.directions.bias2.T),
+        "variance": to_lists(split.directions.variance.T),
+    }
+    return decomposition_json(split.plugin, split.corrected) | {"directions": directions}
+
+
+def final_json(curves: Json) -> Json:
+    """Return the last step of curves made by `decomposition_json`."""
+    last: Json = {name: curves[name][-1] for name in ("bias2", "variance", "error", "incoherence")}
+    last["corrected"] = {name: values[-1] for name, values in curves["corrected"].items()}
+    return last

@@ -1,0 +1,450 @@
+"""A sweep: the problem, its trajectories, every model trained and rolled out, and what came of it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import grain
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Float32, Key, PyTree
+
+from hotmess_jax.codec import FloatCodec
+from hotmess_jax.config import SweepConfig
+from hotmess_jax.curves import (
+    Json,
+    bootstrap_of_samples,
+    bootstrap_over_starts,
+    curves_json,
+    decomposition_json,
+    final_json,
+    split_within_starts,
+    to_lists,
+)
+from hotmess_jax.data import (
+    batch_iterator,
+    read_trajectories,
+    store_trajectories,
+    validation_states,
+)
+from hotmess_jax.files import write_json, written_whole
+from hotmess_jax.model import parameter_count, parse_size
+from hotmess_jax.progress import SweepProgress
+from hotmess_jax.provenance import provenance
+from hotmess_jax.quadratic import Quadratic, random_quadratic
+from hotmess_jax.rollout import Rollout, model_policy, oracle_rollout, roll_out
+from hotmess_jax.sharding import by_row, make_mesh, replicated
+from hotmess_jax.starts import draw_starts
+from hotmess_jax.teacher import teacher_trajectories
+from hotmess_jax.train import (
+    Checkpoints,
+    NonFiniteLossError,
+    Trainer,
+    make_optimiser,
+)
+
+SCHEMA = 1
+EXAMPLES = 8  # trajectories kept of each model, for figures
+
+
+class ConfigMismatchError(ValueError):
+    """A folder holds something other than a run of this configuration."""
+
+
+class Study(NamedTuple):
+    """One draw of the problem, and where its trajectories start."""
+
+    problem: Quadratic
+    training_starts: Float[Array, "trajectories d"]
+    rollout_starts: Float[Array, "starts d"]
+
+
+class TrainingData(NamedTuple):
+    """States of one study's trajectories."""
+
+    training: Float32[np.ndarray, "count steps d"]
+    validation: Float32[np.ndarray, "pairs d"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model of a sweep: a size and a replicate."""
+
+    size: str
+    replicate: int
+    folder: Path
+
+    @property
+    def result(self) -> Path:
+        """Where the finished run's numbers are."""
+        return self.folder / "result.json"
+
+    @property
+    def paths(self) -> Path:
+        """Where the finished run's example trajectories are."""
+        return self.folder / "paths.npz"
+
+    @property
+    def name(self) -> str:
+        """The run as people read it."""
+        return f"{self.size}, replicate {self.replicate}"
+
+
+def stream(config: SweepConfig, name: str, index: int = 0) -> Key[Array, ""]:
+    """Return the key of one named use of randomness."""
+    names = ("problem", "training_starts", "rollout_starts", "initialisation", "sampling", "resampling")
+    root = jax.random.fold_in(jax.random.key(config.seed), names.index(name))
+    return jax.random.fold_in(root, index)
+
+
+def draw_study(config: SweepConfig, index: int = 0) -> Study:
+    """Draw a problem and its starts.
+
+    Raises:
+        ValueError: where a start is beyond what the codec can write.
+    """
+    problem = random_quadratic(
+        stream(config, "problem", index),
+        config.dimension,
+        config.condition_number,
+        config.spectrum,
+        config.minimum_scale,
+    )
+
+    def starts(name: str, count: int) -> Float[Array, "count d"]:
+        drawn = draw_starts(
+            stream(config, name, index),
+            count,
+            problem.b,
+            config.start_distribution,
+            config.start_offset,
+            config.start_scale,
+        )
+        limit, furthest = FloatCodec(config.precision).limit, float(jnp.abs(drawn).max())
+        if not furthest <= limit:
+            raise ValueError(
+                f"starts leave the codec's range: a coordinate is {furthest:.4g} away from 0, and "
+                f"{limit:g} is the most it can write; lower start-offset ({config.start_offset:g}), "
+                f"start-scale ({config.start_scale:g}) or minimum-scale ({config.minimum_scale:g})"
+            )
+        return drawn
+
+    return Study(
+        problem,
+        starts("training_starts", config.trajectories),
+        starts("rollout_starts", config.starts),
+    )
+
+
+def runs_of(config: SweepConfig) -> list[Run]:
+    """Return the sweep's runs in the order in which they are done."""
+    return [
+        Run(size, replicate, config.folder / "models" / f"{size}-{replicate}")
+        for size in config.sizes
+        for replicate in range(config.replicates)
+    ]
+
+
+def claim_folder(config: SweepConfig) -> None:
+    """Mark the folder as this configuration's.
+
+    Raises:
+        ConfigMismatchError: where it holds another run, or anything else; it is left as it is.
+    """
+    folder, mark = config.folder, config.folder / "run.json"
+    identity = json.loads(json.dumps(config.identity()))
+    if mark.exists():
+        try:
+            found = json.loads(mark.read_text())
+        except ValueError as error:
+            raise ConfigMismatchError(f"{mark} cannot be read: {error}") from error
+        differing = [k for k in {**identity, **found} if identity.get(k) != found.get(k)]
+        if differing:
+            was = ", ".join(
+                f"{k.replace('_', '-')} {found.get(k)!r} instead of {identity.get(k)!r}"
+                for k in sorted(differing)
+            )
+            raise ConfigMismatchError(
+                f"{folder} holds a run with another configuration ({was}); choose another --out"
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigMismatchError(f"{folder} exists and holds no sweep; choose another --out")
+    write_json(mark, identity)
+
+
+def learning_rate(config: SweepConfig, size: str) -> float:
+    """Return the peak learning rate of a size."""
+    width = parse_size(size).width
+    return config.learning_rate * (32 / width) ** config.learning_rate_exponent
+
+
+def make_trainer(config: SweepConfig, size: str, problem: Quadratic) -> Trainer:
+    """Prepare the training of a size."""
+    optimiser = make_optimiser(
+        learning_rate(config, size),
+        config.train_steps,
+        config.warmup_steps,
+        config.weight_decay,
+        config.clip_norm,
+    )
+    codec, mesh = FloatCodec(config.precision), make_mesh(config.batch_size)
+    return Trainer(
+        parse_size(size), problem, codec, config.step_norm, optimiser, mesh, config.loss_on
+    )
+
+
+def make_rollout(
+    graph: nnx.GraphDef, config: SweepConfig, temperature: float, rows: int
+) -> Callable[[PyTree, Float[Array, "rows d"], Key[Array, ""]], Rollout]:
+    """Return the rollout of models of one size, compiled once, its rows spread over the devices."""
+    codec, mesh = FloatCodec(config.precision), make_mesh(rows)
+
+    def rollout(params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
+        model = nnx.merge(graph, params)
+        policy = model_policy(model, codec, config.dimension, temperature)
+        return roll_out(policy, codec, starts, config.rollout_steps, key)
+
+    everywhere, rows_spread = replicated(mesh), by_row(mesh)
+    compiled = jax.jit(rollout, in_shardings=(everywhere, rows_spread, everywhere))
+    device = mesh.devices.flat[0]
+
+    def run(params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
+        placed = jax.device_put((params, starts, key), (everywhere, rows_spread, everywhere))
+        return jax.device_put(compiled(*placed), device)
+
+    run.compiled = compiled  # type: ignore[attr-defined]
+    return run
+
+
+class Sweep:
+    """Everything that one configuration's runs share."""
+
+    def __init__(self, config: SweepConfig, progress: SweepProgress) -> None:
+        """Check the configuration and the folder; nothing is computed yet.
+
+        Raises:
+            ValueError: for a setting out of range, starts beyond the codec, or a folder of another run.
+        """
+        config.validate()
+        self.config = config
+        self.progress = progress
+        self.codec = FloatCodec(config.precision)
+        problems = config.replicates if config.replicate_varies == "problem" else 1
+        self.studies = [draw_study(config, index) for index in range(problems)]
+        claim_folder(config)
+
+    def study_index(self, run: Run) -> int:
+        """Return which draw of the problem a run belongs to."""
+        return run.replicate if self.config.replicate_varies == "problem" else 0
+
+    def carry_out(self) -> Json:
+        """Do what is still to be done, and return the sweep as it goes into sweep.json."""
+        begin = time.perf_counter()
+        pending = [run for run in runs_of(self.config) if not run.result.exists()]
+        data = {index: self._data(index) for index in {self.study_index(run) for run in pending}}
+        self._check_checkpoints(pending, data)
+        for size in self.config.sizes:
+            rollouts: dict[float, Callable[..., Rollout]] = {}
+            for run in pending:
+                if run.size == size:
+                    self._carry_out_run(run, data[self.study_index(run)], rollouts)
+        return self._assemble(time.perf_counter() - begin)
+
+    def _data(self, index: int) -> TrainingData:
+        config, study = self.config, self.studies[index]
+        self.progress.begin("trajectories", config.trajectories)
+        path = store_trajectories(
+            config.store,
+            study.problem,
+            study.training_starts,
+            config.step_norm,
+            config.trajectory_steps,
+            lambda done: self.progress.update(done, "writing"),
+        )
+        self.progress.update(config.trajectories, "stored")
+        training = config.trajectories - round(config.trajectories * config.holdout)
+        held_out = read_trajectories(path, training, config.trajectories)
+        return TrainingData(
+            read_trajectories(path, 0, training),
+            validation_states(held_out, config.validation_pairs, (config.seed, index)),
+        )
+
+    def _batches(self, run: Run, data: TrainingData) -> grain.DatasetIterator:
+        config = self.config
+        seed = (config.seed, run.replicate)
+        return batch_iterator(data.training, config.batch_size, config.train_steps, seed)
+
+    def _check_checkpoints(self, pending: list[Run], data: dict[int, TrainingData]) -> None:
+        """Read every checkpoint that a run would go on from, before any is gone on from."""
+        for run in pending:
+            folder = run.folder / "checkpoints"
+            if folder.exists():
+                index = self.study_index(run)
+                trainer = make_trainer(self.config, run.size, self.studies[index].problem)
+                checkpoints = Checkpoints(folder)
+                try:
+                    checkpoints.restore(trainer.abstract_state(), self._batches(run, data[index]))
+                finally:
+                    checkpoints.close()
+
+    def _carry_out_run(
+        self, run: Run, data: TrainingData, rollouts: dict[float, Callable[..., Rollout]]
+    ) -> None:
+        """Train and roll out one model, and write its result."""
+        config, study = self.config, self.studies[self.study_index(run)]
+        trainer = make_trainer(config, run.size, study.problem)
+        length = 2 * config.dimension * self.codec.tokens_per_number - 1
+        about: Json = {
+            "size": run.size,
+            "parameters": parameter_count(parse_size(run.size), length),
+            "replicate": run.replicate,
+            "problem": self.study_index(run),
+            "train_steps": config.train_steps,
+            "learning_rate": learning_rate(config, run.size),
+        }
+        try:
+            params, train_seconds = self._train(run, trainer, data)
+        except NonFiniteLossError as error:
+            self.progress.say(f"{run.name}: {error}; its last good checkpoint is kept")
+            write_json(run.result, about | {"failed": {"step": error.step, "reason": str(error)}})
+            return
+        about["validation_loss"] = trainer.validation_loss(params, data.validation)
+
+        begin = time.perf_counter()
+        self.progress.begin("  rolling out", config.rollout_steps)
+        states, saturated = self._roll_out(trainer, params, study, run, rollouts, 0.0, 1)
+        about |= self._measure(study, run, states[:, 0])
+        about["saturated"] = int(saturated.sum())
+        if config.temperature > 0:
+            states, _ = self._roll_out(
+                trainer, params, study, run, rollouts, config.temperature, config.samples
+            )
+            about["sampled"] = self._measure_samples(study, run, states)
+        seconds = time.perf_counter() - begin
+        about["seconds"] = {"train": round(train_seconds, 3), "rollout": round(seconds, 3)}
+        self.progress.update(config.rollout_steps, f"{seconds:.1f} s")
+        write_json(run.result, about)
+
+    def _train(self, run: Run, trainer: Trainer, data: TrainingData) -> tuple[PyTree, float]:
+        """Train one model to the end from where it stands; return parameters and seconds in all."""
+        config = self.config
+        checkpoints = Checkpoints(run.folder / "checkpoints")
+        try:
+            batches = self._batches(run, data)
+            state = checkpoints.restore(trainer.abstract_state(), batches)
+            if state is None:
+                state = trainer.initial_state(stream(config, "initialisation", run.replicate))
+            began_at = int(state.step)
+            self.progress.begin(run.name, config.train_steps, began_at)
+            begin = time.perf_counter()
+
+            def on_step(step: int, loss: float) -> None:
+                rate = (step - began_at) * config.batch_size / (time.perf_counter() - begin)
+                self.progress.update(step, f"loss {loss:.4f}  {rate:,.0f} pairs/s")
+
+            state = trainer.train(
+                state, batches, config.train_steps, checkpoints, config.checkpoint_every, on_step
+            )
+            return state.params, time.perf_counter() - begin
+        finally:
+            checkpoints.close()
+
+    def _roll_out(
+        self,
+        trainer: Trainer,
+        params: PyTree,
+        study: Study,
+        run: Run,
+        rollouts: dict[float, Callable[..., Rollout]],
+        temperature: float,
+        samples: int,
+    ) -> tuple[Float[Array, "points samples starts d"], Array]:
+        """Roll a model out from every start, `samples` times each."""
+        starts = jnp.tile(study.rollout_starts, (samples, 1))
+        if temperature not in rollouts:
+            rollouts[temperature] = make_rollout(
+                trainer.graph, self.config, temperature, len(starts)
+            )
+        key = stream(self.config, "sampling", run.replicate)
+        states, saturated = rollouts[temperature](params, starts, key)
+        return states.reshape(len(states), samples, -1, self.config.dimension), saturated
+
+    def _measure(self, study: Study, run: Run, states: Float[Array, "points starts d"]) -> Json:
+        with written_whole(run.paths) as aside, aside.open("wb") as file:
+            np.savez(file, paths=np.asarray(states[:, :EXAMPLES]))
+        curves = curves_json(study.problem, states)
+        intervals = bootstrap_over_starts(
+            stream(self.config, "resampling"), study.problem, states, self.config.bootstrap
+        )
+        final = final_json(curves)
+        for name in ("bias2", "variance", "error", "incoherence"):
+            final[f"{name}_ci95"] = to_lists(getattr(intervals, name))
+        incoherence = curves["incoherence"]
+        final["rise"] = incoherence[-1] - incoherence[0]
+        final["rise_ci95"] = to_lists(intervals.rise)
+        tail = max(1, len(incoherence) // 10)
+        final["plateau"] = sum(incoherence[-tail:]) / tail
+        return curves | {"final": final}
+
+    def _measure_samples(
+        self, study: Study, run: Run, states: Float[Array, "points samples starts d"]
+    ) -> Json:
+        curves = decomposition_json(*split_within_starts(study.problem, states))
+        interval = bootstrap_of_samples(
+            stream(self.config, "resampling"), study.problem, states[-1], self.config.bootstrap
+        )
+        final = final_json(curves) | {"incoherence_ci95": to_lists(interval)}
+        settings = {"temperature": self.config.temperature, "samples": self.config.samples}
+        return settings | curves | {"final": final}
+
+    def teacher_paths(self, index: int = 0) -> tuple[Array, Array]:
+        """Return the states of the teacher, and of the teacher rounded through the codec."""
+        config, study = self.config, self.studies[index]
+        return (
+            teacher_trajectories(
+                study.problem, study.rollout_starts, config.step_norm, config.rollout_steps
+            ),
+            oracle_rollout(
+                study.problem,
+                config.step_norm,
+                self.codec,
+                study.rollout_starts,
+                config.rollout_steps,
+            ).states,
+        )
+
+    def _assemble(self, seconds: float) -> Json:
+        """Gather the runs' results into the document that sweep.json holds."""
+        results = [json.loads(run.result.read_text()) for run in runs_of(self.config)]
+        problems = []
+        for index, (problem, _, _) in enumerate(self.studies):
+            teacher, codec_teacher = self.teacher_paths(index)
+            problems.append(
+                {
+                    "A": to_lists(problem.A),
+                    "b": to_lists(problem.b),
+                    "eigenvalues": to_lists(problem.eigen()[0]),
+                    "teacher": curves_json(problem, teacher),
+                    "codec_teacher": curves_json(problem, codec_teacher),
+                }
+            )
+        first = problems[0]
+        sweep: Json = {
+            "schema": SCHEMA,
+            "config": self.config.identity(),
+            "provenance": provenance() | {"seconds": round(seconds, 3)},
+            "problem": {name: first[name] for name in ("A", "b", "eigenvalues")},
+            "teacher": first["teacher"],
+            "codec_teacher": first["codec_teacher"],
+            "models": [result for result in results if "failed" not in result],
+            "failures": [result for result in results if "failed" in result],
+        }
+        if len(problems) > 1:
+            sweep["problems"] = problems
+        return sweep

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32, UInt32
 
+from kernels.arrays import AnyArray
+
 VOCABULARY = 12  # the digits 0 to 9, then + and −
 PLUS, MINUS = 10, 11
 MAX_EXPONENT = 9
@@ -34,7 +36,7 @@ class FloatCodec:
         self.tokens_per_number = 3 + precision
         self.limit = 10.0 - 10.0**-precision
 
-    def encode(self, values: Float[Array, "*shape d"]) -> Int32[Array, "*shape tokens"]:
+    def encode(self, values: Float[AnyArray, "*shape d"]) -> Int32[Array, "*shape tokens"]:
         """Return the tokens of each vector, number after number; tokens = d·(3 + precision)."""
         negative, exponent, mantissa, _ = self._round(values)
         powers = jnp.asarray([10**i for i in range(self.precision, -1, -1)], jnp.int32)
@@ -43,8 +45,9 @@ class FloatCodec:
         tokens = jnp.concatenate([sign[..., None], exponent[..., None], digits], axis=-1)
         return tokens.astype(jnp.int32).reshape(*values.shape[:-1], -1)
 
-    def decode(self, tokens: Int[Array, "*shape tokens"]) -> Float[Array, "*shape d"]:
+    def decode(self, tokens: Int[AnyArray, "*shape tokens"]) -> Float[Array, "*shape d"]:
         """Return the float32 number that each group of 3 + precision tokens stands for."""
+        tokens = jnp.asarray(tokens)
         tokens = tokens.reshape(*tokens.shape[:-1], -1, self.tokens_per_number)
         powers = jnp.asarray([10**i for i in range(self.precision, -1, -1)], jnp.int32)
         mantissa = (tokens[..., 2:] * powers).sum(axis=-1).astype(jnp.float32)
@@ -53,7 +56,7 @@ class FloatCodec:
         magnitude = mantissa / powers_of_ten[self.precision] / powers_of_ten[tokens[..., 1]]
         return jnp.where(tokens[..., 0] == MINUS, -magnitude, magnitude)
 
-    def saturates(self, values: Float[Array, "*shape"]) -> Bool[Array, "*shape"]:
+    def saturates(self, values: Float[AnyArray, "*shape"]) -> Bool[Array, "*shape"]:
         """Tell which numbers are beyond what the codec can write, NaN included."""
         return self._round(values)[3]
 
@@ -63,12 +66,12 @@ class FloatCodec:
         return is_sign[:, None] == (np.arange(VOCABULARY) >= PLUS)
 
     def _round(
-        self, values: Float[Array, "*shape"]
+        self, values: Float[AnyArray, "*shape"]
     ) -> tuple[
         Bool[Array, "*shape"], Int32[Array, "*shape"], Int32[Array, "*shape"], Bool[Array, "*shape"]
     ]:
         """Return sign, exponent digit, integer mantissa and whether the number saturates."""
-        values = values.astype(jnp.float32)
+        values = jnp.asarray(values, jnp.float32)
         magnitude = jnp.abs(values)
         exponent = jnp.searchsorted(jnp.asarray(_DECADES), magnitude, side="right")
         exponent = jnp.clip(MAX_EXPONENT - exponent + 1, 0, MAX_EXPONENT).astype(jnp.int32)

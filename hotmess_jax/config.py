@@ -51,10 +51,10 @@ class SweepConfig:
     spectrum: Spectrum = "geometric"
     """Inner eigenvalues of A: evenly spaced in the logarithm, or drawn log-uniformly (random)."""
 
-    minimum_scale: float = 1.0
+    minimum_scale: float = 0.5
     """Standard deviation of each coordinate of the minimum b, in units of x."""
 
-    precision: int = 2
+    precision: int = 3
     """Mantissa digits after the first of each number, 1 to 5."""
 
     step_norm: float = 0.05
@@ -67,7 +67,7 @@ class SweepConfig:
     start_offset: float = 3.0
     """Distance of the mean start from the minimum, in units of x (offset only)."""
 
-    start_scale: float = 1.0
+    start_scale: float = 1.5
     """Spread of the starts, in units of x: standard deviation, half the cube's side, or radius."""
 
     trajectories: int = 4_000
@@ -109,7 +109,7 @@ class SweepConfig:
     checkpoint_every: int = 1_000
     """Training steps between checkpoints."""
 
-    starts: int = 1_024
+    starts: int = 2_048
     """Starts of the rollouts; bias² and variance are over these."""
 
     rollout_steps: int = 256
@@ -208,6 +208,7 @@ PRESETS: dict[str, SweepConfig] = {
     "smoke": SweepConfig(
         preset="smoke",
         sizes=("3k", "6k"),
+        precision=2,
         trajectories=200,
         trajectory_steps=64,
         validation_pairs=512,
@@ -222,7 +223,16 @@ PRESETS: dict[str, SweepConfig] = {
     # A first look at the whole study.
     "quick": SweepConfig(),
     # As near to the published problem as 2 hours on 2 cores allow.
-    "laptop": SweepConfig(preset="laptop"),
+    "laptop": SweepConfig(
+        preset="laptop",
+        sizes=("6k", "25k", "83k", "200k"),
+        replicates=3,
+        precision=4,
+        step_norm=0.02,
+        trajectory_steps=1_024,
+        train_steps=10_000,
+        rollout_steps=512,
+    ),
     # As published (Appendix B.4), what is open there as in the defaults above.
     "paper": SweepConfig(
         preset="paper",

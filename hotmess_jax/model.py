@@ -53,6 +53,7 @@ def parse_size(name: str) -> Size:
 
 
 Heads = Float[Array, "batch heads positions features"]
+Queries = Float[Array, "batch heads queries features"]
 
 
 class Segment(NamedTuple):
@@ -83,7 +84,7 @@ class Block(nnx.Module):
 
     def project(
         self, x: Float[Array, "batch positions width"], first: int = 0
-    ) -> tuple[Heads, Segment]:
+    ) -> tuple[Queries, Segment]:
         """Return queries of the positions from `first` on, keys and values of all."""
         q, k, v = jnp.split(self.qkv(self.attention_norm(x)), 3, axis=-1)
 
@@ -95,7 +96,7 @@ class Block(nnx.Module):
     def finish(
         self,
         x: Float[Array, "batch queries width"],
-        q: Heads,
+        q: Queries,
         segments: list[Segment],
         mask: Bool[Array, "queries keys"] | None,
     ) -> Float[Array, "batch queries width"]:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from kernels.arrays import AnyArray
 from kernels.decompositions import squared_norm
 
 Spectrum = Literal["geometric", "random"]
@@ -17,19 +18,19 @@ class Quadratic(NamedTuple):
     Source: Hägele et al. 2026, Section 3.2.2 and Appendix B.4.
     """
 
-    A: Float[Array, "d d"]
-    b: Float[Array, " d"]
+    A: Float[AnyArray, "d d"]
+    b: Float[AnyArray, " d"]
 
     @property
     def dimension(self) -> int:
         """The number of variables d."""
         return self.b.shape[0]
 
-    def gradient(self, x: Float[Array, "*shape d"]) -> Float[Array, "*shape d"]:
+    def gradient(self, x: Float[AnyArray, "*shape d"]) -> Float[Array, "*shape d"]:
         """Return A(x − b)."""
         return jnp.matmul(x - self.b, self.A, precision="highest")
 
-    def value(self, x: Float[Array, "*shape d"]) -> Float[Array, "*shape"]:
+    def value(self, x: Float[AnyArray, "*shape d"]) -> Float[Array, "*shape"]:
         """Return f(x), which is half the squared distance to b in the A-norm."""
         return squared_norm(x - self.b, self.A) / 2
 
@@ -44,7 +45,7 @@ def random_quadratic(
     dimension: int,
     condition_number: float,
     spectrum: Spectrum = "geometric",
-    minimum_scale: float = 1.0,
+    minimum_scale: float = 0.5,
 ) -> Quadratic:
     """Draw a quadratic with a given condition number.
 

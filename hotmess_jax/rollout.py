@@ -12,6 +12,7 @@ from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Decoder, Segment
 from hotmess_jax.quadratic import Quadratic
 from hotmess_jax.teacher import steepest_descent
+from kernels.arrays import Scalar
 
 Tokens = Int[Array, "starts tokens"]
 Policy = Callable[[Tokens, Key[Array, ""]], Tokens]
@@ -46,7 +47,7 @@ def roll_out(
     return Rollout(states, codec.saturates(states).sum(axis=(0, 2), dtype=jnp.int32))
 
 
-def oracle_policy(problem: Quadratic, codec: FloatCodec, step_norm: float) -> Policy:
+def oracle_policy(problem: Quadratic, codec: FloatCodec, step_norm: Scalar) -> Policy:
     """Return the teacher as a policy: it reads and writes tokens, so it is rounded as a model is."""
 
     def policy(tokens: Tokens, key: Key[Array, ""]) -> Tokens:
@@ -123,7 +124,7 @@ def model_policy(
 @functools.partial(jax.jit, static_argnames=("codec", "steps"))
 def oracle_rollout(
     problem: Quadratic,
-    step_norm: float,
+    step_norm: Scalar,
     codec: FloatCodec,
     starts: Float[Array, "starts d"],
     steps: int,

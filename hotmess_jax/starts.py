@@ -15,7 +15,7 @@ def draw_starts(
     minimum: Float[Array, " d"],
     distribution: StartDistribution = "offset",
     offset: float = 3.0,
-    scale: float = 1.0,
+    scale: float = 1.5,
 ) -> Float[Array, "count d"]:
     """Draw starting points around or beside the minimum.
 

@@ -35,7 +35,7 @@ from hotmess_jax.data import (
 from hotmess_jax.files import write_json, written_whole
 from hotmess_jax.model import parameter_count, parse_size
 from hotmess_jax.progress import SweepProgress
-from hotmess_jax.provenance import provenance
+from hotmess_jax.provenance import git_commit, provenance
 from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import Rollout, model_policy, oracle_rollout, roll_out
 from hotmess_jax.sharding import by_row, make_mesh, replicated
@@ -307,6 +307,7 @@ class Sweep:
             "problem": self.study_index(run),
             "train_steps": config.train_steps,
             "learning_rate": learning_rate(config, run.size),
+            "git_commit": git_commit(),
         }
         try:
             params, train_seconds = self._train(run, trainer, data)
@@ -337,9 +338,11 @@ class Sweep:
         checkpoints = Checkpoints(run.folder / "checkpoints")
         try:
             batches = self._batches(run, data)
-            state = checkpoints.restore(trainer.abstract_state(), batches)
-            if state is None:
-                state = trainer.initial_state(stream(config, "initialisation", run.replicate))
+            found = checkpoints.restore(trainer.abstract_state(), batches)
+            if found is None:
+                key = stream(config, "initialisation", run.replicate)
+                found = trainer.initial_state(key), 0.0
+            state, seconds = found
             began_at = int(state.step)
             self.progress.begin(run.name, config.train_steps, began_at)
             begin = time.perf_counter()
@@ -348,10 +351,16 @@ class Sweep:
                 rate = (step - began_at) * config.batch_size / (time.perf_counter() - begin)
                 self.progress.update(step, f"loss {loss:.4f}  {rate:,.0f} pairs/s")
 
-            state = trainer.train(
-                state, batches, config.train_steps, checkpoints, config.checkpoint_every, on_step
+            state, seconds = trainer.train(
+                state,
+                batches,
+                config.train_steps,
+                checkpoints,
+                config.checkpoint_every,
+                seconds,
+                on_step,
             )
-            return state.params, time.perf_counter() - begin
+            return state.params, seconds
         finally:
             checkpoints.close()
 

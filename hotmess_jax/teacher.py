@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from hotmess_jax.quadratic import Quadratic
+from kernels.arrays import AnyArray, Scalar
 
 
 def steepest_descent(
-    problem: Quadratic, x: Float[Array, "*shape d"], step_norm: float
+    problem: Quadratic, x: Float[AnyArray, "*shape d"], step_norm: Scalar
 ) -> Float[Array, "*shape d"]:
     """Return the update u = −step_norm·g/‖g‖ with g = A(x − b); zero at the minimum.
 
@@ -23,7 +24,7 @@ def steepest_descent(
 
 @functools.partial(jax.jit, static_argnames=("steps",))
 def teacher_trajectories(
-    problem: Quadratic, starts: Float[Array, "count d"], step_norm: float, steps: int
+    problem: Quadratic, starts: Float[AnyArray, "count d"], step_norm: Scalar, steps: int
 ) -> Float[Array, "points count d"]:
     """Return the teacher's states at steps 0..steps, so points = steps + 1."""
 

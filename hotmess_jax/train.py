@@ -1,5 +1,6 @@
 """Teacher-forced training: state, step, loop, checkpoints."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -19,6 +20,7 @@ from hotmess_jax.model import Decoder, Size
 from hotmess_jax.quadratic import Quadratic
 from hotmess_jax.sharding import AXIS, by_row, replicated
 from hotmess_jax.teacher import steepest_descent
+from kernels.arrays import AnyArray
 
 LossOn = Literal["update", "all"]
 
@@ -46,7 +48,7 @@ class CorruptCheckpointError(ValueError):
 
 
 def pair_tokens(
-    codec: FloatCodec, problem: Quadratic, step_norm: float, states: Float[Array, "batch d"]
+    codec: FloatCodec, problem: Quadratic, step_norm: float, states: Float[AnyArray, "batch d"]
 ) -> Int32[Array, "batch tokens"]:
     """Return the tokens of x followed by those of the teacher's update u."""
     updates = steepest_descent(problem, states, step_norm)
@@ -93,11 +95,11 @@ class Trainer:
         # The structure alone; the parameters are drawn in `initial_state`.
         self.graph, _ = nnx.split(nnx.eval_shape(lambda: self._make(jax.random.key(0))))
 
-        def losses(params: PyTree, states: Float[Array, "batch d"], first: int) -> Array:
+        def losses(params: PyTree, states: Float[AnyArray, "batch d"], first: int) -> Array:
             tokens = pair_tokens(codec, problem, step_norm, states)
             return token_losses(nnx.merge(self.graph, params), tokens, first)
 
-        def step(state: TrainState, states: Float[Array, "batch d"]) -> tuple[TrainState, Array]:
+        def step(state: TrainState, states: Float[AnyArray, "batch d"]) -> tuple[TrainState, Array]:
             loss, grads = jax.value_and_grad(lambda p: losses(p, states, first).mean())(
                 state.params
             )
@@ -156,8 +158,9 @@ class Trainer:
         steps: int,
         checkpoints: "Checkpoints",
         checkpoint_every: int,
+        seconds: float = 0.0,
         on_step: Callable[[int, float], None] = lambda step, loss: None,
-    ) -> TrainState:
+    ) -> tuple[TrainState, float]:
         """Train from the state's step to `steps`, saving on the way and at the end.
 
         Args:
@@ -166,12 +169,17 @@ class Trainer:
             steps: the step to stop at.
             checkpoints: where to save.
             checkpoint_every: steps between checkpoints.
+            seconds: how long training took up to `state`.
             on_step: told each step and its loss.
+
+        Returns:
+            The last state, and the seconds of training in all.
 
         Raises:
             NonFiniteLossError: at a loss or gradient that is not finite; nothing is saved after it.
         """
         rows = by_row(self.mesh)
+        began = time.perf_counter() - seconds
         for step in range(int(state.step), steps):
             with jax.transfer_guard("disallow"):
                 state, loss = self._step(state, jax.device_put(next(batches), rows))
@@ -182,11 +190,11 @@ class Trainer:
                 bad_step = int(state.bad_step)
                 if bad_step >= 0:
                     raise NonFiniteLossError(bad_step)
-                checkpoints.save(state, batches)
-        return state
+                checkpoints.save(state, batches, time.perf_counter() - began)
+        return state, time.perf_counter() - began
 
     def validation_loss(
-        self, params: PyTree, states: Float[Array, "pairs d"], batch_size: int = 2048
+        self, params: PyTree, states: Float[AnyArray, "pairs d"], batch_size: int = 2048
     ) -> float:
         """Return the mean cross-entropy of the update's tokens, in nats a token.
 
@@ -229,20 +237,23 @@ class Checkpoints:
         self._path = path
         self._manager = ocp.CheckpointManager(path.absolute(), options=options)
 
-    def save(self, state: TrainState, batches: grain.DatasetIterator) -> None:
+    def save(self, state: TrainState, batches: grain.DatasetIterator, seconds: float) -> None:
         """Save in the background; a checkpoint appears whole or not at all."""
         self._manager.save(
             int(state.step),
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state._asdict()),
                 data=grain.checkpoint.CheckpointSave(batches),
+                seconds=ocp.args.JsonSave(seconds),
             ),
         )
 
     def restore(
-        self, abstract: TrainState, batches: grain.DatasetIterator | None = None
-    ) -> TrainState | None:
-        """Return the latest state and set the iterator to it; None where nothing was saved.
+        self, abstract: TrainState, batches: grain.DatasetIterator
+    ) -> tuple[TrainState, float] | None:
+        """Return the latest state and the seconds of training up to it, and set the iterator to it.
+
+        None where nothing was saved.
 
         Raises:
             CorruptCheckpointError: naming the checkpoint that cannot be read.
@@ -250,17 +261,19 @@ class Checkpoints:
         step = self._manager.latest_step()
         if step is None:
             return None
-        items = {"state": ocp.args.StandardRestore(abstract._asdict())}
-        if batches is not None:
-            items["data"] = grain.checkpoint.CheckpointRestore(batches)
+        items = {
+            "state": ocp.args.StandardRestore(abstract._asdict()),
+            "data": grain.checkpoint.CheckpointRestore(batches),
+            "seconds": ocp.args.JsonRestore(),
+        }
         try:
-            state = self._manager.restore(step, args=ocp.args.Composite(**items))["state"]
+            found = self._manager.restore(step, args=ocp.args.Composite(**items))
         except Exception as error:  # Orbax raises whatever its storage does
             raise CorruptCheckpointError(
                 f"checkpoint {self._path / str(step)} cannot be read "
                 f"({str(error).splitlines()[0][:120]}); delete it to go on from the one before"
             ) from error
-        return TrainState(**state)
+        return TrainState(**found["state"]), found["seconds"]
 
     def close(self) -> None:
         """Wait for what is being written."""

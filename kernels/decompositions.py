@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kernels.arrays import AnyArray
+
 
 class Decomposition(NamedTuple):
     """An error and its two parts, of one shape; error = bias2 + variance."""
@@ -15,9 +17,9 @@ class Decomposition(NamedTuple):
 
 
 def squared_error(
-    points: Float[Array, "*shape samples d"],
-    target: Float[Array, "*#shape d"],
-    matrix: Float[Array, "d d"] | None = None,
+    points: Float[AnyArray, "*shape samples d"],
+    target: Float[AnyArray, "*#shape d"],
+    matrix: Float[AnyArray, "d d"] | None = None,
 ) -> Decomposition:
     """Split the mean squared distance to a target into bias² and variance.
 
@@ -35,7 +37,7 @@ def squared_error(
     Source: Hägele et al. 2026, Appendix A, equation 3, and Appendix B.4 for the norm.
     """
     # Relative to the target first: close to it, float32 then keeps its digits.
-    relative = points - target[..., None, :]
+    relative = jnp.asarray(points) - jnp.asarray(target)[..., None, :]
     mean = relative.mean(axis=-2)
     bias2 = squared_norm(mean, matrix)
     variance = squared_norm(relative - mean[..., None, :], matrix).mean(axis=-1)
@@ -43,7 +45,7 @@ def squared_error(
 
 
 def squared_norm(
-    vectors: Float[Array, "*shape d"], matrix: Float[Array, "d d"] | None = None
+    vectors: Float[AnyArray, "*shape d"], matrix: Float[AnyArray, "d d"] | None = None
 ) -> Float[Array, "*shape"]:
     """Return ‖v‖²_M = vᵀMv for each vector; M = None is the Euclidean norm."""
     weighted = vectors if matrix is None else jnp.matmul(vectors, matrix, precision="highest")

@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from kernels.arrays import AnyArray
+
 Statistic = TypeVar("Statistic")
 
 
 def bootstrap(
     key: Key[Array, ""],
     statistic: Callable[[Float[Array, "samples ..."]], Statistic],
-    data: Float[Array, "samples ..."],
+    data: Float[AnyArray, "samples ..."],
     replicates: int = 1000,
     batch: int = 50,
 ) -> Statistic:
@@ -31,6 +33,7 @@ def bootstrap(
 
     Source: Efron 1979.
     """
+    data = jnp.asarray(data)
     samples = data.shape[0]
 
     def one(replicate_key: Key[Array, ""]) -> Statistic:

@@ -1,0 +1,109 @@
+"""The decoder: causality, cached decoding, sizes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from hotmess_jax.codec import VOCABULARY, FloatCodec
+from hotmess_jax.model import SIZES, Decoder, Size, parameter_count, parse_size
+from hotmess_jax.rollout import model_policy
+
+CODEC, DIMENSION = FloatCodec(2), 2
+HALF = DIMENSION * CODEC.tokens_per_number
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A decoder whose weights are large enough for its logits to differ clearly."""
+    graph, params = nnx.split(Decoder(Size(3, 16, 2), 2 * HALF - 1, rngs=nnx.Rngs(0)))
+    return nnx.merge(graph, jax.tree.map(lambda leaf: leaf * 25 if leaf.ndim > 1 else leaf, params))
+
+
+def random_tokens(rows, length, seed=0):
+    return jax.random.randint(jax.random.key(seed), (rows, length), 0, VOCABULARY)
+
+
+def test_a_token_changes_nothing_before_it(model):
+    tokens = random_tokens(4, 2 * HALF - 1)
+    before = model(tokens)
+    for position in range(tokens.shape[1]):
+        changed = tokens.at[:, position].set((tokens[:, position] + 1) % VOCABULARY)
+        after = model(changed)
+        np.testing.assert_array_equal(before[:, :position], after[:, :position])
+        assert np.abs(before[:, position:] - after[:, position:]).max() > 1e-3
+
+
+@pytest.mark.parametrize("first", [1, HALF - 1, 2 * HALF - 2])
+def test_leaving_early_positions_out_leaves_the_others_as_they_are(model, first):
+    tokens = random_tokens(4, 2 * HALF - 1)
+    np.testing.assert_allclose(model(tokens, first), model(tokens)[:, first:], atol=2e-5)
+
+
+def uncached_update(model, state_tokens):
+    """Greedy constrained decoding, the whole sequence anew for each token."""
+    allowed = CODEC.allowed(DIMENSION)
+    tokens, logits_seen = state_tokens, []
+    for position in range(HALF):
+        logits = model(tokens)[:, -1]
+        logits_seen.append(logits)
+        chosen = jnp.argmax(jnp.where(allowed[position], logits, -jnp.inf), axis=-1)
+        tokens = jnp.concatenate([tokens, chosen[:, None].astype(jnp.int32)], axis=1)
+    return tokens[:, HALF:], logits_seen
+
+
+def test_cached_decoding_equals_uncached_decoding_token_for_token(model):
+    states = CODEC.encode(3 * jax.random.normal(jax.random.key(1), (200, DIMENSION)))
+    cached = jax.jit(model_policy(model, CODEC, DIMENSION))(states, jax.random.key(0))
+    expected, _ = uncached_update(model, states)
+    assert np.array_equal(cached, expected)
+    # The models' choices differ between states, so equality says something.
+    assert len(np.unique(np.asarray(expected), axis=0)) > 10
+
+
+def test_sampling_follows_the_model_s_probabilities(model):
+    states = jnp.tile(CODEC.encode(jnp.asarray([[1.5, -0.3]])), (8_000, 1))
+    policy = jax.jit(model_policy(model, CODEC, DIMENSION, temperature=20.0))
+    sampled = np.asarray(policy(states, jax.random.key(2)))
+    logits = np.where(CODEC.allowed(DIMENSION)[0], model(states[:1])[0, -1] / 20.0, -np.inf)
+    expected = np.exp(logits - logits.max())
+    frequencies = np.bincount(sampled[:, 0], minlength=VOCABULARY) / len(sampled)
+    np.testing.assert_allclose(frequencies, expected / expected.sum(), atol=0.025)
+    # And so does the second token, given the first.
+    first = np.bincount(sampled[:, 0]).argmax()
+    given = sampled[sampled[:, 0] == first]
+    prefix = jnp.concatenate([states[:1], jnp.full((1, 1), first, jnp.int32)], axis=1)
+    logits = np.where(CODEC.allowed(DIMENSION)[1], model(prefix)[0, -1] / 20.0, -np.inf)
+    expected = np.exp(logits - logits.max())
+    frequencies = np.bincount(given[:, 1], minlength=VOCABULARY) / len(given)
+    np.testing.assert_allclose(frequencies, expected / expected.sum(), atol=0.03)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 5.0])
+def test_no_token_stands_where_it_may_not(model, temperature):
+    states = CODEC.encode(3 * jax.random.normal(jax.random.key(3), (500, DIMENSION)))
+    policy = jax.jit(model_policy(model, CODEC, DIMENSION, temperature))
+    tokens = np.asarray(policy(states, jax.random.key(4)))
+    allowed = CODEC.allowed(DIMENSION)
+    assert all(allowed[position, token] for row in tokens for position, token in enumerate(row))
+    # Unconstrained, this model would break the rule.
+    _, logits = uncached_update(model, states)
+    free = np.stack([np.argmax(position, axis=-1) for position in logits], axis=1)
+    assert not all(allowed[position, token] for row in free for position, token in enumerate(row))
+
+
+def test_parameter_counts_are_exact_and_near_their_names():
+    for name, size in SIZES.items():
+        named = float(name[:-1]) * {"k": 1e3, "m": 1e6}[name[-1]]
+        in_blocks = 12 * size.layers * size.width**2
+        assert abs(in_blocks - named) / named < 0.06
+        norms = (2 * size.layers + 1) * size.width
+        assert parameter_count(size, 55) == in_blocks + (12 + 55 + 12) * size.width + norms
+
+
+def test_sizes_are_named_or_given_as_layers_by_width():
+    assert parse_size("4x32") == SIZES["47k"]
+    for name in ("48k", "0x32", "4x", "4x33", "x32", ""):
+        with pytest.raises(ValueError, match="unknown size"):
+            parse_size(name)

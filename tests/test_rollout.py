@@ -1,0 +1,94 @@
+"""The loop around a policy: it adds no error of its own, and is compiled once."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from hotmess_jax.codec import FloatCodec
+from hotmess_jax.config import PRESETS
+from hotmess_jax.curves import curves_json, split_over_starts, split_within_starts
+from hotmess_jax.model import Decoder, Size
+from hotmess_jax.quadratic import random_quadratic
+from hotmess_jax.rollout import oracle_policy, oracle_rollout, roll_out
+from hotmess_jax.starts import draw_starts
+from hotmess_jax.sweep import make_rollout
+from hotmess_jax.teacher import steepest_descent, teacher_trajectories
+from kernels.decompositions import squared_error
+
+CODEC = FloatCodec(3)
+PROBLEM = random_quadratic(jax.random.key(0), 2, 50.0)
+STARTS = draw_starts(jax.random.key(1), 40, PROBLEM.b)
+
+
+def test_an_oracle_reproduces_the_rounded_teacher_exactly():
+    steps = 60
+    rolled = roll_out(
+        oracle_policy(PROBLEM, CODEC, 0.05), CODEC, STARTS, steps, jax.random.key(2)
+    )
+    x, states = STARTS, [STARTS]
+    for _ in range(steps):
+        rounded = CODEC.decode(CODEC.encode(x))
+        update = steepest_descent(PROBLEM, rounded, 0.05)
+        x = x + CODEC.decode(CODEC.encode(update))
+        states.append(x)
+    assert np.array_equal(rolled.states, jnp.stack(states))
+    named = oracle_rollout(PROBLEM, 0.05, CODEC, STARTS, steps)
+    assert curves_json(PROBLEM, rolled.states) == curves_json(PROBLEM, named.states)
+    assert int(rolled.saturated.sum()) == 0
+
+
+def test_the_rounded_teacher_is_near_the_teacher_but_not_it():
+    exact = teacher_trajectories(PROBLEM, STARTS, 0.05, 20)
+    rounded = oracle_rollout(PROBLEM, 0.05, CODEC, STARTS, 20).states
+    distance = np.abs(exact - rounded).max()
+    assert 1e-5 < distance < 0.02
+
+
+def test_what_saturates_is_counted_for_each_start():
+    def outward(tokens, key):
+        return CODEC.encode(jnp.where(CODEC.decode(tokens) > 0, 6.0, -6.0))
+
+    starts = jnp.asarray([[1.0, -1.0], [5.0, 1.0]])
+    rolled = roll_out(outward, CODEC, starts, 2, jax.random.key(3))
+    # 1, 7, 13 and −1, −7, −13; 5, 11, 17 and 1, 7, 13.
+    assert rolled.saturated.tolist() == [2, 3]
+
+
+def test_a_rollout_is_compiled_once_and_alike_on_one_device_or_two():
+    config = dataclasses.replace(PRESETS["smoke"], rollout_steps=5)
+    length = 2 * 2 * FloatCodec(config.precision).tokens_per_number - 1
+    graph, params = nnx.split(Decoder(Size(2, 16, 2), length, rngs=nnx.Rngs(0)))
+    starts = draw_starts(jax.random.key(4), 64, PROBLEM.b)
+    run = make_rollout(graph, config, 1.0, len(starts))
+    first = run(params, starts, jax.random.key(5))
+    halved = jax.tree.map(lambda leaf: leaf / 2, params)
+    run(halved, starts + 0.1, jax.random.key(6))
+    assert run.compiled._cache_size() == 1
+    assert len(jax.devices()) == 2
+    again = make_rollout(graph, config, 1.0, len(starts))(params, starts, jax.random.key(5))
+    assert np.array_equal(first.states, again.states)
+
+
+def test_directions_add_up_to_the_whole_and_agree_with_numpy():
+    states = teacher_trajectories(PROBLEM, STARTS, 0.05, 10)
+    split = split_over_starts(PROBLEM, states)
+    for part in ("bias2", "variance"):
+        summed = getattr(split.directions, part).sum(axis=-1)
+        np.testing.assert_allclose(summed, getattr(split.plugin, part), rtol=1e-4)
+    eigenvalues, vectors = np.linalg.eigh(np.asarray(PROBLEM.A, np.float64))
+    along = (np.asarray(states, np.float64) - np.asarray(PROBLEM.b)) @ vectors
+    np.testing.assert_allclose(split.directions.bias2, eigenvalues * along.mean(1) ** 2, rtol=2e-3)
+    np.testing.assert_allclose(split.directions.variance, eigenvalues * along.var(1), rtol=2e-3)
+
+
+def test_within_starts_the_split_is_that_of_each_start_averaged():
+    states = jax.random.normal(jax.random.key(7), (3, 5, 4, 2))  # points, samples, starts, d
+    plugin, corrected = split_within_starts(PROBLEM, states)
+    for point in range(3):
+        each = [squared_error(states[point, :, s], PROBLEM.b, PROBLEM.A) for s in range(4)]
+        expected = np.mean([float(one.variance) for one in each])
+        np.testing.assert_allclose(plugin.variance[point], expected, rtol=1e-5)
+        np.testing.assert_allclose(corrected.variance[point], expected * 5 / 4, rtol=1e-5)

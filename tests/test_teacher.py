@@ -1,0 +1,84 @@
+"""The problem, the starts and the teacher against NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hotmess_jax.quadratic import Quadratic, random_quadratic
+from hotmess_jax.starts import draw_starts
+from hotmess_jax.teacher import steepest_descent, teacher_trajectories
+
+
+@pytest.mark.parametrize("spectrum", ["geometric", "random"])
+@pytest.mark.parametrize("dimension", [2, 5])
+def test_random_quadratic_has_the_condition_number_asked_for(dimension, spectrum):
+    problem = random_quadratic(jax.random.key(1), dimension, 50.0, spectrum)
+    eigenvalues = np.linalg.eigvalsh(np.asarray(problem.A, np.float64))
+    np.testing.assert_allclose(eigenvalues[-1], 1.0, rtol=1e-5)
+    np.testing.assert_allclose(eigenvalues[-1] / eigenvalues[0], 50.0, rtol=1e-4)
+    if spectrum == "geometric":
+        np.testing.assert_allclose(np.diff(np.log(eigenvalues)), np.log(50) / (dimension - 1), rtol=1e-3)
+    assert np.array_equal(problem.A, problem.A.T)
+
+
+def test_gradient_and_value_agree_with_autodiff_and_numpy():
+    problem = random_quadratic(jax.random.key(2), 3, 20.0)
+    x = jax.random.normal(jax.random.key(3), (7, 3))
+    np.testing.assert_allclose(
+        problem.gradient(x), jax.vmap(jax.grad(problem.value))(x), rtol=1e-4, atol=1e-6
+    )
+    v = np.asarray(x, np.float64) - np.asarray(problem.b)
+    expected = 0.5 * np.einsum("ni,ij,nj->n", v, np.asarray(problem.A, np.float64), v)
+    np.testing.assert_allclose(problem.value(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("dimension", "condition"), [(0, 50.0), (2, 0.5)])
+def test_what_is_out_of_range_is_named(dimension, condition):
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
+        random_quadratic(jax.random.key(0), dimension, condition)
+
+
+def test_the_teacher_agrees_with_a_numpy_loop():
+    problem = random_quadratic(jax.random.key(4), 2, 50.0)
+    starts = draw_starts(jax.random.key(5), 6, problem.b)
+    states = np.asarray(teacher_trajectories(problem, starts, 0.05, 40))
+    A, b = (np.asarray(part, np.float64) for part in problem)
+    for i, start in enumerate(np.asarray(starts, np.float64)):
+        x = start
+        for step in range(41):
+            np.testing.assert_allclose(states[step, i], x, atol=2e-5)
+            gradient = A @ (x - b)
+            x = x - 0.05 * gradient / np.sqrt(gradient @ gradient)
+
+
+def test_every_update_has_the_step_norm_and_none_is_made_at_the_minimum():
+    problem = random_quadratic(jax.random.key(6), 4, 50.0)
+    x = jnp.concatenate([draw_starts(jax.random.key(7), 100, problem.b), problem.b[None]])
+    norms = np.linalg.norm(steepest_descent(problem, x, 0.005), axis=-1)
+    np.testing.assert_allclose(norms[:-1], 0.005, rtol=1e-5)
+    assert norms[-1] == 0
+
+
+def test_from_afar_the_teacher_comes_within_a_step_of_the_minimum():
+    problem = Quadratic(jnp.diag(jnp.asarray([0.02, 1.0])), jnp.asarray([0.3, -0.4]))
+    starts = draw_starts(jax.random.key(8), 50, problem.b)
+    last = teacher_trajectories(problem, starts, 0.05, 400)[-1]
+    assert np.linalg.norm(last - problem.b, axis=-1).max() < 0.051
+
+
+def test_starts_have_the_moments_of_their_distribution():
+    b = jnp.asarray([1.0, -2.0])
+    key, count = jax.random.key(9), 40_000
+
+    def draw(distribution):
+        return np.asarray(draw_starts(key, count, b, distribution, offset=3.0, scale=0.5)) - b
+
+    offset = draw("offset")
+    np.testing.assert_allclose(offset.mean(0), 3 / np.sqrt(2), atol=0.015)
+    np.testing.assert_allclose(offset.std(0), 0.5, atol=0.01)
+    np.testing.assert_allclose(draw("normal").mean(0), 0, atol=0.015)
+    np.testing.assert_allclose(np.linalg.norm(draw("sphere"), axis=-1), 0.5, rtol=1e-5)
+    uniform = draw("uniform")
+    assert np.abs(uniform).max() <= 0.5
+    np.testing.assert_allclose(uniform.std(0), 0.5 / np.sqrt(3), atol=0.01)

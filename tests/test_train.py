@@ -1,0 +1,157 @@
+"""Training: the loss, what stops it, and going on from a checkpoint."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from hotmess_jax.codec import FloatCodec
+from hotmess_jax.data import batch_iterator
+from hotmess_jax.model import Size
+from hotmess_jax.quadratic import random_quadratic
+from hotmess_jax.sharding import make_mesh
+from hotmess_jax.starts import draw_starts
+from hotmess_jax.teacher import steepest_descent
+from hotmess_jax.train import (
+    Checkpoints,
+    CorruptCheckpointError,
+    NonFiniteLossError,
+    Trainer,
+    make_optimiser,
+    pair_tokens,
+)
+
+CODEC = FloatCodec(2)
+PROBLEM = random_quadratic(jax.random.key(0), 2, 50.0)
+STATES = np.asarray(draw_starts(jax.random.key(1), 640, PROBLEM.b)).reshape(20, 32, 2)
+STEPS = 12
+
+
+def trainer(rate=1e-2, devices=2, loss_on="update"):
+    mesh = make_mesh(64, 64 // devices)
+    optimiser = make_optimiser(rate, STEPS, 2, 1e-4, 1.0)
+    return Trainer(Size(1, 16, 2), PROBLEM, CODEC, 0.05, optimiser, mesh, loss_on)
+
+
+def batches():
+    return batch_iterator(STATES, 64, STEPS, (0,))
+
+
+def run(path, made, losses=None, steps=STEPS, every=4):
+    checkpoints = Checkpoints(path)
+    position = batches()
+    found = checkpoints.restore(made.abstract_state(), position)
+    state, seconds = found or (made.initial_state(jax.random.key(2)), 0.0)
+    record = (lambda step, loss: losses.append(loss)) if losses is not None else lambda *_: None
+    try:
+        state, _ = made.train(state, position, steps, checkpoints, every, seconds, record)
+        return state
+    finally:
+        checkpoints.close()
+
+
+def test_a_pair_is_the_tokens_of_the_state_and_of_its_update():
+    states = STATES[0]
+    tokens = pair_tokens(CODEC, PROBLEM, 0.05, states)
+    decoded = CODEC.decode(tokens)
+    np.testing.assert_allclose(decoded[:, :2], states, rtol=6e-3)
+    np.testing.assert_allclose(decoded[:, 2:], steepest_descent(PROBLEM, states, 0.05), rtol=6e-3)
+
+
+def test_validation_loss_is_the_mean_negative_log_probability():
+    made = trainer()
+    params = made.initial_state(jax.random.key(3)).params
+    states = STATES.reshape(-1, 2)[:100]
+    model = nnx.merge(made.graph, params)
+    tokens = pair_tokens(CODEC, PROBLEM, 0.05, states)
+    log_probs = np.asarray(jax.nn.log_softmax(model(tokens[:, :-1])), np.float64)
+    half, total = 10, 0.0
+    for row in range(100):
+        for position in range(half, 2 * half):
+            total -= log_probs[row, position - 1, int(tokens[row, position])]
+    expected = total / (100 * half)
+    np.testing.assert_allclose(made.validation_loss(params, states, 37), expected, rtol=1e-5)
+
+
+def test_loss_on_all_counts_the_state_s_tokens_too(tmp_path):
+    first = {}
+    for loss_on in ("update", "all"):
+        losses = []
+        run(tmp_path / loss_on, trainer(loss_on=loss_on), losses, steps=1)
+        first[loss_on] = losses[0]
+    # Untrained, every token costs about log 12; the two means differ, but little.
+    for loss in first.values():
+        assert abs(loss - np.log(12)) < 0.1
+    assert first["update"] != first["all"]
+
+
+def test_the_schedule_warms_up_and_decays_to_zero():
+    optimiser = make_optimiser(0.5, 100, 10, 0.0, 1e9)
+    params = {"w": jnp.ones(1)}
+    state, sizes = optimiser.init(params), []
+    for _ in range(100):
+        updates, state = optimiser.update({"w": jnp.ones(1)}, state, params)
+        sizes.append(-float(updates["w"][0]))
+    assert sizes[0] == 0 and np.argmax(sizes) == 10
+    np.testing.assert_allclose(max(sizes), 0.5, rtol=1e-3)
+    assert sizes[-1] < 1e-3
+
+
+def test_the_loss_falls_and_two_devices_do_what_one_does(tmp_path):
+    one, two = [], []
+    run(tmp_path / "1", trainer(devices=1), one)
+    run(tmp_path / "2", trainer(devices=2), two)
+    assert one[-1] < one[0] - 0.3
+    np.testing.assert_allclose(one, two, rtol=1e-4)
+
+
+def test_stopped_and_resumed_is_bit_for_bit_never_stopped(tmp_path):
+    whole, first, second = [], [], []
+    expected = run(tmp_path / "whole", trainer(), whole)
+    run(tmp_path / "parts", trainer(), first, steps=7, every=4)
+    resumed = run(tmp_path / "parts", trainer(), second)
+    assert first + second == whole
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), expected, resumed)
+    assert all(jax.tree.leaves(same))
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tmp_path):
+    made = trainer()
+    run(tmp_path, made, steps=4)
+    blown = trainer(rate=1e38)
+    with pytest.raises(NonFiniteLossError) as caught:
+        run(tmp_path, blown)
+    assert 4 < caught.value.step < 8
+    checkpoints = Checkpoints(tmp_path)
+    state, _ = checkpoints.restore(made.abstract_state(), batches())
+    checkpoints.close()
+    assert int(state.step) == 4
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
+
+
+def test_a_harmed_checkpoint_is_named(tmp_path):
+    made = trainer()
+    run(tmp_path, made, steps=4)
+    for file in (tmp_path / "4").rglob("*"):
+        if file.is_file() and "/d/" in str(file):
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(CorruptCheckpointError, match=str(tmp_path / "4")):
+        run(tmp_path, made)
+
+
+def test_one_step_is_compiled_once(tmp_path):
+    made = trainer()
+    run(tmp_path, made)
+    assert made._step._cache_size() == 1
+
+
+def test_the_optimiser_is_adamw():
+    ours = make_optimiser(0.1, 10, 0, 0.01, 1e9)
+    theirs = optax.adamw(optax.cosine_decay_schedule(0.1, 10), b2=0.99, weight_decay=0.01)
+    params = {"w": jnp.asarray([1.0, -2.0])}
+    grads = {"w": jnp.asarray([0.3, 0.1])}
+    mine, _ = ours.update(grads, ours.init(params), params)
+    other, _ = theirs.update(grads, theirs.init(params), params)
+    np.testing.assert_allclose(mine["w"], other["w"], rtol=1e-6)

@@ -8,6 +8,7 @@ arXiv 2601.23045, Section 3.2.2). Stopped at any moment, the same command goes o
 from pathlib import Path
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -20,7 +21,7 @@ from hotmess_jax.plan import plan, store_bytes
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.report import interval, number, report
 from hotmess_jax.sharding import use_every_core
-from hotmess_jax.sweep import Sweep, runs_of
+from hotmess_jax.sweep import EXAMPLES, Sweep, runs_of
 from hotmess_jax.sweep_figures import draw_figures, save_figures
 
 
@@ -59,16 +60,17 @@ def write_outputs(sweep: Sweep, document: Json) -> None:
             for run in reversed(runs_of(sweep.config))
             if run.paths.exists()
         }
-        figures = draw_figures(document, paths, *map(np.asarray, sweep.teacher_paths()))
+        teachers = (np.asarray(states[:, :EXAMPLES]) for states in sweep.teacher_paths())
+        figures = draw_figures(document, paths, *teachers)
         save_figures(figures, folder / "figures")
 
 
 def print_plan(config: SweepConfig, console: Console) -> None:
     """Print what each size would cost."""
-    table = Table(title=f"Plan of preset {config.preset}: one model of each size")
-    for name in ("size", "parameters", "training tokens", "rollout tokens", "training FLOPs",
-                 "rollout FLOPs", "checkpoint", "on device"):  # fmt: skip
-        table.add_column(name, justify="right")
+    table = Table(title=f"Plan of preset {config.preset}: one model of each size", box=box.SIMPLE)
+    for name in ("size", "parameters", "training\ntokens", "rollout\ntokens", "training\nFLOPs",
+                 "rollout\nFLOPs", "checkpoint", "on device"):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
     plans = plan(config)
     for row in plans:
         table.add_row(
@@ -93,9 +95,9 @@ def print_plan(config: SweepConfig, console: Console) -> None:
 
 def print_summary(document: Json, folder: Path, console: Console) -> None:
     """Print the models' last step, the claims, and where everything is."""
-    table = Table(title="Last step of the rollouts")
+    table = Table(title="Last step of the rollouts", box=box.SIMPLE)
     for name in ("model", "parameters", "loss", "bias²", "variance", "incoherence", "95 %"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for model in document["models"]:
         final = model["final"]
         table.add_row(

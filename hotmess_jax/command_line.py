@@ -32,6 +32,9 @@ def parse(
     """Parse a command line into a dataclass; a mistake is one line and status 2."""
     printed = io.StringIO()
     options = {} if default is None else {"default": default}
+    main = sys.modules["__main__"].__spec__
+    if main is not None:  # started with python -m
+        options["prog"] = f"python -m {main.name}"
     try:
         with contextlib.redirect_stderr(printed):
             return tyro.cli(kind, args=arguments, **options)

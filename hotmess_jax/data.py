@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grain
-
 import numpy as np
 import tensorstore as ts
 from jaxtyping import Array, Float, Float32, Int64, UInt64
@@ -203,5 +202,3 @@ def validation_states(
     """Return a fixed random selection of the held-out states, without repetition."""
     pairs = min(pairs, states.shape[0] * states.shape[1])
     return BatchSource(states, pairs, 1, seed)[0]
-
-

@@ -156,8 +156,8 @@ def _bias_falls_faster(sweep: Mapping) -> Claim:
         difference and difference["difference"],
         difference and difference["ci95"],
         judge(difference and difference["ci95"]),
-        difference
-        and f"bias² {fits['bias2']['exponent']:.2f}, variance {fits['variance']['exponent']:.2f}"
+        (difference
+        and f"bias² {fits['bias2']['exponent']:.2f}, variance {fits['variance']['exponent']:.2f}")
         or "",
     )
 

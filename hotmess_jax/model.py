@@ -126,9 +126,7 @@ class Decoder(nnx.Module):
         self.position = nnx.Embed(length, size.width, embedding_init=small, rngs=rngs)
         self.blocks = nnx.List([Block(size, rngs=rngs) for _ in range(size.layers)])
         self.norm = nnx.LayerNorm(size.width, use_bias=False, rngs=rngs)
-        self.head = nnx.Linear(
-            size.width, VOCABULARY, use_bias=False, kernel_init=small, rngs=rngs
-        )
+        self.head = nnx.Linear(size.width, VOCABULARY, use_bias=False, kernel_init=small, rngs=rngs)
 
     def __call__(
         self, tokens: Int[Array, "batch length"], first: int = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 
 PACKAGES = (
-    "hotmess-jax jax jaxlib flax optax orbax-checkpoint grain tensorstore numpy scipy".split()
+    ["hotmess-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorstore", "numpy", "scipy"]
 )
 
 

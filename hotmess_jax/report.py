@@ -53,7 +53,12 @@ def report(sweep: Mapping, seconds_note: str = "") -> str:
         sections += [_models(sizes, sweep), _notes(sizes, config)]
         if any("sampled" in model for model in sweep["models"]):
             sections += ["## Sampled rollouts: variance within starts", _sampled(sizes)]
-        sections += ["## Scaling laws", _fits(sweep), "## By eigen-direction", _directions(sizes, sweep)]
+        sections += [
+            "## Scaling laws",
+            _fits(sweep),
+            "## By eigen-direction",
+            _directions(sizes, sweep),
+        ]
     if sweep["failures"]:
         sections += ["## Failures", _failures(sweep["failures"])]
     sections += ["## Figures", _figures()]
@@ -222,7 +227,9 @@ def _directions(sizes: BySize, sweep: Mapping) -> str:
             part: np.mean([[row[-1] for row in c["directions"][part]] for c in curves], axis=0)
             for part in ("bias2", "variance")
         }
-        return [number(v) for pair in zip(means["bias2"], means["variance"], strict=True) for v in pair]
+        return [
+            number(v) for pair in zip(means["bias2"], means["variance"], strict=True) for v in pair
+        ]
 
     for name, models in zip(sizes.names, sizes.models, strict=True):
         rows.append([name, *cells(models)])

@@ -97,7 +97,14 @@ class Run:
 
 def stream(config: SweepConfig, name: str, index: int = 0) -> Key[Array, ""]:
     """Return the key of one named use of randomness."""
-    names = ("problem", "training_starts", "rollout_starts", "initialisation", "sampling", "resampling")
+    names = (
+        "problem",
+        "training_starts",
+        "rollout_starts",
+        "initialisation",
+        "sampling",
+        "resampling",
+    )
     root = jax.random.fold_in(jax.random.key(config.seed), names.index(name))
     return jax.random.fold_in(root, index)
 
@@ -237,11 +244,20 @@ class Sweep:
         self.codec = FloatCodec(config.precision)
         problems = config.replicates if config.replicate_varies == "problem" else 1
         self.studies = [draw_study(config, index) for index in range(problems)]
+        self._trainers: dict[tuple[str, int], Trainer] = {}
         claim_folder(config)
 
     def study_index(self, run: Run) -> int:
         """Return which draw of the problem a run belongs to."""
         return run.replicate if self.config.replicate_varies == "problem" else 0
+
+    def trainer(self, run: Run) -> Trainer:
+        """Return the trainer of a run, the same for all replicates that share a problem."""
+        index = self.study_index(run)
+        if (run.size, index) not in self._trainers:
+            trainer = make_trainer(self.config, run.size, self.studies[index].problem)
+            self._trainers[run.size, index] = trainer
+        return self._trainers[run.size, index]
 
     def carry_out(self) -> Json:
         """Do what is still to be done, and return the sweep as it goes into sweep.json."""
@@ -285,11 +301,10 @@ class Sweep:
         for run in pending:
             folder = run.folder / "checkpoints"
             if folder.exists():
-                index = self.study_index(run)
-                trainer = make_trainer(self.config, run.size, self.studies[index].problem)
+                batches = self._batches(run, data[self.study_index(run)])
                 checkpoints = Checkpoints(folder)
                 try:
-                    checkpoints.restore(trainer.abstract_state(), self._batches(run, data[index]))
+                    checkpoints.restore(self.trainer(run).abstract_state(), batches)
                 finally:
                     checkpoints.close()
 
@@ -298,7 +313,7 @@ class Sweep:
     ) -> None:
         """Train and roll out one model, and write its result."""
         config, study = self.config, self.studies[self.study_index(run)]
-        trainer = make_trainer(config, run.size, study.problem)
+        trainer = self.trainer(run)
         length = 2 * config.dimension * self.codec.tokens_per_number - 1
         about: Json = {
             "size": run.size,

@@ -294,5 +294,3 @@ def training_flops(size: Size, length: int, first: int) -> float:
         forward += 2 * weights + 4 * width * count * length
     forward += 2 * width * 12 * (length - first)
     return 3 * forward
-
-

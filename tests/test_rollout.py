@@ -25,9 +25,7 @@ STARTS = draw_starts(jax.random.key(1), 40, PROBLEM.b)
 
 def test_an_oracle_reproduces_the_rounded_teacher_exactly():
     steps = 60
-    rolled = roll_out(
-        oracle_policy(PROBLEM, CODEC, 0.05), CODEC, STARTS, steps, jax.random.key(2)
-    )
+    rolled = roll_out(oracle_policy(PROBLEM, CODEC, 0.05), CODEC, STARTS, steps, jax.random.key(2))
     x, states = STARTS, [STARTS]
     for _ in range(steps):
         rounded = CODEC.decode(CODEC.encode(x))

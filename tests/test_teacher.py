@@ -18,7 +18,9 @@ def test_random_quadratic_has_the_condition_number_asked_for(dimension, spectrum
     np.testing.assert_allclose(eigenvalues[-1], 1.0, rtol=1e-5)
     np.testing.assert_allclose(eigenvalues[-1] / eigenvalues[0], 50.0, rtol=1e-4)
     if spectrum == "geometric":
-        np.testing.assert_allclose(np.diff(np.log(eigenvalues)), np.log(50) / (dimension - 1), rtol=1e-3)
+        np.testing.assert_allclose(
+            np.diff(np.log(eigenvalues)), np.log(50) / (dimension - 1), rtol=1e-3
+        )
     assert np.array_equal(problem.A, problem.A.T)
 
 

@@ -1,0 +1,257 @@
+"""Power laws in the number of parameters, from few sizes, with honest intervals."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import optimize, stats
+
+Interval = tuple[float | None, float | None]
+LEVEL = 0.95
+EXPONENTS = (1e-3, 20.0)  # among which a law with an offset is searched
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """y = coefficient·N^(−exponent) + offset, with the exponent's 95 % interval."""
+
+    exponent: float
+    ci95: Interval | None
+    r2: float
+    coefficient: float
+    offset: float
+    sizes: int
+
+    def predict(self, parameters: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """Return the law's value at parameter counts."""
+        return self.coefficient * parameters**-self.exponent + self.offset
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fit as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ExponentDifference:
+    """How much faster one quantity falls with size than another, with its 95 % interval."""
+
+    difference: float
+    ci95: Interval | None
+    sizes: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the difference as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LogSlope:
+    """value = intercept + slope·log10 N, with the slope's 95 % interval."""
+
+    slope: float
+    ci95: Interval | None
+    r2: float
+    intercept: float
+    sizes: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fit as JSON values."""
+        return asdict(self)
+
+
+def power_law(
+    parameters: Float[np.ndarray, " sizes"], values: Float[np.ndarray, "sizes replicates"]
+) -> PowerLaw:
+    """Fit y = a·N^(−k) by least squares in the logarithm.
+
+    Replicates of a size share that size's own deviation from the law, so their logarithms are averaged
+    first and the interval is Student's t over sizes, with sizes − 2 degrees of freedom.
+
+    Args:
+        parameters: N of each size.
+        values: positive; NaN where a replicate is missing.
+
+    Returns:
+        The fit; its interval is None for two sizes.
+
+    Raises:
+        ValueError: for values that are not positive, bad parameter counts, or fewer than two sizes.
+
+    Source: Hägele et al. 2026, Section 3.2.2 and Figure 6.
+    """
+    x, y = _means(np.log, parameters, _log_of_positive(values))
+    line = _least_squares(x, y)
+    return PowerLaw(
+        -line.slope, _negated(line.ci95), line.r2, float(np.exp(line.intercept)), 0.0, len(x)
+    )
+
+
+def exponent_difference(
+    parameters: Float[np.ndarray, " sizes"],
+    first: Float[np.ndarray, "sizes replicates"],
+    second: Float[np.ndarray, "sizes replicates"],
+) -> ExponentDifference:
+    """Return the exponent of `first` less that of `second`, measured on the same models.
+
+    It is the exponent of their ratio, so what the two share cancels.
+
+    Raises:
+        ValueError: as `power_law` does.
+    """
+    ratio = power_law(parameters, np.exp(_log_of_positive(first) - _log_of_positive(second)))
+    return ExponentDifference(ratio.exponent, ratio.ci95, ratio.sizes)
+
+
+def linear_in_log_size(
+    parameters: Float[np.ndarray, " sizes"], values: Float[np.ndarray, "sizes replicates"]
+) -> LogSlope:
+    """Fit a straight line in log10 N through each size's mean; the slope is per factor of ten.
+
+    Raises:
+        ValueError: for bad parameter counts or fewer than two sizes.
+    """
+    x, y = _means(np.log10, parameters, values)
+    line = _least_squares(x, y)
+    return LogSlope(line.slope, line.ci95, line.r2, line.intercept, len(x))
+
+
+def power_law_with_offset(
+    parameters: Float[np.ndarray, " sizes"], values: Float[np.ndarray, "sizes replicates"]
+) -> PowerLaw:
+    """Fit y = a·N^(−k) + c with k > 0 and c ≥ 0 by least squares in the logarithm.
+
+    For a given k and ratio c/a the best a is known, so what is searched is a plane. The interval holds
+    the exponents whose best fit is not worse than the best of all by an F-test (a profile interval):
+    with few sizes it is wide, and often open towards large exponents, for a steep law with an offset
+    looks much like a shallow one without.
+
+    Returns:
+        The fit; an open side of the interval is None, as is the interval for fewer than four sizes.
+
+    Raises:
+        ValueError: as `power_law` does, and for fewer than three sizes.
+
+    Source: Hägele et al. 2026, Section 3.2.2, has no offset; Hoffmann et al. 2022 has.
+    """
+    x, y = _means(np.log, parameters, _log_of_positive(values))
+    if len(x) < 3:
+        raise ValueError(f"a law with an offset needs at least 3 sizes, got {len(x)}")
+    centre = x.mean()
+    x = x - centre
+
+    def misfit(exponent: float, log_ratio: float) -> float:
+        shape = np.logaddexp(-exponent * x, log_ratio)  # log of N^(−k) + c/a
+        residual = y - shape
+        return float(((residual - residual.mean()) ** 2).sum())
+
+    ratios = np.concatenate([[-np.inf], np.linspace(-12, 12, 97)])
+
+    def profile(exponent: float) -> tuple[float, float]:
+        """Return the least misfit at an exponent, and the log ratio that has it."""
+        coarse = [misfit(exponent, ratio) for ratio in ratios]
+        best = int(np.argmin(coarse))
+        low, high = ratios[max(best - 1, 1)], ratios[min(best + 1, len(ratios) - 1)]
+        fine = optimize.minimize_scalar(
+            lambda ratio: misfit(exponent, ratio), bounds=(low, high), method="bounded"
+        )
+        return min((coarse[best], float(ratios[best])), (float(fine.fun), float(fine.x)))
+
+    exponents = np.geomspace(EXPONENTS[0], EXPONENTS[1], 120)
+    misfits = np.asarray([profile(exponent)[0] for exponent in exponents])
+    best = int(np.argmin(misfits))
+    low, high = exponents[max(best - 1, 0)], exponents[min(best + 1, len(exponents) - 1)]
+    fine = optimize.minimize_scalar(lambda k: profile(k)[0], bounds=(low, high), method="bounded")
+    exponent = float(fine.x) if fine.fun <= misfits[best] else float(exponents[best])
+    least, log_ratio = profile(exponent)
+    shape = np.logaddexp(-exponent * x, log_ratio)
+    scale = np.exp((y - shape).mean())
+
+    ci95: Interval | None = None
+    if len(x) > 3:
+        quantile = stats.f.ppf(LEVEL, 1, len(x) - 3)
+        # Rounding keeps an exact fit from shutting its own interval.
+        limit = max(least, 1e-20) * (1 + quantile / (len(x) - 3))
+
+        def edge(inner: float, outer: float) -> float:
+            """Return where the misfit crosses the limit; an exact fit may not even cover its own exponent."""
+
+            def excess(k: float) -> float:
+                return profile(k)[0] - limit
+
+            return float(inner if excess(inner) >= 0 else optimize.brentq(excess, inner, outer))
+
+        inside = np.flatnonzero(misfits <= limit)
+        lower, upper = (inside[0], inside[-1]) if len(inside) else (best, best)
+        ci95 = (
+            None if lower == 0 else edge(min(exponent, exponents[lower]), exponents[lower - 1]),
+            None
+            if upper == len(exponents) - 1
+            else edge(max(exponent, exponents[upper]), exponents[upper + 1]),
+        )
+    return PowerLaw(
+        exponent,
+        ci95,
+        _r2(y, least),
+        float(scale * np.exp(exponent * centre)),
+        float(scale * np.exp(log_ratio)),
+        len(x),
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    slope: float
+    intercept: float
+    ci95: Interval | None
+    r2: float
+
+
+def _least_squares(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> _Line:
+    fit = stats.linregress(x, y)
+    misfit = float(((y - fit.intercept - fit.slope * x) ** 2).sum())
+    ci95: Interval | None = None
+    if len(x) > 2:
+        half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 2) * fit.stderr)
+        ci95 = (float(fit.slope) - half, float(fit.slope) + half)
+    return _Line(float(fit.slope), float(fit.intercept), ci95, _r2(y, misfit))
+
+
+def _r2(y: Float[np.ndarray, " n"], misfit: float) -> float:
+    """Return the share of the variation that is explained, 0 where there is none to explain."""
+    total = float(((y - y.mean()) ** 2).sum())
+    return 1 - misfit / total if total > 0 else 0.0
+
+
+def _means(
+    scale: Callable[[np.ndarray], np.ndarray],
+    parameters: Float[np.ndarray, " sizes"],
+    values: Float[np.ndarray, "sizes replicates"],
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return the scaled N, and the mean over replicates, of each size that has any.
+
+    The values are expected on the scale on which they are to be averaged.
+    """
+    if not (np.isfinite(parameters) & (parameters > 0)).all():
+        raise ValueError(f"parameter counts must be positive and finite, got {parameters.tolist()}")
+    present = ~np.isnan(values).all(axis=1)
+    if len(np.unique(parameters[present])) < 2:
+        raise ValueError(
+            f"a fit needs at least 2 sizes with values, got {len(np.unique(parameters[present]))}"
+        )
+    return scale(parameters[present]), np.nanmean(values[present], axis=1)
+
+
+def _log_of_positive(values: Float[np.ndarray, "sizes replicates"]) -> np.ndarray:
+    bad = np.argwhere(~(np.isnan(values) | ((values > 0) & np.isfinite(values))))
+    if len(bad):
+        size, replicate = bad[0]
+        raise ValueError(
+            f"a power law needs positive values, got {values[size, replicate]} "
+            f"for size {size}, replicate {replicate}"
+        )
+    return np.log(values)
+
+
+def _negated(ci95: Interval | None) -> Interval | None:
+    return None if ci95 is None else (-ci95[1], -ci95[0])

@@ -1,0 +1,252 @@
+"""The main job from its command line: the contract, stops and restarts, bad input."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import scaling_laws, synthetic_sweep
+from hotmess_jax import sweep as sweep_module
+from hotmess_jax.config import PRESETS
+from hotmess_jax.plan import plan
+from hotmess_jax.report import FIGURES
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = ["--preset", "smoke", "--trajectories", "60", "--trajectory-steps", "32", "--train-steps", "40", "--checkpoint-every", "10", "--batch-size", "32", "--starts", "32", "--rollout-steps", "8", "--bootstrap", "50"]
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["synthetic_sweep", *map(str, arguments)])
+    synthetic_sweep.main()
+
+
+def refused(monkeypatch, capsys, *arguments):
+    """Run what must be refused, and return its one line."""
+    with pytest.raises(SystemExit) as stop:
+        run(monkeypatch, *arguments)
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: ")
+    return lines[0]
+
+
+def places(folder):
+    return ["--out", folder / "run", "--store", folder / "store"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished tiny sweep of two sizes and two replicates, with sampled rollouts."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run(monkeypatch, *TINY, *places(folder), "--replicates", 2, "--temperature", 1)
+    return folder
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from numbers_in(item)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def test_sweep_json_keeps_its_contract(finished):
+    text = (finished / "run" / "sweep.json").read_text()
+    sweep = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in sweep.json"))
+    assert sweep["schema"] == 1
+    assert np.shape(sweep["problem"]["A"]) == (2, 2) and np.shape(sweep["problem"]["b"]) == (2,)
+    assert all(np.isfinite(list(numbers_in(sweep))))
+    assert [(m["size"], m["replicate"]) for m in sweep["models"]] == [
+        ("3k", 0), ("3k", 1), ("6k", 0), ("6k", 1)]  # fmt: skip
+    for curves in (sweep["teacher"], sweep["codec_teacher"], *sweep["models"]):
+        assert {len(curves[k]) for k in ("bias2", "variance", "error", "incoherence")} == {9}
+        total = np.add(curves["bias2"], curves["variance"])
+        np.testing.assert_allclose(curves["error"], total, rtol=1e-6)
+        np.testing.assert_allclose(curves["incoherence"], curves["variance"] / total, rtol=1e-6)
+        by_direction = np.sum(curves["directions"]["variance"], axis=0)
+        np.testing.assert_allclose(by_direction, curves["variance"], rtol=1e-4)
+    for model in sweep["models"]:
+        final = model["final"]
+        assert final["bias2"] == model["bias2"][-1] and final["error"] == model["error"][-1]
+        low, high = final["incoherence_ci95"]
+        assert 0 <= low <= final["incoherence"] <= high <= 1
+        starts = sweep["config"]["starts"]
+        corrected = final["variance"] * starts / (starts - 1)
+        np.testing.assert_allclose(final["corrected"]["variance"], corrected, rtol=1e-5)
+        assert model["sampled"]["samples"] == 8 and len(model["sampled"]["bias2"]) == 9
+        assert model["saturated"] >= 0 and set(model["seconds"]) == {"train", "rollout"}
+    one, two = sweep["models"][:2]
+    assert one["bias2"][0] == two["bias2"][0] and one["bias2"][-1] != two["bias2"][-1]
+    assert set(sweep["fits"]) == {"validation_loss", "bias2", "variance", "error"}
+    assert len(sweep["claims"]) == 5
+
+
+def test_report_and_figures_are_there(finished):
+    report = (finished / "run" / "report.md").read_text()
+    for name in FIGURES:
+        assert f"figures/{name}.png" in report
+        for kind in ("png", "pdf"):
+            assert (finished / "run" / "figures" / f"{name}.{kind}").stat().st_size > 5_000
+    assert report.count("| **") == 5  # verdicts
+    assert "teacher, rounded" in report and "replicates" in report
+
+
+def test_a_finished_sweep_is_not_done_again(finished, monkeypatch):
+    before = (finished / "run" / "sweep.json").read_text()
+    monkeypatch.setattr(sweep_module.Sweep, "_carry_out_run", lambda *_: pytest.fail("trained"))
+    run(monkeypatch, *TINY, *places(finished), "--replicates", 2, "--temperature", 1)
+    assert comparable(before) == comparable((finished / "run" / "sweep.json").read_text())
+
+
+def test_another_configuration_is_refused_and_nothing_is_touched(finished, monkeypatch, capsys):
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
+    line = refused(monkeypatch, capsys, *TINY, *places(finished), "--replicates", 2, "--seed", 7)
+    assert "seed 0 instead of 7" in line and "temperature" in line
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob("*")} == before
+
+
+def test_scaling_laws_runs_alone_on_a_finished_sweep(finished, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["scaling_laws", str(finished / "run"), "--json", "-"])
+    scaling_laws.main()
+    found = json.loads(capsys.readouterr().out)
+    sweep = json.loads((finished / "run" / "sweep.json").read_text())
+    assert found["fits"] == sweep["fits"]
+
+
+def comparable(text):
+    """A sweep without what depends on the clock."""
+    sweep = json.loads(text)
+    del sweep["provenance"]
+    for model in sweep["models"]:
+        del model["seconds"]
+    return sweep
+
+
+def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):
+    """A real process, killed with SIGKILL twice: while the first size trains, and the second."""
+
+    def command(folder):
+        return [sys.executable, "-m", "experiments.synthetic_sweep", *TINY, "--train-steps", "300",
+                *map(str, places(folder))]  # fmt: skip
+
+    def killed_once(appears):
+        process = subprocess.Popen(
+            command(tmp_path / "killed"), cwd=ROOT, stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while not any(tmp_path.glob(f"killed/run/models/{appears}")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+    killed_once("3k-0/checkpoints/20")
+    assert not (tmp_path / "killed/run/models/3k-0/result.json").exists()
+    killed_once("6k-0/checkpoints/10")
+    assert not (tmp_path / "killed/run/models/6k-0/result.json").exists()
+    for folder in ("killed", "whole"):
+        subprocess.run(command(tmp_path / folder), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    texts = [(tmp_path / f / "run" / "sweep.json").read_text() for f in ("killed", "whole")]
+    assert comparable(texts[0]) == comparable(texts[1])
+
+
+def test_a_loss_that_is_not_finite_stops_its_size_alone(tmp_path, monkeypatch, capsys):
+    rate = sweep_module.learning_rate
+    monkeypatch.setattr(
+        sweep_module, "learning_rate", lambda c, size: 1e38 if size == "3k" else rate(c, size)
+    )
+    run(monkeypatch, *TINY, *places(tmp_path))
+    sweep = json.loads((tmp_path / "run" / "sweep.json").read_text())
+    assert [m["size"] for m in sweep["models"]] == ["6k"]
+    assert [f["size"] for f in sweep["failures"]] == ["3k"]
+    step = sweep["failures"][0]["failed"]["step"]
+    assert 0 < step < 40
+    assert f"not finite at step {step}" in (tmp_path / "run" / "report.md").read_text()
+    assert f"not finite at step {step}" in capsys.readouterr().out
+
+
+def test_replicates_may_each_draw_their_own_problem(tmp_path, monkeypatch):
+    arguments = ("--sizes", "3k", "--replicates", 2, "--replicate-varies", "problem")
+    run(monkeypatch, *TINY, *places(tmp_path), *arguments)
+    sweep = json.loads((tmp_path / "run" / "sweep.json").read_text())
+    first, second = sweep["problems"]
+    assert first["A"] == sweep["problem"]["A"] != second["A"]
+    assert [m["problem"] for m in sweep["models"]] == [0, 1]
+    assert [m["bias2"][0] for m in sweep["models"]] == [
+        p["teacher"]["bias2"][0] for p in (first, second)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--preset", "nope"], "'nope'"),
+        (["--preset", "smoke", "--sizes", "3k", "99z"], "'99z'"),
+        (["--precision", "12"], "got 12"),
+        (["--precision", "0"], "got 0"),
+        (["--dimension", "0"], "dimension must be 1 to 64, got 0"),
+        (["--condition-number", "0.5"], "condition-number must be 1 to 1e+06, got 0.5"),
+        (["--condition-number", "nan"], "got nan"),
+        (["--start-offset", "30"], "starts leave the codec's range"),
+        (["--holdout", "1e-9"], "holdout"),
+        (["--sizes", "3k", "3k"], "names one twice"),
+        (["--train-steps", "-1"], "got -1"),
+        (["--nosuch", "1"], "--nosuch"),
+        (["--seed", "x"], "--seed"),
+    ],
+)
+def test_bad_input_is_one_line_before_any_work(tmp_path, monkeypatch, capsys, arguments, said):
+    assert said in refused(monkeypatch, capsys, *arguments, *places(tmp_path))
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    assert "holds no sweep" in refused(monkeypatch, capsys, *TINY, *places(tmp_path))
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
+    tmp_path, monkeypatch, capsys, finished
+):
+    run(monkeypatch, *TINY, *places(tmp_path), "--sizes", "3k")
+    model = tmp_path / "run" / "models" / "3k-0"
+    (model / "result.json").unlink()
+    monkeypatch.setattr(sweep_module.Sweep, "_carry_out_run", lambda *_: pytest.fail("trained"))
+    for file in (model / "checkpoints" / "40").rglob("*"):
+        if file.is_file() and file.parent.name == "d":
+            file.write_bytes(b"")
+    arguments = (*TINY, *places(tmp_path), "--sizes", "3k")
+    assert str(model / "checkpoints" / "40") in refused(monkeypatch, capsys, *arguments)
+    (store,) = (tmp_path / "store").iterdir()
+    chunk = next(p for p in (store / "c").rglob("*") if p.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-9])
+    assert str(store) in refused(monkeypatch, capsys, *arguments)
+
+
+def test_a_dry_run_prints_the_plan_and_touches_nothing(tmp_path, monkeypatch, capsys):
+    run(monkeypatch, "--preset", "paper", "--dry-run", *places(tmp_path))
+    printed = capsys.readouterr().out
+    assert "4,742,912" in printed and "Nothing was run" in printed
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_plan_counts_what_is_exact():
+    paper = PRESETS["paper"]
+    first = plan(paper)[0]
+    assert first.training_tokens == 65_536 * 1_024 * 56
+    assert first.rollout_tokens == 4_096 * 2_048 * 56
+    # Six times parameters times tokens, the usual estimate, is near for the widest model, where
+    # attention is little, when every token's loss counts.
+    last = plan(dataclasses.replace(paper, loss_on="all"))[-1]
+    assert 0.9 < last.training_flops / (6 * last.parameters * last.training_tokens) < 1.25

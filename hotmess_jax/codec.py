@@ -91,9 +91,7 @@ class FloatCodec:
 def _float32_at_least(value: Fraction) -> np.float32:
     """Return the smallest float32 that is not below the value."""
     nearest = np.float32(float(value))
-    return (
-        nearest if Fraction(float(nearest)) >= value else np.nextafter(nearest, np.float32(np.inf))
-    )
+    return nearest if Fraction(float(nearest)) >= value else np.nextafter(nearest, np.float32(np.inf))
 
 
 # 10^(−9) … 10^0, each as the first float32 that has reached it.

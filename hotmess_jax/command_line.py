@@ -4,7 +4,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import tyro
 
@@ -31,7 +31,7 @@ def parse(
 ) -> Settings:
     """Parse a command line into a dataclass; a mistake is one line and status 2."""
     printed = io.StringIO()
-    options = {} if default is None else {"default": default}
+    options: dict[str, Any] = {} if default is None else {"default": default}
     main = sys.modules["__main__"].__spec__
     if main is not None:  # started with python -m
         options["prog"] = f"python -m {main.name}"

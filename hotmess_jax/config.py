@@ -165,9 +165,7 @@ class SweepConfig:
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if not low <= value <= high:  # False for NaN as well
-                raise ValueError(
-                    f"{name.replace('_', '-')} must be {low:g} to {high:g}, got {value}"
-                )
+                raise ValueError(f"{name.replace('_', '-')} must be {low:g} to {high:g}, got {value}")
         held_out = round(self.trajectories * self.holdout)
         if not 0 < held_out < self.trajectories:
             raise ValueError(

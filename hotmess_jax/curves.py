@@ -1,7 +1,7 @@
 """Bias², variance and incoherence of trajectories, per step and per eigen-direction."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from kernels.decompositions import Decomposition, incoherence, squared_error
 from kernels.estimators import unbiased
 from kernels.resampling import bootstrap, percentile_interval
 
-Json = dict[str, object]
+Json = dict[str, Any]
 
 
 class Split(NamedTuple):
@@ -88,9 +88,7 @@ def bootstrap_over_starts(
     def statistics(ends: Float[Array, "starts 2 d"]) -> FinalStatistics:
         split = squared_error(jnp.swapaxes(ends, 0, 1), problem.b, problem.A)
         first, last = incoherence(split)
-        return FinalStatistics(
-            split.bias2[1], split.variance[1], split.error[1], last, last - first
-        )
+        return FinalStatistics(split.bias2[1], split.variance[1], split.error[1], last, last - first)
 
     ends = jnp.stack([states[0], states[-1]], axis=1)
     return jax.tree.map(percentile_interval, bootstrap(key, statistics, ends, resamples))

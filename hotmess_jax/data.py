@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grain
 import numpy as np
@@ -115,7 +116,7 @@ def read_trajectories(path: Path, first: int, last: int) -> Float32[np.ndarray, 
     return states
 
 
-def _open(path: Path, **options: object) -> ts.TensorStore:
+def _open(path: Path, **options: Any) -> ts.TensorStore:
     spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
     return ts.open(spec, open=True, **options).result()
 

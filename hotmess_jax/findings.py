@@ -42,8 +42,7 @@ def by_size(models: Sequence[Json]) -> BySize:
     parameters = {model["size"]: model["parameters"] for model in models}
     names = sorted(parameters, key=parameters.__getitem__)
     grouped = [
-        sorted((m for m in models if m["size"] == name), key=lambda m: m["replicate"])
-        for name in names
+        sorted((m for m in models if m["size"] == name), key=lambda m: m["replicate"]) for name in names
     ]
     return BySize(names, np.asarray([parameters[n] for n in names], np.float64), grouped)
 
@@ -156,8 +155,10 @@ def _bias_falls_faster(sweep: Mapping) -> Claim:
         difference and difference["difference"],
         difference and difference["ci95"],
         judge(difference and difference["ci95"]),
-        (difference
-        and f"bias² {fits['bias2']['exponent']:.2f}, variance {fits['variance']['exponent']:.2f}")
+        (
+            difference
+            and f"bias² {fits['bias2']['exponent']:.2f}, variance {fits['variance']['exponent']:.2f}"
+        )
         or "",
     )
 
@@ -200,7 +201,8 @@ def _grows_with_size(sweep: Mapping) -> Claim:
 def _small_plateau_lower(sizes: BySize) -> Claim:
     plateaus = sizes.table(lambda model: model["final"]["plateau"])
     small, large = (row[~np.isnan(row)] for row in (plateaus[0], plateaus[-1]))
-    value = ci95 = None
+    value: float | None = None
+    ci95: list[float | None] | None = None
     remark = "needs two sizes"
     if len(sizes.names) > 1:
         value = float(large.mean() - small.mean())

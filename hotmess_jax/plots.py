@@ -84,9 +84,7 @@ def trajectory(
         ]
     seen = {name: _finite(path - b) @ plane + origin for name, path in paths.items()}
     followed = _finite(teacher - b) @ plane + origin
-    centre, half = _window(
-        np.vstack([origin, followed]), np.vstack([origin, followed, *seen.values()])
-    )
+    centre, half = _window(np.vstack([origin, followed]), np.vstack([origin, followed, *seen.values()]))
 
     sides = np.linspace(centre - half, centre + half, 201)
     grid = np.stack(np.meshgrid(*sides.T), axis=-1) - origin

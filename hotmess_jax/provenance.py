@@ -7,9 +7,18 @@ from pathlib import Path
 
 import jax
 
-PACKAGES = (
-    ["hotmess-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorstore", "numpy", "scipy"]
-)
+PACKAGES = [
+    "hotmess-jax",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "grain",
+    "tensorstore",
+    "numpy",
+    "scipy",
+]
 
 
 def provenance() -> dict[str, object]:

@@ -103,10 +103,10 @@ def _claims(sweep: Mapping) -> str:
     header = ["published claim", "source", "measured here", "value", "95 %", "verdict", "remark"]
     return (
         table(header, rows)
-        + "\n\nSupported: the whole interval lies on the claimed side of 0 (and R² ≥ 0.9 for the loss). "
-        "Not supported: it lies wholly on the other side. Inconclusive: anything else. Intervals of "
-        "exponents and slopes are over sizes (replicates averaged first), that of the rise over starts, "
-        "that of the plateau over replicates."
+        + "\n\nSupported: the whole interval lies on the claimed side of 0 (and R² ≥ 0.9 for the "
+        "loss). Not supported: it lies wholly on the other side. Inconclusive: anything else. "
+        "Intervals of exponents and slopes are over sizes (replicates averaged first), that of the "
+        "rise over starts, that of the plateau over replicates."
     )
 
 
@@ -227,9 +227,7 @@ def _directions(sizes: BySize, sweep: Mapping) -> str:
             part: np.mean([[row[-1] for row in c["directions"][part]] for c in curves], axis=0)
             for part in ("bias2", "variance")
         }
-        return [
-            number(v) for pair in zip(means["bias2"], means["variance"], strict=True) for v in pair
-        ]
+        return [number(v) for pair in zip(means["bias2"], means["variance"], strict=True) for v in pair]
 
     for name, models in zip(sizes.names, sizes.models, strict=True):
         rows.append([name, *cells(models)])

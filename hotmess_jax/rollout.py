@@ -56,9 +56,7 @@ def oracle_policy(problem: Quadratic, codec: FloatCodec, step_norm: Scalar) -> P
     return policy
 
 
-def model_policy(
-    model: Decoder, codec: FloatCodec, dimension: int, temperature: float = 0.0
-) -> Policy:
+def model_policy(model: Decoder, codec: FloatCodec, dimension: int, temperature: float = 0.0) -> Policy:
     """Return a decoder as a policy, by constrained decoding with cached keys and values.
 
     At each position only a sign, or only a digit, may stand. The state's keys and values stay apart
@@ -83,12 +81,12 @@ def model_policy(
         return jax.random.categorical(key, logits / temperature).astype(jnp.int32)
 
     def policy(tokens: Tokens, key: Key[Array, ""]) -> Tokens:
-        starts, half = tokens.shape
+        half = tokens.shape[1]
         logits, state_segments = model.prefill(tokens, first=half - 1)
         logits = logits[:, 0]
         past = [[segment] for segment in state_segments]
         keys = jax.random.split(key, (dimension, size))
-        update = []
+        update: list[Int[Array, " starts"]] = []
         for number in range(dimension):
             last = number == dimension - 1
 

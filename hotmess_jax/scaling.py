@@ -81,10 +81,9 @@ def power_law(
     Source: Hägele et al. 2026, Section 3.2.2 and Figure 6.
     """
     x, y = _means(np.log, parameters, _log_of_positive(values))
-    line = _least_squares(x, y)
-    return PowerLaw(
-        -line.slope, _negated(line.ci95), line.r2, float(np.exp(line.intercept)), 0.0, len(x)
-    )
+    # Against −log N, so that the slope is the exponent.
+    line = _least_squares(-x, y)
+    return PowerLaw(line.slope, line.ci95, line.r2, float(np.exp(line.intercept)), 0.0, len(x))
 
 
 def exponent_difference(
@@ -140,22 +139,25 @@ def power_law_with_offset(
     centre = x.mean()
     x = x - centre
 
-    def misfit(exponent: float, log_ratio: float) -> float:
-        shape = np.logaddexp(-exponent * x, log_ratio)  # log of N^(−k) + c/a
-        residual = y - shape
-        return float(((residual - residual.mean()) ** 2).sum())
+    def misfit(
+        exponent: float, log_ratios: Float[np.ndarray, " ratios"]
+    ) -> Float[np.ndarray, " ratios"]:
+        residual = y - np.logaddexp(-exponent * x, log_ratios[:, None])  # of log(N^(−k) + c/a)
+        return ((residual - residual.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
 
     ratios = np.concatenate([[-np.inf], np.linspace(-12, 12, 97)])
 
     def profile(exponent: float) -> tuple[float, float]:
         """Return the least misfit at an exponent, and the log ratio that has it."""
-        coarse = [misfit(exponent, ratio) for ratio in ratios]
+        coarse = misfit(exponent, ratios)
         best = int(np.argmin(coarse))
         low, high = ratios[max(best - 1, 1)], ratios[min(best + 1, len(ratios) - 1)]
         fine = optimize.minimize_scalar(
-            lambda ratio: misfit(exponent, ratio), bounds=(low, high), method="bounded"
+            lambda ratio: misfit(exponent, np.asarray([ratio]))[0],
+            bounds=(low, high),
+            method="bounded",
         )
-        return min((coarse[best], float(ratios[best])), (float(fine.fun), float(fine.x)))
+        return min((float(coarse[best]), float(ratios[best])), (float(fine.fun), float(fine.x)))
 
     exponents = np.geomspace(EXPONENTS[0], EXPONENTS[1], 120)
     misfits = np.asarray([profile(exponent)[0] for exponent in exponents])
@@ -174,7 +176,7 @@ def power_law_with_offset(
         limit = max(least, 1e-20) * (1 + quantile / (len(x) - 3))
 
         def edge(inner: float, outer: float) -> float:
-            """Return where the misfit crosses the limit; an exact fit may not even cover its own exponent."""
+            """Return where the misfit crosses the limit: at once, where the fit is exact."""
 
             def excess(k: float) -> float:
                 return profile(k)[0] - limit
@@ -208,13 +210,17 @@ class _Line:
 
 
 def _least_squares(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> _Line:
-    fit = stats.linregress(x, y)
-    misfit = float(((y - fit.intercept - fit.slope * x) ** 2).sum())
+    # By hand: SciPy's linregress has no standard error where y is constant.
+    spread = float(((x - x.mean()) ** 2).sum())
+    slope = float(((x - x.mean()) * (y - y.mean())).sum()) / spread
+    intercept = float(y.mean() - slope * x.mean())
+    misfit = float(((y - intercept - slope * x) ** 2).sum())
     ci95: Interval | None = None
     if len(x) > 2:
-        half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 2) * fit.stderr)
-        ci95 = (float(fit.slope) - half, float(fit.slope) + half)
-    return _Line(float(fit.slope), float(fit.intercept), ci95, _r2(y, misfit))
+        error = np.sqrt(misfit / (len(x) - 2) / spread)
+        half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 2) * error)
+        ci95 = (slope - half, slope + half)
+    return _Line(slope, intercept, ci95, _r2(y, misfit))
 
 
 def _r2(y: Float[np.ndarray, " n"], misfit: float) -> float:
@@ -251,7 +257,3 @@ def _log_of_positive(values: Float[np.ndarray, "sizes replicates"]) -> np.ndarra
             f"for size {size}, replicate {replicate}"
         )
     return np.log(values)
-
-
-def _negated(ci95: Interval | None) -> Interval | None:
-    return None if ci95 is None else (-ci95[1], -ci95[0])

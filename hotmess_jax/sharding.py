@@ -16,7 +16,7 @@ def use_every_core() -> None:
     operation. Has no effect on accelerators, or where the number of host devices is set already.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if jax.config.jax_num_cpu_devices in (-1, None):
+    if jax.config.jax_num_cpu_devices in (-1, None):  # type: ignore[attr-defined]
         jax.config.update("jax_num_cpu_devices", cores or 1)
 
 

@@ -6,13 +6,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from kernels.arrays import AnyArray
+
 StartDistribution = Literal["offset", "normal", "uniform", "sphere"]
 
 
 def draw_starts(
     key: Key[Array, ""],
     count: int,
-    minimum: Float[Array, " d"],
+    minimum: Float[AnyArray, " d"],
     distribution: StartDistribution = "offset",
     offset: float = 3.0,
     scale: float = 1.5,
@@ -33,6 +35,7 @@ def draw_starts(
 
     Source: Hägele et al. 2026, Appendix B.4.
     """
+    minimum = jnp.asarray(minimum)
     dimension = minimum.shape[0]
     if distribution == "uniform":
         return minimum + jax.random.uniform(key, (count, dimension), minval=-scale, maxval=scale)

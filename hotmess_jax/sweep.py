@@ -201,9 +201,7 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic) -> Trainer:
         config.clip_norm,
     )
     codec, mesh = FloatCodec(config.precision), make_mesh(config.batch_size)
-    return Trainer(
-        parse_size(size), problem, codec, config.step_norm, optimiser, mesh, config.loss_on
-    )
+    return Trainer(parse_size(size), problem, codec, config.step_norm, optimiser, mesh, config.loss_on)
 
 
 def make_rollout(
@@ -392,9 +390,7 @@ class Sweep:
         """Roll a model out from every start, `samples` times each."""
         starts = jnp.tile(study.rollout_starts, (samples, 1))
         if temperature not in rollouts:
-            rollouts[temperature] = make_rollout(
-                trainer.graph, self.config, temperature, len(starts)
-            )
+            rollouts[temperature] = make_rollout(trainer.graph, self.config, temperature, len(starts))
         key = stream(self.config, "sampling", run.replicate)
         states, saturated = rollouts[temperature](params, starts, key)
         return states.reshape(len(states), samples, -1, self.config.dimension), saturated

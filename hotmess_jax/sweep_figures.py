@@ -1,6 +1,6 @@
 """The figures of a sweep: its numbers brought to the functions of `plots`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,8 @@ def draw_figures(
 
     def last_by_direction(curves: Mapping) -> tuple[np.ndarray, np.ndarray]:
         directions = curves["directions"]
-        return tuple(np.asarray(directions[p])[:, -1] for p in ("bias2", "variance"))
+        bias2, variance = (np.asarray(directions[p])[:, -1] for p in ("bias2", "variance"))
+        return bias2, variance
 
     present = [name for name in sizes.names if name in paths]
     # One small and one large model, so that the drawing stays legible.
@@ -127,7 +128,7 @@ def _fitted(sweep: Mapping, name: str, sizes: BySize) -> tuple[np.ndarray, np.nd
     return x, fit["coefficient"] * x ** -fit["exponent"]
 
 
-def _stacked(sizes: BySize, curve) -> dict[str, np.ndarray]:
+def _stacked(sizes: BySize, curve: Callable[[Json], list[float]]) -> dict[str, np.ndarray]:
     return {
         name: np.asarray([curve(model) for model in models], np.float64)
         for name, models in zip(sizes.names, sizes.models, strict=True)

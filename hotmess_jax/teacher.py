@@ -31,5 +31,5 @@ def teacher_trajectories(
     def step(x: Float[Array, "count d"], _: None) -> tuple[Float[Array, "count d"], Array]:
         return x + steepest_descent(problem, x, step_norm), x
 
-    last, states = jax.lax.scan(step, starts, length=steps)
+    last, states = jax.lax.scan(step, jnp.asarray(starts), length=steps)
     return jnp.concatenate([states, last[None]])

@@ -100,9 +100,7 @@ class Trainer:
             return token_losses(nnx.merge(self.graph, params), tokens, first)
 
         def step(state: TrainState, states: Float[AnyArray, "batch d"]) -> tuple[TrainState, Array]:
-            loss, grads = jax.value_and_grad(lambda p: losses(p, states, first).mean())(
-                state.params
-            )
+            loss, grads = jax.value_and_grad(lambda p: losses(p, states, first).mean())(state.params)
             # One flat vector, so that the devices meet once a step.
             flat, unravel = jax.flatten_util.ravel_pytree((loss, grads))
             flat = jax.lax.pmean(flat, AXIS)

@@ -98,9 +98,7 @@ def test_bootstrap_intervals_cover_the_mean():
         low, high = percentile_interval(bootstrap(bootstrap_key, jnp.mean, data, 300))
         return (low <= 1) & (high >= 1)
 
-    covered = float(
-        jnp.mean(jax.jit(jax.vmap(covers))(jax.random.split(jax.random.key(2), trials)))
-    )
+    covered = float(jnp.mean(jax.jit(jax.vmap(covers))(jax.random.split(jax.random.key(2), trials))))
     # Percentile intervals of a skewed mean under-cover a little at 60 samples.
     assert 0.89 < covered < 0.97
 

@@ -20,9 +20,7 @@ def positive(*shape, seed=0):
 
 
 def curves(sizes=2, replicates=1, points=POINTS, seed=0):
-    return {
-        name: positive(replicates, points, seed=seed + i) for i, name in enumerate(NAMES[:sizes])
-    }
+    return {name: positive(replicates, points, seed=seed + i) for i, name in enumerate(NAMES[:sizes])}
 
 
 def teachers(points=POINTS):
@@ -197,9 +195,7 @@ def test_bias2_and_variance_by_size():
     (axes,) = draw(figure)
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     np.testing.assert_array_equal(line(axes, "bias²")[1], bias2.ravel())
-    np.testing.assert_array_equal(
-        line(axes, "variance, exponent\n0.5 [0.4, 0.6]")[1], variance.ravel()
-    )
+    np.testing.assert_array_equal(line(axes, "variance, exponent\n0.5 [0.4, 0.6]")[1], variance.ravel())
     levels = {
         "teacher: bias²": 1e-6,
         "teacher: variance": 20.0,
@@ -310,9 +306,7 @@ def test_sizes_are_told_apart_without_colour():
     figure = plots.incoherence_by_step(curves(6), *teachers())
     (axes,) = figure.axes
     models = [drawn for drawn in axes.lines if drawn.get_label() in NAMES]
-    luminance = [
-        np.dot(matplotlib.colors.to_rgb(m.get_color()), [0.299, 0.587, 0.114]) for m in models
-    ]
+    luminance = [np.dot(matplotlib.colors.to_rgb(m.get_color()), [0.299, 0.587, 0.114]) for m in models]
     assert [m.get_label() for m in models] == NAMES
     assert (np.diff(luminance) > 0.04).all() and luminance[-1] < 0.75
     assert len({m.get_marker() for m in models}) == 6

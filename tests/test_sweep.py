@@ -19,7 +19,26 @@ from hotmess_jax.plan import plan
 from hotmess_jax.report import FIGURES
 
 ROOT = Path(__file__).resolve().parent.parent
-TINY = ["--preset", "smoke", "--trajectories", "60", "--trajectory-steps", "32", "--train-steps", "40", "--checkpoint-every", "10", "--batch-size", "32", "--starts", "32", "--rollout-steps", "8", "--bootstrap", "50"]
+TINY = [
+    "--preset",
+    "smoke",
+    "--trajectories",
+    "60",
+    "--trajectory-steps",
+    "32",
+    "--train-steps",
+    "40",
+    "--checkpoint-every",
+    "10",
+    "--batch-size",
+    "32",
+    "--starts",
+    "32",
+    "--rollout-steps",
+    "8",
+    "--bootstrap",
+    "50",
+]
 
 
 def run(monkeypatch, *arguments):
@@ -140,9 +159,7 @@ def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):
                 *map(str, places(folder))]  # fmt: skip
 
     def killed_once(appears):
-        process = subprocess.Popen(
-            command(tmp_path / "killed"), cwd=ROOT, stdout=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command(tmp_path / "killed"), cwd=ROOT, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while not any(tmp_path.glob(f"killed/run/models/{appears}")):
             assert process.poll() is None and time.monotonic() < deadline

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from hotmess_jax.command_line import fail, parse
+from hotmess_jax.command_line import fail, parse, right_aligned_table
 from hotmess_jax.curves import Json
 from hotmess_jax.files import write_json
 from hotmess_jax.findings import QUANTITIES, fit_sweep
@@ -61,9 +59,8 @@ def read_sweep(path: Path) -> Json:
 
 def print_fits(found: Json, console: Console) -> None:
     """Print the fits as a table, and the two comparisons."""
-    table = Table(title="y = a·N^(−exponent), and + offset", box=box.SIMPLE)
-    for name in ("quantity", "exponent", "95 %", "R²", "with offset", "95 %", "offset"):
-        table.add_column(name, no_wrap=True)
+    header = ["quantity", "exponent", "95 %", "R²", "with offset", "95 %", "offset"]
+    table = right_aligned_table("y = a·N^(−exponent), and + offset", header)
     for name in QUANTITIES:
         if fit := found["fits"].get(name):
             other = fit.get("with_offset") or dict.fromkeys(("exponent", "ci95", "offset"))

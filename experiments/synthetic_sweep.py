@@ -8,11 +8,9 @@ arXiv 2601.23045, Section 3.2.2). Stopped at any moment, the same command goes o
 from pathlib import Path
 
 import numpy as np
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from hotmess_jax.command_line import failing_on, parse_with_preset
+from hotmess_jax.command_line import failing_on, parse_with_preset, right_aligned_table
 from hotmess_jax.config import PRESETS, SweepConfig
 from hotmess_jax.curves import Json
 from hotmess_jax.files import write_json, write_text
@@ -67,10 +65,9 @@ def write_outputs(sweep: Sweep, document: Json) -> None:
 
 def print_plan(config: SweepConfig, console: Console) -> None:
     """Print what each size would cost."""
-    table = Table(title=f"Plan of preset {config.preset}: one model of each size", box=box.SIMPLE)
-    for name in ("size", "parameters", "training\ntokens", "rollout\ntokens", "training\nFLOPs",
-                 "rollout\nFLOPs", "checkpoint", "on device"):  # fmt: skip
-        table.add_column(name, justify="right", no_wrap=True)
+    header = ["size", "parameters", "training\ntokens", "rollout\ntokens", "training\nFLOPs"]
+    header += ["rollout\nFLOPs", "checkpoint", "on device"]
+    table = right_aligned_table(f"Plan of preset {config.preset}: one model of each size", header)
     plans = plan(config)
     for row in plans:
         table.add_row(
@@ -95,9 +92,8 @@ def print_plan(config: SweepConfig, console: Console) -> None:
 
 def print_summary(document: Json, folder: Path, console: Console) -> None:
     """Print the models' last step, the claims, and where everything is."""
-    table = Table(title="Last step of the rollouts", box=box.SIMPLE)
-    for name in ("model", "parameters", "loss", "bias²", "variance", "incoherence", "95 %"):
-        table.add_column(name, justify="right", no_wrap=True)
+    header = ["model", "parameters", "loss", "bias²", "variance", "incoherence", "95 %"]
+    table = right_aligned_table("Last step of the rollouts", header)
     for model in document["models"]:
         final = model["final"]
         table.add_row(
@@ -109,7 +105,7 @@ def print_summary(document: Json, folder: Path, console: Console) -> None:
             f"{final['incoherence']:.3f}",
             interval(final["incoherence_ci95"]),
         )
-    for name, label in (("teacher", "teacher"), ("codec_teacher", "rounded teacher")):
+    for name, label in (("teacher", "teacher"), ("codec_teacher", "rounded")):
         last = [document[name][key][-1] for key in ("bias2", "variance", "incoherence")]
         table.add_row(label, "", "", number(last[0]), number(last[1]), f"{last[2]:.3f}", "")
     console.print(table)

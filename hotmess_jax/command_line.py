@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import tyro
+from rich import box
+from rich.table import Table
 
 Settings = TypeVar("Settings")
 
@@ -58,6 +60,14 @@ def parse_with_preset(
     if chosen not in presets:
         fail(f"unknown preset {chosen!r}: expected one of {', '.join(presets)}")
     return parse(type(presets[chosen]), arguments, presets[chosen])
+
+
+def right_aligned_table(title: str, header: Sequence[str]) -> Table:
+    """Return an empty table of numbers that is narrow enough for 80 columns."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in header:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def _first_paragraph(box: str) -> str:

@@ -240,13 +240,17 @@ def bias2_variance_by_step(
 
 
 @matplotlib.rc_context(STYLE)
-def value_along_start(values: Mapping[str, Curve], teacher: Curve, codec_teacher: Curve) -> Figure:
+def value_along_start(
+    values: Mapping[str, Curve], teacher: Curve, codec_teacher: Curve, window: int = 9
+) -> Figure:
     """Draw the function value along one start, a panel for each size (Fig. 26 b–g).
 
     Args:
         values: of each size.
         teacher: its values.
         codec_teacher: those of the teacher rounded through the codec.
+        window: odd number of steps whose mean is drawn. Near the minimum a fixed step norm swings at
+            every step, which would fill the panel.
     """
     count = len(values)
     columns = count if count <= 3 else min(-(-count // 2), 4)
@@ -254,14 +258,16 @@ def value_along_start(values: Mapping[str, Curve], teacher: Curve, codec_teacher
     width = max(COLUMN, min(2.3 * columns, 6.9))
     figure, panels = _figure(width, 0.5 + 1.6 * rows, rows, columns, sharex=True, sharey=True)
     x = np.arange(teacher.size)
-    for i, (axes, (name, curve)) in enumerate(zip(panels, values.items(), strict=False)):
+    smooth = {name: _running_mean(curve, window) for name, curve in values.items()}
+    teacher, codec_teacher = _running_mean(teacher, window), _running_mean(codec_teacher, window)
+    for i, (axes, (name, curve)) in enumerate(zip(panels, smooth.items(), strict=False)):
         _draw_curves(axes, x, {name: curve[None]}, teacher, codec_teacher, first=i, count=count)
         axes.set_title(name)
     for axes in panels[count:]:
         axes.remove()
-    _log_y(panels[0], *values.values(), teacher, codec_teacher)
+    _log_y(panels[0], *smooth.values(), teacher, codec_teacher)
     figure.supxlabel("step", fontsize=8)
-    figure.supylabel("f(x)", fontsize=8)
+    figure.supylabel("f(x)" if window == 1 else f"f(x), mean of {window} steps", fontsize=8)
     return _with_legend(figure)
 
 
@@ -330,6 +336,13 @@ def _look(i: int, count: int, points: int = 1) -> Keywords:
 
 def _finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+
+
+def _running_mean(curve: Curve, window: int) -> Curve:
+    """Return the mean over a window around each step, narrower towards both ends."""
+    ones = np.ones(min(window, curve.size))
+    with np.errstate(invalid="ignore"):
+        return np.convolve(curve, ones, "same") / np.convolve(np.ones(curve.size), ones, "same")
 
 
 def _draw_curves(

@@ -45,12 +45,14 @@ def draw_figures(
         bias2, variance = (np.asarray(directions[p])[:, -1] for p in ("bias2", "variance"))
         return bias2, variance
 
+    # Of the examples, the start that is furthest from b: it has both a steep and a flat way to go.
+    example = int(np.argmax(np.linalg.norm(teacher_paths[0] - b, axis=-1)))
     present = [name for name in sizes.names if name in paths]
     # One small and one large model, so that the drawing stays legible.
     ends = list(dict.fromkeys([present[0], present[-1]]))
     return {
         "trajectory": plots.trajectory(
-            A, b, {name: paths[name][:, 0] for name in ends}, teacher_paths[:, 0]
+            A, b, {name: paths[name][:, example] for name in ends}, teacher_paths[:, example]
         ),
         "loss_by_size": plots.loss_by_size(
             sizes.parameters,
@@ -69,7 +71,7 @@ def draw_figures(
             last(teacher),
             last(codec_teacher),
             exponents={
-                name: f"{number(fit['exponent'], 2)} {interval(fit['ci95'])}"
+                name: " ".join([number(fit["exponent"], 2), interval(fit["ci95"])]).rstrip(" –")
                 for name, fit in sweep["fits"].items()
                 if name in ("bias2", "variance")
             },
@@ -99,9 +101,9 @@ def draw_figures(
             both(codec_teacher),
         ),
         "value_along_start": plots.value_along_start(
-            {name: value(paths[name][:, 0]) for name in present},
-            value(teacher_paths[:, 0]),
-            value(codec_teacher_paths[:, 0]),
+            {name: value(paths[name][:, example]) for name in present},
+            value(teacher_paths[:, example]),
+            value(codec_teacher_paths[:, example]),
         ),
         "by_eigen_direction": plots.by_eigen_direction(
             np.asarray(sweep["problem"]["eigenvalues"]),

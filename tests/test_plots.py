@@ -293,13 +293,21 @@ def test_eigen_directions_stand_in_order_beneath_their_eigenvalues(d):
 def test_values_have_a_panel_a_size_with_both_teachers(sizes):
     values = {name: replicates[0] for name, replicates in curves(sizes).items()}
     teacher, codec_teacher = teachers()
-    panels = draw(plots.value_along_start(values, teacher, codec_teacher))
+    panels = draw(plots.value_along_start(values, teacher, codec_teacher, window=1))
     assert [axes.get_title() for axes in panels] == NAMES[:sizes]
     for axes, (name, value) in zip(panels, values.items(), strict=True):
         np.testing.assert_array_equal(line(axes, name)[1], value)
         np.testing.assert_array_equal(line(axes, "teacher")[1], teacher)
         np.testing.assert_array_equal(line(axes, "teacher, rounded")[1], codec_teacher)
         assert (axes.get_yscale(), axes.get_ylim()) == ("log", panels[0].get_ylim())
+
+
+def test_values_are_averaged_over_a_window_that_narrows_at_the_ends():
+    value = np.asarray([1.0, 3.0, 1.0, 3.0, 1.0, 3.0])
+    (axes,) = draw(plots.value_along_start({"47k": value}, value, 2 * value, window=3))
+    expected = [(1 + 3) / 2, 5 / 3, 7 / 3, 5 / 3, 7 / 3, (1 + 3) / 2]
+    np.testing.assert_allclose(line(axes, "47k")[1], expected)
+    np.testing.assert_allclose(line(axes, "teacher, rounded")[1], 2 * line(axes, "47k")[1])
 
 
 def test_sizes_are_told_apart_without_colour():

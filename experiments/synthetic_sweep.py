@@ -13,6 +13,7 @@ from rich.console import Console
 from hotmess_jax.command_line import failing_on, parse_with_preset, right_aligned_table
 from hotmess_jax.config import PRESETS, SweepConfig
 from hotmess_jax.curves import Json
+from hotmess_jax.data import CorruptStoreError
 from hotmess_jax.files import write_json, write_text
 from hotmess_jax.findings import claims, fit_sweep
 from hotmess_jax.plan import plan, store_bytes
@@ -21,6 +22,7 @@ from hotmess_jax.report import interval, number, report
 from hotmess_jax.sharding import use_every_core
 from hotmess_jax.sweep import EXAMPLES, Sweep, runs_of
 from hotmess_jax.sweep_figures import draw_figures, save_figures
+from hotmess_jax.train import CorruptCheckpointError
 
 
 def main() -> None:
@@ -28,19 +30,20 @@ def main() -> None:
     config = parse_with_preset(PRESETS, "quick")
     use_every_core()
     console = Console()
-    with failing_on(ValueError):
-        if config.dry_run:
+    if config.dry_run:
+        with failing_on(ValueError):
             config.validate()
-            print_plan(config, console)
-            return
-        with SweepProgress(console) as progress:
+        print_plan(config, console)
+        return
+    with SweepProgress(console) as progress:
+        with failing_on(ValueError):
             sweep = Sweep(config, progress)
+        with failing_on(CorruptStoreError, CorruptCheckpointError):
             document = sweep.carry_out()
-        if not document["models"]:
-            document |= {"fits": {}, "claims": []}
-        else:
-            document |= fit_sweep(document)
-            document["claims"] = [claim.to_json() for claim in claims(document)]
+    document |= {"fits": {}, "claims": []}
+    if document["models"]:
+        document |= fit_sweep(document)
+        document["claims"] = [claim.to_json() for claim in claims(document)]
     write_outputs(sweep, document)
     print_summary(document, config.folder, console)
     if not document["models"]:

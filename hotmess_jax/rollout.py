@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from flax import nnx
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Decoder, Segment
 from hotmess_jax.quadratic import Quadratic
+from hotmess_jax.sharding import by_row, replicated
 from hotmess_jax.teacher import steepest_descent
 from kernels.arrays import Scalar
 
@@ -117,6 +120,48 @@ def model_policy(model: Decoder, codec: FloatCodec, dimension: int, temperature:
         return jnp.stack(update, axis=-1)
 
     return policy
+
+
+class ModelRollout:
+    """Rollouts of decoders of one size: one compiled program, its rows spread over a mesh."""
+
+    def __init__(
+        self,
+        graph: nnx.GraphDef,
+        codec: FloatCodec,
+        dimension: int,
+        steps: int,
+        temperature: float,
+        mesh: Mesh,
+    ) -> None:
+        """Prepare the rollout; it is compiled at the first call.
+
+        Args:
+            graph: the decoder's structure.
+            codec: the numbers' encoding.
+            dimension: d, numbers a vector.
+            steps: of the rollout.
+            temperature: as in `model_policy`.
+            mesh: the devices that share the rows.
+        """
+
+        def rollout(params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
+            policy = model_policy(nnx.merge(graph, params), codec, dimension, temperature)
+            return roll_out(policy, codec, starts, steps, key)
+
+        self._placement = (replicated(mesh), by_row(mesh), replicated(mesh))
+        self._device = mesh.devices.flat[0]
+        self._compiled = jax.jit(rollout, in_shardings=self._placement)
+
+    def __call__(self, params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
+        """Roll a decoder out from each start; the result is on the mesh's first device."""
+        placed = jax.device_put((params, starts, key), self._placement)
+        return jax.device_put(self._compiled(*placed), self._device)
+
+    @property
+    def compilations(self) -> int:
+        """How many programs were compiled so far."""
+        return self._compiled._cache_size()  # type: ignore[attr-defined]
 
 
 @functools.partial(jax.jit, static_argnames=("codec", "steps"))

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +10,7 @@ import grain
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Float, Float32, Key, PyTree
+from jaxtyping import Array, Float, Float32, Int, Key, PyTree
 
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.config import SweepConfig
@@ -37,8 +35,8 @@ from hotmess_jax.model import parameter_count, parse_size
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.provenance import git_commit, provenance
 from hotmess_jax.quadratic import Quadratic, random_quadratic
-from hotmess_jax.rollout import Rollout, model_policy, oracle_rollout, roll_out
-from hotmess_jax.sharding import by_row, make_mesh, replicated
+from hotmess_jax.rollout import ModelRollout, oracle_rollout
+from hotmess_jax.sharding import make_mesh
 from hotmess_jax.starts import draw_starts
 from hotmess_jax.teacher import teacher_trajectories
 from hotmess_jax.train import (
@@ -204,29 +202,6 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic) -> Trainer:
     return Trainer(parse_size(size), problem, codec, config.step_norm, optimiser, mesh, config.loss_on)
 
 
-def make_rollout(
-    graph: nnx.GraphDef, config: SweepConfig, temperature: float, rows: int
-) -> Callable[[PyTree, Float[Array, "rows d"], Key[Array, ""]], Rollout]:
-    """Return the rollout of models of one size, compiled once, its rows spread over the devices."""
-    codec, mesh = FloatCodec(config.precision), make_mesh(rows)
-
-    def rollout(params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
-        model = nnx.merge(graph, params)
-        policy = model_policy(model, codec, config.dimension, temperature)
-        return roll_out(policy, codec, starts, config.rollout_steps, key)
-
-    everywhere, rows_spread = replicated(mesh), by_row(mesh)
-    compiled = jax.jit(rollout, in_shardings=(everywhere, rows_spread, everywhere))
-    device = mesh.devices.flat[0]
-
-    def run(params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
-        placed = jax.device_put((params, starts, key), (everywhere, rows_spread, everywhere))
-        return jax.device_put(compiled(*placed), device)
-
-    run.compiled = compiled  # type: ignore[attr-defined]
-    return run
-
-
 class Sweep:
     """Everything that one configuration's runs share."""
 
@@ -243,6 +218,7 @@ class Sweep:
         problems = config.replicates if config.replicate_varies == "problem" else 1
         self.studies = [draw_study(config, index) for index in range(problems)]
         self._trainers: dict[tuple[str, int], Trainer] = {}
+        self._rollouts: dict[tuple[str, float], ModelRollout] = {}
         claim_folder(config)
 
     def study_index(self, run: Run) -> int:
@@ -257,17 +233,32 @@ class Sweep:
             self._trainers[run.size, index] = trainer
         return self._trainers[run.size, index]
 
+    def rollout(self, run: Run, temperature: float, rows: int) -> ModelRollout:
+        """Return the rollout of a run's size, the same for all its replicates."""
+        if (run.size, temperature) not in self._rollouts:
+            self._rollouts[run.size, temperature] = ModelRollout(
+                self.trainer(run).graph,
+                self.codec,
+                self.config.dimension,
+                self.config.rollout_steps,
+                temperature,
+                make_mesh(rows),
+            )
+        return self._rollouts[run.size, temperature]
+
     def carry_out(self) -> Json:
-        """Do what is still to be done, and return the sweep as it goes into sweep.json."""
+        """Do what is still to be done, and return the sweep as it goes into sweep.json.
+
+        Raises:
+            CorruptStoreError: where the trajectories cannot be read.
+            CorruptCheckpointError: where a checkpoint to go on from cannot be read.
+        """
         begin = time.perf_counter()
         pending = [run for run in runs_of(self.config) if not run.result.exists()]
         data = {index: self._data(index) for index in {self.study_index(run) for run in pending}}
         self._check_checkpoints(pending, data)
-        for size in self.config.sizes:
-            rollouts: dict[float, Callable[..., Rollout]] = {}
-            for run in pending:
-                if run.size == size:
-                    self._carry_out_run(run, data[self.study_index(run)], rollouts)
+        for run in pending:
+            self._carry_out_run(run, data[self.study_index(run)])
         return self._assemble(time.perf_counter() - begin)
 
     def _data(self, index: int) -> TrainingData:
@@ -306,9 +297,7 @@ class Sweep:
                 finally:
                     checkpoints.close()
 
-    def _carry_out_run(
-        self, run: Run, data: TrainingData, rollouts: dict[float, Callable[..., Rollout]]
-    ) -> None:
+    def _carry_out_run(self, run: Run, data: TrainingData) -> None:
         """Train and roll out one model, and write its result."""
         config, study = self.config, self.studies[self.study_index(run)]
         trainer = self.trainer(run)
@@ -332,14 +321,12 @@ class Sweep:
 
         begin = time.perf_counter()
         self.progress.begin("  rolling out", config.rollout_steps)
-        states, saturated = self._roll_out(trainer, params, study, run, rollouts, 0.0, 1)
+        states, saturated = self._roll_out(run, params, study, 0.0, 1)
         about |= self._measure(study, run, states[:, 0])
         about["saturated"] = int(saturated.sum())
         if config.temperature > 0:
-            states, _ = self._roll_out(
-                trainer, params, study, run, rollouts, config.temperature, config.samples
-            )
-            about["sampled"] = self._measure_samples(study, run, states)
+            states, _ = self._roll_out(run, params, study, config.temperature, config.samples)
+            about["sampled"] = self._measure_samples(study, states)
         seconds = time.perf_counter() - begin
         about["seconds"] = {"train": round(train_seconds, 3), "rollout": round(seconds, 3)}
         self.progress.update(config.rollout_steps, f"{seconds:.1f} s")
@@ -378,21 +365,12 @@ class Sweep:
             checkpoints.close()
 
     def _roll_out(
-        self,
-        trainer: Trainer,
-        params: PyTree,
-        study: Study,
-        run: Run,
-        rollouts: dict[float, Callable[..., Rollout]],
-        temperature: float,
-        samples: int,
-    ) -> tuple[Float[Array, "points samples starts d"], Array]:
+        self, run: Run, params: PyTree, study: Study, temperature: float, samples: int
+    ) -> tuple[Float[Array, "points samples starts d"], Int[Array, " rows"]]:
         """Roll a model out from every start, `samples` times each."""
         starts = jnp.tile(study.rollout_starts, (samples, 1))
-        if temperature not in rollouts:
-            rollouts[temperature] = make_rollout(trainer.graph, self.config, temperature, len(starts))
         key = stream(self.config, "sampling", run.replicate)
-        states, saturated = rollouts[temperature](params, starts, key)
+        states, saturated = self.rollout(run, temperature, len(starts))(params, starts, key)
         return states.reshape(len(states), samples, -1, self.config.dimension), saturated
 
     def _measure(self, study: Study, run: Run, states: Float[Array, "points starts d"]) -> Json:
@@ -412,9 +390,7 @@ class Sweep:
         final["plateau"] = sum(incoherence[-tail:]) / tail
         return curves | {"final": final}
 
-    def _measure_samples(
-        self, study: Study, run: Run, states: Float[Array, "points samples starts d"]
-    ) -> Json:
+    def _measure_samples(self, study: Study, states: Float[Array, "points samples starts d"]) -> Json:
         curves = decomposition_json(*split_within_starts(study.problem, states))
         interval = bootstrap_of_samples(
             stream(self.config, "resampling"), study.problem, states[-1], self.config.bootstrap

@@ -1,20 +1,17 @@
 """The loop around a policy: it adds no error of its own, and is compiled once."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from hotmess_jax.codec import FloatCodec
-from hotmess_jax.config import PRESETS
 from hotmess_jax.curves import curves_json, split_over_starts, split_within_starts
 from hotmess_jax.model import Decoder, Size
 from hotmess_jax.quadratic import random_quadratic
-from hotmess_jax.rollout import oracle_policy, oracle_rollout, roll_out
+from hotmess_jax.rollout import ModelRollout, oracle_policy, oracle_rollout, roll_out
+from hotmess_jax.sharding import make_mesh
 from hotmess_jax.starts import draw_starts
-from hotmess_jax.sweep import make_rollout
 from hotmess_jax.teacher import steepest_descent, teacher_trajectories
 from kernels.decompositions import squared_error
 
@@ -56,18 +53,17 @@ def test_what_saturates_is_counted_for_each_start():
 
 
 def test_a_rollout_is_compiled_once_and_alike_on_one_device_or_two():
-    config = dataclasses.replace(PRESETS["smoke"], rollout_steps=5)
-    length = 2 * 2 * FloatCodec(config.precision).tokens_per_number - 1
+    length = 2 * 2 * CODEC.tokens_per_number - 1
     graph, params = nnx.split(Decoder(Size(2, 16, 2), length, rngs=nnx.Rngs(0)))
     starts = draw_starts(jax.random.key(4), 64, PROBLEM.b)
-    run = make_rollout(graph, config, 1.0, len(starts))
+    run = ModelRollout(graph, CODEC, 2, 5, 1.0, make_mesh(64))
     first = run(params, starts, jax.random.key(5))
     halved = jax.tree.map(lambda leaf: leaf / 2, params)
     run(halved, starts + 0.1, jax.random.key(6))
-    assert run.compiled._cache_size() == 1
-    assert len(jax.devices()) == 2
-    again = make_rollout(graph, config, 1.0, len(starts))(params, starts, jax.random.key(5))
-    assert np.array_equal(first.states, again.states)
+    assert run.compilations == 1
+    assert (make_mesh(64).size, make_mesh(64, 64).size) == (2, 1)
+    alone = ModelRollout(graph, CODEC, 2, 5, 1.0, make_mesh(64, 64))
+    assert np.array_equal(first.states, alone(params, starts, jax.random.key(5)).states)
 
 
 def test_directions_add_up_to_the_whole_and_agree_with_numpy():

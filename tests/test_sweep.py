@@ -155,7 +155,7 @@ def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):
     """A real process, killed with SIGKILL twice: while the first size trains, and the second."""
 
     def command(folder):
-        return [sys.executable, "-m", "experiments.synthetic_sweep", *TINY, "--train-steps", "300",
+        return [sys.executable, "-m", "experiments.synthetic_sweep", *TINY, "--train-steps", "200",
                 *map(str, places(folder))]  # fmt: skip
 
     def killed_once(appears):
@@ -254,7 +254,7 @@ def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
 def test_a_dry_run_prints_the_plan_and_touches_nothing(tmp_path, monkeypatch, capsys):
     run(monkeypatch, "--preset", "paper", "--dry-run", *places(tmp_path))
     printed = capsys.readouterr().out
-    assert "4,742,912" in printed and "Nothing was run" in printed
+    assert "4,742,144" in printed and "Nothing was run" in printed
     assert not any(tmp_path.iterdir())
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Int32, UInt32
+from jaxtyping import Array, Bool, Float, Float32, Int, Int32, UInt32
 
 from kernels.arrays import AnyArray
 
@@ -38,6 +38,7 @@ class FloatCodec:
 
     def encode(self, values: Float[AnyArray, "*shape d"]) -> Int32[Array, "*shape tokens"]:
         """Return the tokens of each vector, number after number; tokens = d·(3 + precision)."""
+        values = jnp.asarray(values, jnp.float32)
         negative, exponent, mantissa, _ = self._round(values)
         powers = jnp.asarray([10**i for i in range(self.precision, -1, -1)], jnp.int32)
         digits = mantissa[..., None] // powers % 10
@@ -58,7 +59,7 @@ class FloatCodec:
 
     def saturates(self, values: Float[AnyArray, "*shape"]) -> Bool[Array, "*shape"]:
         """Tell which numbers are beyond what the codec can write, NaN included."""
-        return self._round(values)[3]
+        return self._round(jnp.asarray(values, jnp.float32))[3]
 
     def allowed(self, dimension: int) -> Bool[np.ndarray, "tokens vocabulary"]:
         """Return which tokens may stand at each position of a vector: a sign, or a digit."""
@@ -66,12 +67,11 @@ class FloatCodec:
         return is_sign[:, None] == (np.arange(VOCABULARY) >= PLUS)
 
     def _round(
-        self, values: Float[AnyArray, "*shape"]
+        self, values: Float32[Array, "*shape"]
     ) -> tuple[
         Bool[Array, "*shape"], Int32[Array, "*shape"], Int32[Array, "*shape"], Bool[Array, "*shape"]
     ]:
         """Return sign, exponent digit, integer mantissa and whether the number saturates."""
-        values = jnp.asarray(values, jnp.float32)
         magnitude = jnp.abs(values)
         exponent = jnp.searchsorted(jnp.asarray(_DECADES), magnitude, side="right")
         exponent = jnp.clip(MAX_EXPONENT - exponent + 1, 0, MAX_EXPONENT).astype(jnp.int32)

@@ -87,11 +87,11 @@ def bootstrap_over_starts(
 
     def statistics(ends: Float[Array, "starts 2 d"]) -> FinalStatistics:
         split = squared_error(jnp.swapaxes(ends, 0, 1), problem.b, problem.A)
-        first, last = incoherence(split)
+        first, last = incoherence(split, axis=())
         return FinalStatistics(split.bias2[1], split.variance[1], split.error[1], last, last - first)
 
     ends = jnp.stack([states[0], states[-1]], axis=1)
-    return jax.tree.map(percentile_interval, bootstrap(key, statistics, ends, resamples))
+    return jax.tree.map(percentile_interval, bootstrap(key, statistics, ends, replicates=resamples))
 
 
 @functools.partial(jax.jit, static_argnames=("resamples",))
@@ -102,12 +102,8 @@ def bootstrap_of_samples(
     resamples: int,
 ) -> Float[Array, " 2"]:
     """Return the 95 % interval, over resampled starts, of the incoherence within starts."""
-
-    def statistic(points: Float[Array, "starts samples d"]) -> Float[Array, ""]:
-        per_start = squared_error(points, problem.b, problem.A)
-        return incoherence(jax.tree.map(lambda part: part.mean(), per_start))
-
-    return percentile_interval(bootstrap(key, statistic, jnp.swapaxes(last, 0, 1), resamples))
+    per_start = squared_error(jnp.swapaxes(last, 0, 1), problem.b, problem.A)
+    return percentile_interval(bootstrap(key, incoherence, per_start, replicates=resamples))
 
 
 def to_lists(values: Array | np.ndarray) -> list:
@@ -129,11 +125,11 @@ def decomposition_json(plugin: Decomposition, corrected: Decomposition) -> Json:
         "bias2": to_lists(plugin.bias2),
         "variance": to_lists(plugin.variance),
         "error": to_lists(plugin.error),
-        "incoherence": to_lists(incoherence(plugin)),
+        "incoherence": to_lists(incoherence(plugin, axis=())),
         "corrected": {
             "bias2": to_lists(corrected.bias2),
             "variance": to_lists(corrected.variance),
-            "incoherence": to_lists(incoherence(corrected)),
+            "incoherence": to_lists(incoherence(corrected, axis=())),
         },
     }
 

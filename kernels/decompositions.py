@@ -2,14 +2,19 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from kernels.arrays import AnyArray
 
+Present = Bool[AnyArray, "*#shape samples"]
+Labels = Int[AnyArray, "*#shape"] | int | np.integer
+
 
 class Decomposition(NamedTuple):
-    """An error and its two parts, of one shape; error = bias2 + variance."""
+    """An error and its two parts, of one shape; error = bias2 + variance but for `zero_one`."""
 
     error: Float[Array, "*shape"]
     bias2: Float[Array, "*shape"]
@@ -20,6 +25,7 @@ def squared_error(
     points: Float[AnyArray, "*shape samples d"],
     target: Float[AnyArray, "*#shape d"],
     matrix: Float[AnyArray, "d d"] | None = None,
+    present: Present | None = None,
 ) -> Decomposition:
     """Split the mean squared distance to a target into bias² and variance.
 
@@ -30,6 +36,8 @@ def squared_error(
         points: what was predicted, samples along the last axis but one.
         target: what is right; leading axes broadcast against those of `points`.
         matrix: symmetric positive semi-definite M; None is the Euclidean norm.
+        present: which samples there are, where their number differs; None means all. Where there is
+            none at all, everything is 0.
 
     Returns:
         A `Decomposition` of shape `[*shape]`, in the squared units of the norm.
@@ -38,10 +46,170 @@ def squared_error(
     """
     # Relative to the target first: close to it, float32 then keeps its digits.
     relative = jnp.asarray(points) - jnp.asarray(target)[..., None, :]
-    mean = relative.mean(axis=-2)
+    mean = sample_mean(relative, present)
     bias2 = squared_norm(mean, matrix)
-    variance = squared_norm(relative - mean[..., None, :], matrix).mean(axis=-1)
+    deviation = squared_norm(relative - mean[..., None, :], matrix)
+    variance = sample_mean(deviation[..., None], present)[..., 0]
     return Decomposition(bias2 + variance, bias2, variance)
+
+
+def brier(
+    probs: Float[AnyArray, "*shape samples classes"],
+    target: Labels,
+    present: Present | None = None,
+) -> Decomposition:
+    """Split the Brier score, summed over classes: bias2 = ‖mean − y‖², variance = mean ‖f − mean‖².
+
+    Args:
+        probs: of each class; one-hot for an answer without probabilities.
+        target: the right class.
+        present: which samples there are; None means all.
+
+    Returns:
+        A `Decomposition` of shape `[*shape]`, each part in 0..2.
+
+    Source: Hägele et al. 2026, Appendix A, Brier Score.
+    """
+    probs = jnp.asarray(probs)
+    one_hot = jax.nn.one_hot(target, probs.shape[-1], dtype=probs.dtype)
+    return squared_error(probs, one_hot, present=present)
+
+
+def kl(
+    probs: Float[AnyArray, "*shape samples classes"],
+    target: Labels,
+    smoothing: float = 1e-12,
+    present: Present | None = None,
+) -> Decomposition:
+    """Split the cross-entropy, in nats, by the normalised geometric mean f̄ of the predictions.
+
+    bias2 = KL(y‖f̄) and variance = mean KL(f̄‖f), which is −log of the geometric mean's normaliser.
+
+    Args:
+        probs: of each class.
+        target: the right class.
+        smoothing: δ of f̂ = (f + δ)/(1 + Cδ). On one-hot answers the result depends on it.
+        present: which samples there are; None means all.
+
+    Returns:
+        A `Decomposition` of shape `[*shape]`, in nats.
+
+    Source: Hägele et al. 2026, Appendix A, equation 5.
+    """
+    probs = jnp.asarray(probs)
+    log_mean = sample_mean(smoothed_log(probs, smoothing), present)
+    variance = log_mean_variance(log_mean)
+    index = jnp.broadcast_to(jnp.asarray(target), log_mean.shape[:-1])[..., None]
+    error = -jnp.take_along_axis(log_mean, index, axis=-1)[..., 0]
+    if present is not None:
+        some = jnp.any(jnp.asarray(present), axis=-1)
+        error, variance = jnp.where(some, error, 0), jnp.where(some, variance, 0)
+    return Decomposition(error, error - variance, variance)
+
+
+def smoothed_log(
+    probs: Float[Array, "*shape classes"], smoothing: float
+) -> Float[Array, "*shape classes"]:
+    """Return log((f + δ)/(1 + Cδ))."""
+    return jnp.log((probs + smoothing) / (1 + probs.shape[-1] * smoothing))
+
+
+def log_mean_variance(log_mean: Float[Array, "*shape classes"]) -> Float[Array, "*shape"]:
+    """Return the KL variance −log Σ exp(mean log f) of the mean log-probabilities."""
+    return -jax.nn.logsumexp(log_mean, axis=-1)
+
+
+def zero_one(
+    probs: Float[AnyArray, "*shape samples classes"],
+    target: Labels,
+    present: Present | None = None,
+) -> Decomposition:
+    """Split the 0/1 error: bias2 = [the mode of the mean is wrong], variance = share off the mode.
+
+    Here error = bias2 + a·variance with the factor of `zero_one_factor`, so the parts cannot be
+    averaged over questions and divided: there is no incoherence. Ties go to the first class.
+
+    Args:
+        probs: of each class.
+        target: the right class.
+        present: which samples there are; None means all.
+
+    Returns:
+        A `Decomposition` of shape `[*shape]`, each part in 0..1.
+
+    Source: Hägele et al. 2026, Appendix A, equation 4 (Domingos 2000).
+    """
+    probs = jnp.asarray(probs)
+    answers = jnp.argmax(probs, axis=-1)
+    mode = jnp.argmax(sample_mean(probs, present), axis=-1)
+    target = jnp.broadcast_to(jnp.asarray(target), mode.shape)
+
+    def share_off(answer: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
+        off = (answers != answer[..., None]).astype(probs.dtype)
+        return sample_mean(off[..., None], present)[..., 0]
+
+    bias2 = (mode != target).astype(probs.dtype)
+    return Decomposition(share_off(target), bias2, share_off(mode))
+
+
+def zero_one_factor(decomposition: Decomposition) -> Float[Array, "*shape"]:
+    """Return Domingos' factor a, with error = bias2 + a·variance; 0 where there is no variance.
+
+    It is 1 where the mode is right, and minus the share of deviations that hit the target where it is
+    wrong: −1 with two classes, as the paper has it, and between −1 and 0 with more.
+    """
+    error, bias2, variance = decomposition
+    return jnp.where(variance > 0, (error - bias2) / jnp.where(variance > 0, variance, 1), 0)
+
+
+def coverage(
+    outcomes: Float[AnyArray, "*shape samples tests"],
+    mask: Bool[AnyArray, "*#shape tests"] | None = None,
+    present: Present | None = None,
+) -> Decomposition:
+    """Split the mean squared shortfall of unit tests: 1 for a test that passes, 0 for one that fails.
+
+    Args:
+        outcomes: of each run and test.
+        mask: which tests a task has; None means all.
+        present: which samples there are; None means all.
+
+    Returns:
+        A `Decomposition` of shape `[*shape]`, each part in 0..1; 0 for a task without tests.
+
+    Source: Hägele et al. 2026, Appendix B.3.
+    """
+    outcomes = jnp.asarray(outcomes)
+    tests = jnp.ones(outcomes.shape[-1], bool) if mask is None else jnp.asarray(mask)
+    weight = jnp.broadcast_to(tests, (*outcomes.shape[:-2], outcomes.shape[-1])).astype(outcomes.dtype)
+    total = squared_error(outcomes * weight[..., None, :], weight, present=present)
+    count = jnp.maximum(weight.sum(axis=-1), 1)
+    return Decomposition(*(part / count for part in total))
+
+
+def dispersion(
+    embeddings: Float[AnyArray, "*shape samples d"], present: Present | None = None
+) -> Decomposition:
+    """Return the variance of embeddings about their mean; nothing is known of bias, which is 0.
+
+    Source: Hägele et al. 2026, Appendix B.2 (Embeddings).
+    """
+    embeddings = jnp.asarray(embeddings)
+    mean = sample_mean(embeddings, present)
+    variance = squared_error(embeddings, mean, present=present).variance
+    return Decomposition(variance, jnp.zeros_like(variance), variance)
+
+
+def sample_mean(
+    values: Float[Array, "*shape samples k"], present: Present | None
+) -> Float[Array, "*shape k"]:
+    """Return the mean over the samples that are present, 0 where there is none."""
+    if present is None:
+        return values.mean(axis=-2)
+    weight = jnp.asarray(present)[..., None].astype(values.dtype)
+    count = jnp.maximum(weight.sum(axis=-2), 1)
+    # What is absent may hold anything, NaN too.
+    return jnp.where(weight > 0, values, 0).sum(axis=-2) / count
 
 
 def squared_norm(
@@ -52,13 +220,17 @@ def squared_norm(
     return (weighted * vectors).sum(axis=-1)
 
 
-def incoherence(decomposition: Decomposition) -> Float[Array, "*shape"]:
-    """Return the share of the error that is variance, 0 where there is no error.
+def incoherence(
+    decomposition: Decomposition, axis: int | tuple[int, ...] | None = None
+) -> Float[Array, "*rest"]:
+    """Return Σ variance / Σ error over questions, 0 where there is no error.
 
-    To aggregate over questions sum bias2 and variance first, then call this.
+    Args:
+        decomposition: of the questions; not of `zero_one`.
+        axis: the axes that hold questions; None is all of them, () none, which gives each its own.
 
     Source: Hägele et al. 2026, Section 2 (Incoherence).
     """
-    _, bias2, variance = decomposition
+    bias2, variance = (part.sum(axis=axis) for part in decomposition[1:])
     total = bias2 + variance
     return jnp.where(total > 0, variance / jnp.where(total > 0, total, 1), 0)

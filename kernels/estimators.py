@@ -1,24 +1,185 @@
-"""Finite-sample corrections of the plug-in estimates."""
+"""Finite-sample corrections, nested variances, and ensembles."""
 
-from kernels.decompositions import Decomposition
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from kernels.arrays import AnyArray
+from kernels.decompositions import (
+    Decomposition,
+    Labels,
+    Present,
+    brier,
+    kl,
+    log_mean_variance,
+    smoothed_log,
+    squared_error,
+)
 
 
-def unbiased(plugin: Decomposition, samples: int) -> Decomposition:
+def unbiased(plugin: Decomposition, samples: int | Int[AnyArray, "*#shape"]) -> Decomposition:
     """Correct a plug-in squared-error decomposition for its finite number of samples.
 
     The plug-in variance of R independent samples is low by R/(R − 1), and its bias² holds 1/R of the
     true variance. The error is unbiased as it stands. A corrected bias² may be negative.
 
     Args:
-        plugin: of `samples` independent samples (squared error or Brier: any squared norm).
-        samples: R, at least 2.
+        plugin: of `samples` independent samples: squared error, Brier or coverage.
+        samples: R, or R of each question; where it is below 2 the variance is unknown and NaN.
 
     Raises:
-        ValueError: for fewer than 2 samples, whose variance is unknown.
+        ValueError: for a single number of samples below 2.
 
     Source: E‖mean − target‖² = ‖expectation − target‖² + variance / R.
     """
-    if samples < 2:
+    if isinstance(samples, int) and samples < 2:
         raise ValueError(f"an unbiased variance needs at least 2 samples, got {samples}")
-    variance = plugin.variance * (samples / (samples - 1))
-    return Decomposition(plugin.error, plugin.bias2 - variance / samples, variance)
+    count = jnp.asarray(samples)
+    variance = plugin.variance * jnp.where(count > 1, count / jnp.maximum(count - 1, 1), jnp.nan)
+    return Decomposition(plugin.error, plugin.bias2 - variance / count, variance)
+
+
+def jackknife_kl(
+    probs: Float[AnyArray, "*shape samples classes"],
+    target: Labels,
+    smoothing: float = 1e-12,
+    order: int = 1,
+    present: Present | None = None,
+) -> Decomposition:
+    """Correct the KL decomposition for its finite number of samples by the jackknife.
+
+    The error is unbiased as it stands; the variance's bias in 1/R (order 1), or in 1/R and 1/R²
+    (order 2), is removed, and bias² is what remains.
+
+    Args:
+        probs: of each class.
+        target: the right class.
+        smoothing: as in `kl`.
+        order: 1 leaves one sample out, 2 also each pair.
+        present: which samples there are. With fewer than order + 1 the result is NaN.
+
+    Raises:
+        ValueError: for another order.
+
+    Source: Quenouille 1956; Schucany, Gray and Owen 1971 for the second order.
+    """
+    if order not in (1, 2):
+        raise ValueError(f"the jackknife's order must be 1 or 2, got {order}")
+    logs = smoothed_log(jnp.asarray(probs), smoothing)
+    shape = logs.shape[:-1]
+    here = jnp.ones(shape, bool) if present is None else jnp.broadcast_to(jnp.asarray(present), shape)
+    logs = jnp.where(here[..., None], logs, 0)
+    total, count = logs.sum(axis=-2), here.sum(axis=-1)
+
+    def variance_without(left_out: Float[Array, "*more classes"], n: Array) -> Array:
+        return log_mean_variance((total_for(left_out) - left_out) / jnp.maximum(n, 1)[..., None])
+
+    def total_for(left_out: Float[Array, "*more classes"]) -> Array:
+        extra = left_out.ndim - total.ndim
+        return total.reshape(*total.shape[:-1], *(1,) * extra, total.shape[-1])
+
+    full = log_mean_variance(total / jnp.maximum(count, 1)[..., None])
+    one = variance_without(logs, (count - 1)[..., None])
+    mean_one = jnp.where(here, one, 0).sum(axis=-1) / jnp.maximum(count, 1)
+    if order == 1:
+        variance = count * full - (count - 1) * mean_one
+    else:
+        pairs = logs[..., :, None, :] + logs[..., None, :, :]
+        both = here[..., :, None] & here[..., None, :] & ~jnp.eye(shape[-1], dtype=bool)
+        two = variance_without(pairs, (count - 2)[..., None, None])
+        mean_two = jnp.where(both, two, 0).sum(axis=(-2, -1)) / jnp.maximum(both.sum(axis=(-2, -1)), 1)
+        variance = (count**2 * full - 2 * (count - 1) ** 2 * mean_one + (count - 2) ** 2 * mean_two) / 2
+    variance = jnp.where(count > order, variance, jnp.nan)
+    error = kl(probs, target, smoothing, present).error
+    return Decomposition(error, error - variance, variance)
+
+
+class NestedVariance(NamedTuple):
+    """Variance between contexts and within them; total = between + within."""
+
+    between: Float[Array, "*shape"]
+    within: Float[Array, "*shape"]
+    total: Float[Array, "*shape"]
+
+
+def nested_brier(
+    probs: Float[AnyArray, "*shape contexts samples classes"], correct: bool = True
+) -> NestedVariance:
+    """Split the Brier variance into that between contexts and that within them.
+
+    Args:
+        probs: of each class, `samples` in each of `contexts`.
+        correct: whether to return unbiased estimates (between may then be negative) or plug-in ones.
+
+    Raises:
+        ValueError: for corrected estimates of fewer than 2 contexts or samples.
+
+    Source: the law of total variance; contexts and samples as in Hägele et al. 2026, Appendix B.1.
+    """
+    probs = jnp.asarray(probs)
+    contexts, samples = probs.shape[-3:-1]
+    if correct and min(contexts, samples) < 2:
+        raise ValueError(
+            f"unbiased nested variances need 2 contexts of 2 samples at least, got {contexts} of {samples}"
+        )
+    means = probs.mean(axis=-2)
+    within = squared_error(probs, means).variance.mean(axis=-1)
+    between = squared_error(means, means.mean(axis=-2)).variance
+    if correct:
+        within = within * samples / (samples - 1)
+        between = between * contexts / (contexts - 1) - within / samples
+    return NestedVariance(between, within, between + within)
+
+
+def nested_kl(
+    probs: Float[AnyArray, "*shape contexts samples classes"], smoothing: float = 1e-12
+) -> NestedVariance:
+    """Split the KL variance into that between contexts and that within them, plug-in.
+
+    The Bregman mean of a context is the normalised geometric mean of its predictions, and with it the
+    KL variance obeys a law of total variance exactly.
+
+    Source: Hägele et al. 2026, Appendix A, equation 5; Pfau 2013 for Bregman divergences.
+    """
+    logs = smoothed_log(jnp.asarray(probs), smoothing)
+    within = log_mean_variance(logs.mean(axis=-2)).mean(axis=-1)
+    total = log_mean_variance(logs.mean(axis=(-3, -2)))
+    return NestedVariance(total - within, within, total)
+
+
+def ensemble_brier(
+    probs: Float[AnyArray, "*shape samples classes"], target: Labels, size: int
+) -> Decomposition:
+    """Split the Brier score of means of `size` samples, over disjoint ensembles of the samples given.
+
+    Args:
+        probs: of each class; what does not fill an ensemble is left out.
+        target: the right class.
+        size: E, samples an ensemble; at least two ensembles must fit.
+
+    Raises:
+        ValueError: where fewer than two ensembles fit.
+
+    Source: Hägele et al. 2026, Section 3.3.2 and Figure 7b.
+    """
+    return brier(_ensembles(jnp.asarray(probs), size), target)
+
+
+def expected_ensemble_brier(single: Decomposition, size: int) -> Decomposition:
+    """Return what ensembles of `size` have in expectation, from the true or unbiased parts of one.
+
+    The variance falls as 1/E and bias² stays.
+    """
+    variance = single.variance / size
+    return Decomposition(single.bias2 + variance, single.bias2, variance)
+
+
+def _ensembles(
+    probs: Float[Array, "*shape samples classes"], size: int
+) -> Float[Array, "*shape ensembles classes"]:
+    count = probs.shape[-2] // size
+    if count < 2:
+        raise ValueError(f"two ensembles of {size} need {2 * size} samples, got {probs.shape[-2]}")
+    kept = probs[..., : count * size, :]
+    return kept.reshape(*probs.shape[:-2], count, size, probs.shape[-1]).mean(axis=-2)

@@ -1,43 +1,74 @@
-"""Bootstrap over samples."""
+"""Bootstrap over questions and samples, its intervals, and what follows from resampling."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jax.scipy.stats import norm
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from kernels.arrays import AnyArray
+from kernels.decompositions import Decomposition, Present, incoherence
 
-Statistic = TypeVar("Statistic")
+Over = Literal["questions", "samples", "both"]
 
 
 def bootstrap(
     key: Key[Array, ""],
-    statistic: Callable[[Float[Array, "samples ..."]], Statistic],
-    data: Float[AnyArray, "samples ..."],
+    statistic: Callable[..., PyTree],
+    questions: PyTree,
+    samples: PyTree = None,
+    over: Over = "questions",
+    present: Present | None = None,
     replicates: int = 1000,
     batch: int = 50,
-) -> Statistic:
-    """Evaluate a statistic on resamples, drawn with replacement along the first axis.
+) -> PyTree:
+    """Evaluate a statistic on resamples drawn with replacement.
 
     Args:
         key: randomness.
-        statistic: a jit-able function of data of this shape to a pytree of arrays.
-        data: what is resampled, along its first axis.
+        statistic: a jit-able function, of `questions` or of `questions` and `samples`, to a pytree.
+        questions: arrays `[questions, …]`, or None. Where a statistic is a function of sums over
+            questions, hand over each question's share: resampling it is then nearly free.
+        samples: arrays `[questions, samples, …]`, or None.
+        over: what is drawn anew: whole questions, samples within each question, or both in turn.
+        present: which samples there are, `[questions, samples]`; only these are drawn, and each
+            question keeps the pattern of its own, so `present` may be used in the statistic as it is
+            where questions are not resampled, and belongs in `questions` where they are.
         replicates: how many resamples.
         batch: how many of them are held in memory at once.
 
     Returns:
         The statistic's pytree, each leaf with a leading axis of `replicates`.
 
-    Source: Efron 1979.
-    """
-    data = jnp.asarray(data)
-    samples = data.shape[0]
+    Raises:
+        ValueError: where samples are to be drawn and none are given.
 
-    def one(replicate_key: Key[Array, ""]) -> Statistic:
-        return statistic(data[jax.random.randint(replicate_key, (samples,), 0, samples)])
+    Source: Efron 1979; Davison and Hinkley 1997, Section 3.8, for both levels.
+    """
+    if over != "questions" and samples is None:
+        raise ValueError(f"bootstrap over {over} needs samples")
+    questions, samples = jax.tree.map(jnp.asarray, (questions, samples))
+    count = jax.tree.leaves((questions, samples))[0].shape[0]
+    if over != "questions":
+        shape = jax.tree.leaves(samples)[0].shape[:2]
+        here = jnp.ones(shape, bool) if present is None else jnp.asarray(present)
+        # Those that are present, first: what is drawn is a place among them.
+        order = jnp.argsort(~here, axis=1, stable=True)
+        number = jnp.maximum(here.sum(axis=1, keepdims=True), 1)
+
+    def one(replicate_key: Key[Array, ""]) -> PyTree:
+        question_key, sample_key = jax.random.split(replicate_key)
+        q, s = questions, samples
+        if over != "questions":
+            place = jax.random.randint(sample_key, shape, 0, number)
+            index = jnp.where(here, jnp.take_along_axis(order, place, axis=1), jnp.arange(shape[1]))
+            s = jax.tree.map(lambda leaf: leaf[jnp.arange(shape[0])[:, None], index], s)
+        if over != "samples":
+            drawn = jax.random.randint(question_key, (count,), 0, count)
+            q, s = jax.tree.map(lambda leaf: leaf[drawn], (q, s))
+        return statistic(q) if samples is None else statistic(q, s)
 
     return jax.lax.map(one, jax.random.split(key, replicates), batch_size=min(batch, replicates))
 
@@ -48,3 +79,124 @@ def percentile_interval(
     """Return the lower and the upper percentile of bootstrap replicates at the level given."""
     tail = (1 - level) / 2
     return jnp.quantile(resampled, jnp.asarray([tail, 1 - tail]), axis=0)
+
+
+def bca_interval(
+    resampled: Float[Array, "replicates *shape"],
+    estimate: Float[Array, "*shape"],
+    left_out: Float[Array, "units *shape"],
+    level: float = 0.95,
+) -> Float[Array, "2 *shape"]:
+    """Return the bias-corrected and accelerated interval.
+
+    Args:
+        resampled: the statistic's bootstrap replicates.
+        estimate: the statistic of the data themselves.
+        left_out: the statistic without each unit in turn, from `leave_one_out`.
+        level: of confidence.
+
+    Source: Efron 1987; DiCiccio and Efron 1996, equation 2.3.
+    """
+    replicates = resampled.shape[0]
+    below = (resampled < estimate).mean(axis=0) + (resampled == estimate).mean(axis=0) / 2
+    # Half a replicate from either end, so that z0 stays finite.
+    z0 = norm.ppf(jnp.clip(below, 0.5 / replicates, 1 - 0.5 / replicates))
+    influence = left_out.mean(axis=0) - left_out
+    spread = (influence**2).sum(axis=0)
+    skew = (influence**3).sum(axis=0) / (6 * jnp.where(spread > 0, spread, 1) ** 1.5)
+    tail = (1 - level) / 2
+
+    def end(share: float) -> Float[Array, "*shape"]:
+        z = z0 + norm.ppf(share)
+        place = norm.cdf(z0 + z / (1 - skew * z))
+        ordered = jnp.sort(resampled, axis=0)
+        position = place * (replicates - 1)
+        low = jnp.clip(jnp.floor(position).astype(int), 0, replicates - 2)
+        part = position - low
+        lower, upper = (jnp.take_along_axis(ordered, (low + step)[None], axis=0)[0] for step in (0, 1))
+        return lower + part * (upper - lower)
+
+    return jnp.stack([end(tail), end(1 - tail)])
+
+
+def leave_one_out(statistic: Callable[[PyTree], PyTree], sums: PyTree, batch: int = 1000) -> PyTree:
+    """Evaluate a statistic of sums over questions without each question in turn.
+
+    Args:
+        statistic: of a pytree of sums.
+        sums: each question's share, arrays `[questions, …]`.
+        batch: how many are held in memory at once.
+    """
+    sums = jax.tree.map(jnp.asarray, sums)
+    total = jax.tree.map(lambda leaf: leaf.sum(axis=0), sums)
+    return jax.lax.map(
+        lambda one: statistic(jax.tree.map(jnp.subtract, total, one)), sums, batch_size=batch
+    )
+
+
+class Efficiency(NamedTuple):
+    """Mean and spread of bias² and variance at n samples a question, n = 2..R."""
+
+    samples: Int[Array, " n"]
+    bias2: Float[Array, " n"]
+    bias2_spread: Float[Array, " n"]
+    variance: Float[Array, " n"]
+    variance_spread: Float[Array, " n"]
+
+
+def sample_efficiency(
+    key: Key[Array, ""],
+    decompose: Callable[[Any, Any, Any], Decomposition],
+    probs: Float[AnyArray, "questions samples classes"],
+    target: Int[AnyArray, " questions"],
+    replicates: int = 100,
+    batch: int = 10,
+) -> Efficiency:
+    """Return what fewer samples would have given: n of the R, drawn without replacement.
+
+    Args:
+        key: randomness.
+        decompose: of (probs, target, present), such as a partial `brier` or `kl`.
+        probs: of each class.
+        target: the right class.
+        replicates: draws for each n; spreads are standard deviations over them.
+        batch: how many draws are held in memory at once.
+
+    Source: Hägele et al. 2026, Figure 21.
+    """
+    probs, target = jnp.asarray(probs), jnp.asarray(target)
+    questions, samples, _ = probs.shape
+    numbers = jnp.arange(2, samples + 1)
+
+    def draw(draw_key: Key[Array, ""]) -> Float[Array, "n 2"]:
+        order = jnp.argsort(jax.random.uniform(draw_key, (questions, samples)), axis=1)
+
+        def at(n: Int[Array, ""]) -> Float[Array, " 2"]:
+            split = decompose(probs, target, order < n)
+            return jnp.stack([split.bias2.mean(), split.variance.mean()])
+
+        return jax.lax.map(at, numbers)
+
+    drawn = jax.lax.map(draw, jax.random.split(key, replicates), batch_size=min(batch, replicates))
+    mean, spread = drawn.mean(axis=0), drawn.std(axis=0, ddof=1)
+    return Efficiency(numbers, mean[:, 0], spread[:, 0], mean[:, 1], spread[:, 1])
+
+
+def paired_incoherence_difference(
+    key: Key[Array, ""],
+    first: Decomposition,
+    second: Decomposition,
+    replicates: int = 1000,
+) -> Float[Array, " replicates"]:
+    """Return bootstrap replicates of the incoherence of one model less another's on the same questions.
+
+    Args:
+        key: randomness.
+        first: of each question, `[questions]`.
+        second: of the same questions in the same order.
+        replicates: how many resamples of the questions.
+    """
+    return bootstrap(
+        key, lambda both: incoherence(both[0]) - incoherence(both[1]), (first, second), None,
+        replicates=replicates,
+    )  # fmt: skip

@@ -1,0 +1,145 @@
+"""The bootstrap: what it draws, and how often its intervals hold the truth."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from kernels.decompositions import Decomposition, brier, incoherence
+from kernels.resampling import (
+    bca_interval,
+    bootstrap,
+    leave_one_out,
+    paired_incoherence_difference,
+    percentile_interval,
+    sample_efficiency,
+)
+
+
+def test_batches_make_no_difference():
+    data = jax.random.normal(jax.random.key(0), (30, 2))
+    one, other = (
+        bootstrap(jax.random.key(1), lambda d: d.mean(0), data, replicates=64, batch=b) for b in (64, 7)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    assert one.shape == (64, 2)
+
+
+def test_what_is_drawn_is_what_was_asked_for():
+    """Samples carry their question's number, so that what was drawn can be read off."""
+    questions = jnp.arange(5)
+    samples = 10 * jnp.arange(5)[:, None] + jnp.arange(3)
+    present = jnp.asarray([[True, True, True]] * 4 + [[False, True, False]])
+
+    def look(q, s):
+        return q, s
+
+    def draw(over, **more):
+        return bootstrap(jax.random.key(2), look, questions, samples, over, replicates=200, **more)
+
+    q, s = draw("questions")
+    assert np.array_equal(s, 10 * q[..., None] + jnp.arange(3))
+    assert len(np.unique(q)) == 5 and (np.sort(q, axis=1) != jnp.arange(5)).any()
+    q, s = draw("samples")
+    assert np.array_equal(q, jnp.broadcast_to(questions, q.shape))
+    assert np.array_equal(s // 10, jnp.broadcast_to(questions[:, None], s.shape))
+    shares = np.bincount(np.asarray(s).ravel() % 10) / s.size
+    np.testing.assert_allclose(shares, 1 / 3, atol=0.03)
+    _, s = draw("samples", present=present)
+    assert (s[:, 4, 1] == 41).all()
+    assert set(np.unique(s[:, 0])) == {0, 1, 2}
+    q, s = draw("both")
+    assert np.array_equal(s // 10, jnp.broadcast_to(q[..., None], s.shape))
+    assert (s[..., 0] != s[..., 1]).any() and (q != questions).any()
+
+
+def test_samples_are_needed_to_be_drawn():
+    with pytest.raises(ValueError, match="over samples needs samples"):
+        bootstrap(jax.random.key(0), jnp.mean, jnp.ones(3), over="samples")
+
+
+def simulate(key, questions=200, samples=6):
+    """Questions whose right class has a probability of their own; true incoherence known."""
+    rate_key, answer_key = jax.random.split(key)
+    right = jax.random.beta(rate_key, 2.0, 1.0, (questions,))
+    hit = jax.random.uniform(answer_key, (questions, samples)) < right[:, None]
+    probs = jnp.stack([hit, ~hit], axis=-1).astype(jnp.float32)
+    return brier(probs, jnp.zeros(questions, jnp.int32))
+
+
+@pytest.mark.parametrize("kind", ["percentile", "bca"])
+def test_intervals_of_incoherence_cover_the_truth(kind):
+    # With p ~ Beta(2, 1): E p(1 − p) = 1/6, E (1 − p)² = 1/6; of 6 samples the plug-in variance is
+    # 2·(5/6)·E p(1 − p), and the error 2·E(1 − p) = 2/3.
+    truth = (2 * 5 / 6 / 6) / (2 / 3)
+
+    def covers(key):
+        data_key, bootstrap_key = jax.random.split(key)
+        parts = simulate(data_key)
+        resampled = bootstrap(bootstrap_key, incoherence, parts, replicates=400)
+        if kind == "percentile":
+            low, high = percentile_interval(resampled)
+        else:
+            left_out = leave_one_out(lambda sums: sums.variance / (sums.bias2 + sums.variance), parts)
+            low, high = bca_interval(resampled, incoherence(parts), left_out)
+        return (low <= truth) & (truth <= high)
+
+    held = jax.jit(lambda keys: jax.lax.map(covers, keys, batch_size=20))
+    covered = float(held(jax.random.split(jax.random.key(3), 2_000)).mean())
+    assert 0.93 < covered < 0.97
+
+
+def test_bca_is_the_percentile_interval_without_bias_or_skew():
+    resampled = jnp.linspace(-1.0, 1.0, 2_001)
+    left_out = jnp.asarray([-1.0, 1.0, -0.5, 0.5])
+    found = bca_interval(resampled, jnp.asarray(0.0), left_out)
+    np.testing.assert_allclose(found, percentile_interval(resampled), atol=2e-3)
+
+
+def test_bca_agrees_with_scipy():
+    from scipy import stats
+
+    data = np.random.default_rng(4).exponential(size=60)
+    theirs = stats.bootstrap(
+        (data,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(5)
+    ).confidence_interval
+    resampled = bootstrap(jax.random.key(6), jnp.mean, data, replicates=20_000)
+    left_out = jnp.asarray((data.sum() - data) / 59)
+    ours = bca_interval(resampled, jnp.asarray(data.mean(), jnp.float32), left_out.astype(jnp.float32))
+    np.testing.assert_allclose(ours, [theirs.low, theirs.high], rtol=0.02)
+
+
+def test_leaving_one_out_agrees_with_a_loop():
+    parts = simulate(jax.random.key(7), questions=9)
+    found = leave_one_out(lambda sums: sums.variance / (sums.bias2 + sums.variance), parts)
+    for q in range(9):
+        rest = Decomposition(*(jnp.delete(part, q) for part in parts))
+        np.testing.assert_allclose(found[q], incoherence(rest), rtol=1e-5)
+
+
+def test_sample_efficiency_ends_where_all_samples_are_and_rises_to_it():
+    rng = np.random.default_rng(8)
+    probs = np.eye(3, dtype=np.float32)[rng.choice(3, (300, 8), p=[0.5, 0.3, 0.2])]
+    target = np.zeros(300, np.int32)
+    found = sample_efficiency(jax.random.key(9), brier, probs, target, replicates=60)
+    whole = brier(probs, target)
+    assert found.samples.tolist() == list(range(2, 9))
+    np.testing.assert_allclose(found.variance[-1], whole.variance.mean(), rtol=1e-5)
+    assert found.variance_spread[-1] < 1e-6 and (found.variance_spread[:-1] > 1e-4).all()
+    # Of n drawn from the eight, the variance is (n − 1)/n of the unbiased one, in expectation.
+    n = np.arange(2, 9)
+    expected = float(whole.variance.mean()) * 8 / 7 * (n - 1) / n
+    np.testing.assert_allclose(found.variance, expected, atol=4e-3)
+
+
+def test_paired_differences_are_narrower_than_unpaired_ones_and_centred():
+    first = simulate(jax.random.key(10), questions=400)
+    # The same questions with some variance more: most of what differs between resamples is shared.
+    second = Decomposition(first.error + 0.05, first.bias2, first.variance + 0.05)
+    paired = paired_incoherence_difference(jax.random.key(11), first, second)
+    truth = float(incoherence(first) - incoherence(second))
+    assert abs(float(paired.mean()) - truth) < 0.003
+    alone = [
+        bootstrap(jax.random.key(k), incoherence, parts) for k, parts in ((12, first), (13, second))
+    ]
+    assert paired.std() < 0.5 * (alone[0] - alone[1]).std()

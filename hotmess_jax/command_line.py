@@ -19,6 +19,13 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
+def fail_lines(problems: Sequence[str]) -> NoReturn:
+    """Print each problem on a line of standard error and leave with status 2."""
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 @contextlib.contextmanager
 def failing_on(*errors: type[Exception]) -> Iterator[None]:
     """Turn these exceptions into a line and status 2."""
@@ -65,8 +72,9 @@ def parse_with_preset(
 def right_aligned_table(title: str, header: Sequence[str]) -> Table:
     """Return an empty table of numbers that is narrow enough for 80 columns."""
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in header:
-        table.add_column(name, justify="right", no_wrap=True)
+    for i, name in enumerate(header):
+        # Where it is narrow still, the names in the first column give way.
+        table.add_column(name, justify="right", no_wrap=i > 0, overflow="fold")
     return table
 
 

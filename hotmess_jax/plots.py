@@ -1,6 +1,6 @@
 """Every figure of the synthetic study, one function each, from plain arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +294,33 @@ def by_eigen_direction(
     axes.set_xticks(labelled, [f"{value:.2g}" for value in eigenvalues[labelled]])
     axes.set(xlabel="eigenvalue of A", xlim=(-0.3, eigenvalues.size - 0.7))
     return _with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def parts_by_group(
+    groups: Sequence[str],
+    values: Mapping[str, Sequence[float]],
+    ci95: Mapping[str, Sequence[Sequence[float]]],
+) -> Figure:
+    """Draw bias², variance and, where it is given, incoherence of groups, with their intervals.
+
+    Args:
+        groups: their names.
+        values: of each part, one a group.
+        ci95: likewise, the two ends.
+    """
+    height = 0.7 + 0.18 * sum(1.3 + name.count("\n") for name in groups)
+    figure, panels = _figure(6.9, height, 1, len(values), sharey=True)
+    y = np.arange(len(groups))
+    for axes, (name, numbers) in zip(panels, values.items(), strict=True):
+        low, high = np.asarray(ci95[name], np.float64).reshape(-1, 2).T
+        axes.hlines(y, low, high, color="0.5", linewidth=1)
+        axes.plot(numbers, y, "o", color="black")
+        axes.set_xlabel(NAMES.get(name, name))
+        axes.set_xlim(left=min(0.0, *low))
+    panels[0].set_yticks(y, groups)
+    panels[0].set_ylim(len(groups) - 0.5, -0.5)
+    return figure
 
 
 @matplotlib.rc_context(STYLE)

@@ -20,8 +20,10 @@ FIGURES = {
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number as a report shows it, "–" where there is none."""
-    return "–" if value is None else f"{value:.{digits}g}"
+    """Return a number as a report shows it: "–" where there is none, 0 where rounding left dust."""
+    if value is None:
+        return "–"
+    return "0" if abs(value) < 1e-14 else f"{value:.{digits}g}"
 
 
 def interval(ci95: Sequence[float | None] | None) -> str:

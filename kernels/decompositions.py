@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from kernels.arrays import AnyArray
+from kernels.arrays import AnyArray, Scalar
 
 Present = Bool[AnyArray, "*#shape samples"]
 Labels = Int[AnyArray, "*#shape"] | int | np.integer
@@ -78,7 +78,7 @@ def brier(
 def kl(
     probs: Float[AnyArray, "*shape samples classes"],
     target: Labels,
-    smoothing: float = 1e-12,
+    smoothing: Scalar = 1e-12,
     present: Present | None = None,
 ) -> Decomposition:
     """Split the cross-entropy, in nats, by the normalised geometric mean f̄ of the predictions.
@@ -108,15 +108,15 @@ def kl(
 
 
 def smoothed_log(
-    probs: Float[Array, "*shape classes"], smoothing: float
+    probs: Float[Array, "*shape classes"], smoothing: Scalar
 ) -> Float[Array, "*shape classes"]:
     """Return log((f + δ)/(1 + Cδ))."""
     return jnp.log((probs + smoothing) / (1 + probs.shape[-1] * smoothing))
 
 
 def log_mean_variance(log_mean: Float[Array, "*shape classes"]) -> Float[Array, "*shape"]:
-    """Return the KL variance −log Σ exp(mean log f) of the mean log-probabilities."""
-    return -jax.nn.logsumexp(log_mean, axis=-1)
+    """Return the KL variance −log Σ exp(mean log f) of the mean log-probabilities, never below 0."""
+    return jnp.maximum(-jax.nn.logsumexp(log_mean, axis=-1), 0)
 
 
 def zero_one(

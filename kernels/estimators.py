@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from kernels.arrays import AnyArray
+from kernels.arrays import AnyArray, Scalar
 from kernels.decompositions import (
     Decomposition,
     Labels,
@@ -43,7 +43,7 @@ def unbiased(plugin: Decomposition, samples: int | Int[AnyArray, "*#shape"]) -> 
 def jackknife_kl(
     probs: Float[AnyArray, "*shape samples classes"],
     target: Labels,
-    smoothing: float = 1e-12,
+    smoothing: Scalar = 1e-12,
     order: int = 1,
     present: Present | None = None,
 ) -> Decomposition:
@@ -121,7 +121,8 @@ def nested_brier(
     contexts, samples = probs.shape[-3:-1]
     if correct and min(contexts, samples) < 2:
         raise ValueError(
-            f"unbiased nested variances need 2 contexts of 2 samples at least, got {contexts} of {samples}"
+            "unbiased nested variances need 2 contexts of 2 samples at least, "
+            f"got {contexts} of {samples}"
         )
     means = probs.mean(axis=-2)
     within = squared_error(probs, means).variance.mean(axis=-1)
@@ -133,7 +134,7 @@ def nested_brier(
 
 
 def nested_kl(
-    probs: Float[AnyArray, "*shape contexts samples classes"], smoothing: float = 1e-12
+    probs: Float[AnyArray, "*shape contexts samples classes"], smoothing: Scalar = 1e-12
 ) -> NestedVariance:
     """Split the KL variance into that between contexts and that within them, plug-in.
 

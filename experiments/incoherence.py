@@ -1,0 +1,151 @@
+"""Incoherence of repeated samples: python -m experiments.incoherence SAMPLES.jsonl [MORE …].
+
+Reads records (see hotmess_jax/llm/records.py) and prints, for each model, bias², variance and
+incoherence with 95 % intervals over questions, plug-in and corrected for the number of samples
+(Hägele et al. 2026, arXiv 2601.23045, Section 2 and Appendix A).
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import tyro
+from rich.console import Console
+
+from hotmess_jax import plots
+from hotmess_jax.command_line import fail, fail_lines, parse, right_aligned_table
+from hotmess_jax.files import write_json
+from hotmess_jax.llm.analysis import METRICS, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.records import RecordErrors, read_records
+from hotmess_jax.report import interval, number
+
+CAVEAT = (
+    "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "
+    "quality: a model that is always wrong in the same way has none."
+)
+
+
+@dataclass(frozen=True)
+class IncoherenceConfig:
+    """Split the errors of repeated samples into bias² and variance."""
+
+    samples: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Files of records, JSON lines."""
+
+    metric: tuple[Metric, ...] = METRICS
+    """Which decompositions: kl (nats), brier (0 to 2), zero_one (0 to 1)."""
+
+    unparsed: Unparsed = "uniform"
+    """What an answer that could not be parsed is: uniform over the options, no sample (drop), or a
+    class of its own that is always wrong."""
+
+    smoothing: float = 1e-12
+    """Added to every probability before its logarithm is taken; on answers without probabilities the
+    result of kl depends on it."""
+
+    by: tuple[str, ...] = ()
+    """Fields to group by, besides the model, such as temperature or topic."""
+
+    json: str | None = None
+    """Also write everything as one JSON document to this file; "-" prints it instead of the tables."""
+
+    figures: Path | None = None
+    """Also draw each metric's groups into this folder, as PNG and PDF."""
+
+    resamples: int = 1_000
+    """Resamples of the questions behind each 95 % interval."""
+
+    seed: int = 0
+    """Of the resampling."""
+
+
+def main() -> None:
+    """Parse the command line, read, analyse, print."""
+    config = parse(IncoherenceConfig)
+    if not 0 < config.smoothing < 1:
+        fail(f"smoothing must be between 0 and 1, got {config.smoothing}")
+    if not 10 <= config.resamples <= 10**6:
+        fail(f"resamples must be 10 to 1e+06, got {config.resamples}")
+    if not config.samples:
+        fail("no file of records was given")
+    jax.config.update("jax_enable_x64", True)
+    try:
+        groups = summarise(
+            read_records(config.samples),
+            config.by,
+            config.metric,
+            config.unparsed,
+            config.smoothing,
+            config.resamples,
+            config.seed,
+        )
+    except RecordErrors as error:
+        fail_lines(str(error).splitlines())
+    except ValueError as error:
+        fail(str(error))
+    document = {"groups": groups}
+    if config.json == "-":
+        json.dump(document, sys.stdout, indent=1, allow_nan=False)
+        print()
+    else:
+        print_groups(groups, config.metric, Console())
+        if config.json is not None:
+            write_json(Path(config.json), document)
+    if config.figures is not None:
+        for metric in config.metric:
+            draw(groups, metric, config.figures)
+
+
+def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], console: Console) -> None:
+    """Print the counts, then a table a metric, then what incoherence is not."""
+    counts = right_aligned_table(
+        "Samples", ["group", "questions", "samples", "left out", "accuracy", "unparsed"]
+    )
+    for group in groups:
+        counts.add_row(
+            label(group),
+            str(group["questions"]),
+            str(group["samples"]),
+            str(group["left_out"]),
+            f"{group['accuracy']:.3f}",
+            f"{group['unparsed']:.3f}",
+        )
+    console.print(counts)
+    for metric in metrics:
+        parts = [("bias2", "bias²"), ("variance", "variance")]
+        parts += [] if metric == "zero_one" else [("incoherence", "incoherence")]
+        header = ["group", "estimate", *(name for _, name in parts)]
+        table = right_aligned_table(f"{metric}: means over questions, 95 % intervals", header)
+        for group in groups:
+            plugin = group["metrics"][metric]
+            if plugin is None:
+                table.add_row(label(group), "none: no question has two samples")
+                continue
+            for name, form in (("plug-in", plugin), ("corrected", plugin["corrected"])):
+                if form is not None:
+                    cells = (f"{number(form[k])}\n{interval(form['ci95'][k])}" for k, _ in parts)
+                    table.add_row(label(group) if name == "plug-in" else "", name, *cells)
+        console.print(table)
+    console.print(CAVEAT, highlight=False)
+
+
+def draw(groups: list[dict[str, Any]], metric: Metric, folder: Path) -> None:
+    """Draw one metric of all groups."""
+    shown = [group for group in groups if group["metrics"][metric] is not None]
+    if not shown:
+        return
+    forms = [g["metrics"][metric]["corrected"] or g["metrics"][metric] for g in shown]
+    parts = ["bias2", "variance"] + ([] if metric == "zero_one" else ["incoherence"])
+    figure = plots.parts_by_group(
+        [label(group) for group in shown],
+        {part: [form[part] for form in forms] for part in parts},
+        {part: [form["ci95"][part] for form in forms] for part in parts},
+    )
+    plots.save(figure, folder / metric)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The language-model half: records of repeated samples, and their analyses."""

@@ -1,0 +1,176 @@
+"""The record format: one JSON object a line, one record a sample.
+
+Required: `model`, `question_id`, `sample` (a number that tells samples of one question apart), `target`
+(the right option's label), `options` (all labels), and one of `answer` (a label, or "" where none could
+be parsed) or `probs` (label to probability). Optional: `benchmark`, `context` (a number: which few-shot
+prompt), `temperature`, `reasoning_tokens`, `output_tokens`, `actions`, `topic`, `difficulty`, `budget`,
+`text`, `seed`, `finish_reason`. Fields of other names are kept.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+MOST_REPORTED = 20
+SUM_TOLERANCE = 0.01
+# Records with the same of all these are the same sample; settings of a run tell samples apart.
+IDENTITY = ("benchmark", "model", "question_id", "context", "temperature", "budget", "sample")
+
+
+class Record(BaseModel):
+    """One sample of one model's answer to one question."""
+
+    model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True, protected_namespaces=())
+
+    model: str
+    question_id: str
+    sample: int
+    target: str
+    options: list[str]
+    answer: str | None = None
+    probs: dict[str, float] | None = None
+    benchmark: str | None = None
+    context: int | None = None
+    temperature: float | None = None
+    reasoning_tokens: int | None = None
+    output_tokens: int | None = None
+    actions: int | None = None
+    topic: str | None = None
+    difficulty: str | None = None
+    budget: str | None = None
+    text: str | None = None
+    seed: int | None = None
+    finish_reason: str | None = None
+
+    @field_validator("options")
+    @classmethod
+    def _distinct(cls, options: list[str]) -> list[str]:
+        if not options or len(set(options)) < len(options):
+            raise ValueError("options must be labels that differ")
+        return options
+
+    @field_validator("probs")
+    @classmethod
+    def _a_distribution(cls, probs: dict[str, float] | None) -> dict[str, float] | None:
+        if probs is None:
+            return None
+        if bad := {label: p for label, p in probs.items() if not 0 <= p < float("inf")}:
+            raise ValueError(f"probabilities must be numbers from 0 on, got {bad}")
+        total = sum(probs.values())
+        if abs(total - 1) > SUM_TOLERANCE:
+            raise ValueError(f"probabilities must sum to 1 within 1 %, got {total:g}")
+        return {label: p / total for label, p in probs.items()}
+
+    @model_validator(mode="after")
+    def _labels_are_options(self) -> "Record":
+        if self.target not in self.options:
+            raise ValueError(f"target {self.target!r} is not among the options {self.options}")
+        if self.answer is None and self.probs is None:
+            raise ValueError("one of answer and probs is needed")
+        if self.answer and self.answer not in self.options:
+            raise ValueError(f"answer {self.answer!r} is not among the options {self.options}")
+        if self.probs is not None and not set(self.probs) <= set(self.options):
+            raise ValueError(f"probs {self.probs} names what is not among {self.options}")
+        return self
+
+
+class RecordErrors(ValueError):
+    """What is wrong with files of records, a line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Keep the first problems, and count the others."""
+        more = len(problems) - MOST_REPORTED
+        shown = problems[:MOST_REPORTED] + ([f"and {more} more"] if more > 0 else [])
+        super().__init__("\n".join(shown))
+        self.problems = problems
+
+
+def read_records(paths: Iterable[Path]) -> pl.DataFrame:
+    """Read and check files of records.
+
+    Args:
+        paths: JSONL files; records may come in any order, and identical ones twice.
+
+    Returns:
+        A table with a row a record and a column a field; fields that only some records have are null
+        in the others.
+
+    Raises:
+        RecordErrors: naming file, line and value of everything that is wrong.
+    """
+    problems: list[str] = []
+    rows: list[dict] = []
+    seen: dict[tuple, tuple[str, dict]] = {}
+    questions: dict[tuple, tuple[str, set[str], str]] = {}
+    for path in paths:
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: cannot be read: {error}")
+            continue
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            where = f"{path}:{number}"
+            try:
+                record = Record.model_validate_json(line)
+            except ValidationError as error:
+                problems.extend(f"{where}: {text}" for text in _reasons(error))
+                continue
+            row = record.model_dump()
+            identity = tuple(row[name] for name in IDENTITY)
+            if identity in seen:
+                first, other = seen[identity]
+                if row != other:
+                    name = next(k for k in {**row, **other} if row.get(k) != other.get(k))
+                    problems.append(
+                        f"{where}: differs from {first}, which is the same sample of the same "
+                        f"question: {name} {row.get(name)!r} and {other.get(name)!r}"
+                    )
+                continue
+            seen[identity] = (where, row)
+            question = (record.benchmark, record.question_id)
+            first, options, target = questions.setdefault(
+                question, (where, set(record.options), record.target)
+            )
+            if set(record.options) != options or record.target != target:
+                problems.append(
+                    f"{where}: question {record.question_id!r} has options {record.options} and "
+                    f"target {record.target!r}, and {sorted(options)} and {target!r} at {first}"
+                )
+                continue
+            rows.append(row)
+    if not problems and not rows:
+        problems.append(f"no records in {', '.join(map(str, paths))}")
+    if problems:
+        raise RecordErrors(problems)
+    return _table(rows)
+
+
+def _reasons(error: ValidationError) -> Iterable[str]:
+    """Return each thing that is wrong with a line, with its value, on one line."""
+    for detail in error.errors(include_url=False):
+        field = ".".join(map(str, detail["loc"]))
+        message = detail["msg"].removeprefix("Value error, ")
+        value = "" if detail["type"] in ("missing", "value_error") else f", got {detail['input']!r}"
+        yield " ".join(f"{field}: {message}{value[:200]}".removeprefix(": ").split())
+
+
+def _table(rows: list[dict]) -> pl.DataFrame:
+    """Return the rows as columns; what is no plain value becomes JSON text, but for the options."""
+
+    def plain(name: str, value: object) -> object:
+        return json.dumps(value) if isinstance(value, dict | list) and name != "options" else value
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {}
+    for name in names:
+        values = [plain(name, row.get(name)) for row in rows]
+        kinds = {type(value) for value in values if value is not None}
+        if len(kinds) > 1 and not kinds <= {int, float}:
+            values = [None if value is None else str(value) for value in values]
+        columns[name] = pl.Series(name, values, strict=False)
+    return pl.DataFrame(columns)

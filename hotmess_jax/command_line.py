@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -59,7 +60,7 @@ def parse_with_preset(
     """Parse a command line whose --preset names the defaults of all other settings."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     chosen = default
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in itertools.pairwise([*arguments, ""]):
         if word == "--preset":
             chosen = following
         elif word.startswith("--preset="):

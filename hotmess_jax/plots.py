@@ -456,6 +456,9 @@ def _log_y(axes: Axes, *values: np.ndarray | tuple) -> None:
     margin = max(high / low, 2) ** 0.05
     axes.set_ylim(low / margin, high * margin)
     axes.set_yscale("log", nonpositive="clip")
+    if high / low < 10:  # ticks are then between powers of ten, whose exponents would only confuse
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
 
 
 def _window(

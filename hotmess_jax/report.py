@@ -40,7 +40,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def report(sweep: Mapping, seconds_note: str = "") -> str:
+def report(sweep: Mapping) -> str:
     """Return the report of a sweep as Markdown."""
     config, provenance = sweep["config"], sweep["provenance"]
     sizes = by_size(sweep["models"]) if sweep["models"] else None
@@ -70,18 +70,20 @@ def report(sweep: Mapping, seconds_note: str = "") -> str:
 def _setting(config: Mapping, provenance: Mapping, sweep: Mapping) -> str:
     device, versions = provenance["device"], provenance["versions"]
     eigenvalues = ", ".join(number(value) for value in sweep["problem"]["eigenvalues"])
+    commits = sorted({str(model["git_commit"]) for model in sweep["models"]}) or ["none"]
     return (
         f"Problem: d = {config['dimension']}, condition number {config['condition_number']:g} "
         f"(eigenvalues {eigenvalues}), precision {config['precision']}, teacher's step norm "
         f"{config['step_norm']:g}. Starts: {config['start_distribution']}, offset "
-        f"{config['start_offset']:g}, scale {config['start_scale']:g}. Trained on "
+        f"{config['start_offset']:g}, scale {config['start_scale']:g} (times "
+        f"{config['training_spread']:g} in training). Trained on "
         f"{config['trajectories']:,} × {config['trajectory_steps']:,} pairs, {config['train_steps']:,} "
         f"steps of {config['batch_size']:,}; rolled out for {config['rollout_steps']:,} steps from "
         f"{config['starts']:,} starts. {config['replicates']} replicate(s), seed {config['seed']}.\n\n"
         f"Measured on {device['count']} × {device['kind']} ({device['host']}), jax "
-        f"{versions['jax']}, python {versions['python']}, commit {provenance['git_commit']}; the last "
-        f"session took {provenance['seconds']:,.0f} s, training and rollouts in all "
-        f"{_total_seconds(sweep):,.0f} s."
+        f"{versions['jax']}, python {versions['python']}. Training and rollouts took "
+        f"{_total_seconds(sweep):,.0f} s in all; models trained at commit {', '.join(commits)}, report "
+        f"written at {provenance['git_commit']}."
     )
 
 

@@ -121,28 +121,29 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
         config.minimum_scale,
     )
 
-    def starts(name: str, count: int) -> Float[Array, "count d"]:
+    def starts(name: str, count: int, scale: float) -> Float[Array, "count d"]:
         drawn = draw_starts(
             stream(config, name, index),
             count,
             problem.b,
             config.start_distribution,
             config.start_offset,
-            config.start_scale,
+            scale,
         )
         limit, furthest = FloatCodec(config.precision).limit, float(jnp.abs(drawn).max())
         if not furthest <= limit:
             raise ValueError(
                 f"starts leave the codec's range: a coordinate is {furthest:.4g} away from 0, and "
                 f"{limit:g} is the most it can write; lower start-offset ({config.start_offset:g}), "
-                f"start-scale ({config.start_scale:g}) or minimum-scale ({config.minimum_scale:g})"
+                f"start-scale ({config.start_scale:g}), training-spread "
+                f"({config.training_spread:g}) or minimum-scale ({config.minimum_scale:g})"
             )
         return drawn
 
     return Study(
         problem,
-        starts("training_starts", config.trajectories),
-        starts("rollout_starts", config.starts),
+        starts("training_starts", config.trajectories, config.start_scale * config.training_spread),
+        starts("rollout_starts", config.starts, config.start_scale),
     )
 
 

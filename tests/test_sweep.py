@@ -14,6 +14,7 @@ import pytest
 
 from experiments import scaling_laws, synthetic_sweep
 from hotmess_jax import sweep as sweep_module
+from hotmess_jax.command_line import parse_with_preset
 from hotmess_jax.config import PRESETS
 from hotmess_jax.plan import plan
 from hotmess_jax.report import FIGURES
@@ -224,6 +225,19 @@ def test_replicates_may_each_draw_their_own_problem(tmp_path, monkeypatch):
 def test_bad_input_is_one_line_before_any_work(tmp_path, monkeypatch, capsys, arguments, said):
     assert said in refused(monkeypatch, capsys, *arguments, *places(tmp_path))
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_valid_and_settings_override_it(preset):
+    config = parse_with_preset(PRESETS, "quick", ["--preset", preset, "--seed", "5"])
+    assert config == dataclasses.replace(PRESETS[preset], seed=5)
+    config.validate()
+    sweep_module.draw_study(config)
+
+
+def test_without_arguments_it_is_the_quick_preset():
+    assert parse_with_preset(PRESETS, "quick", []) == PRESETS["quick"]
+    assert parse_with_preset(PRESETS, "quick", ["--preset=smoke"]) == PRESETS["smoke"]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, monkeypatch, capsys):

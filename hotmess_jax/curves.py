@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from hotmess_jax.quadratic import Quadratic
-from kernels.decompositions import Decomposition, incoherence, squared_error
+from kernels.arrays import Scalar
+from kernels.decompositions import Decomposition, incoherence, squared_error, squared_norm
 from kernels.estimators import unbiased
 from kernels.resampling import bootstrap, percentile_interval
 
@@ -63,6 +64,26 @@ def split_within_starts(
     per_start = squared_error(jnp.swapaxes(states, 1, 2), problem.b, problem.A)
     plugin = jax.tree.map(lambda part: part.mean(axis=-1), per_start)
     return plugin, unbiased(plugin, states.shape[1])
+
+
+@jax.jit
+def strays(
+    problem: Quadratic, last: Float[Array, "starts d"], radius: Scalar
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Tell whether few starts make the error.
+
+    Args:
+        problem: whose minimum and norm are meant.
+        last: where each start ended.
+        radius: further than this from b, in units of x, a start has strayed.
+
+    Returns:
+        The share of starts that strayed, and the share of the error that the worst 1 % of starts hold.
+    """
+    distance = jnp.linalg.norm(last - problem.b, axis=-1)
+    error = jnp.sort(squared_norm(last - problem.b, problem.A))
+    worst = max(1, len(error) // 100)
+    return (distance > radius).mean(), error[-worst:].sum() / error.sum()
 
 
 class FinalStatistics(NamedTuple):

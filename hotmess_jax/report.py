@@ -117,7 +117,7 @@ def _claims(sweep: Mapping) -> str:
 def _models(sizes: BySize, sweep: Mapping) -> str:
     header = [
         "model", "parameters", "validation loss", "bias²", "bias² corrected", "variance", "error",
-        "incoherence", "95 %", "saturated", "s",
+        "incoherence", "95 %", "strayed", "worst 1 %", "saturated", "s",
     ]  # fmt: skip
     rows = [
         [
@@ -126,6 +126,8 @@ def _models(sizes: BySize, sweep: Mapping) -> str:
             number(model["validation_loss"], 4),
             *_final_cells(model["final"]),
             interval(model["final"]["incoherence_ci95"]),
+            f"{model['final']['strayed']:.1%}",
+            f"{model['final']['worst_percent_share']:.0%}",
             str(model["saturated"]),
             f"{sum(model['seconds'].values()):.0f}",
         ]
@@ -136,8 +138,12 @@ def _models(sizes: BySize, sweep: Mapping) -> str:
         curves = sweep[name]
         final = {key: curves[key][-1] for key in ("bias2", "variance", "error", "incoherence")}
         final["corrected"] = {"bias2": curves["corrected"]["bias2"][-1]}
-        rows.append([label, "–", "–", *_final_cells(final), "–", "–", "–"])
-    return table(header, rows)
+        rows.append([label, "–", "–", *_final_cells(final), "–", "–", "–", "–", "–"])
+    return table(header, rows) + (
+        "\n\nStrayed: starts that end more than 5 of the teacher's steps from the minimum. Worst 1 %: "
+        "the share of the error that the worst hundredth of the starts holds. Saturated: numbers on "
+        "the way that the codec could not write. s: seconds of training and rollouts."
+    )
 
 
 def _final_cells(final: Mapping) -> list[str]:

@@ -22,6 +22,8 @@ from hotmess_jax.curves import (
     decomposition_json,
     final_json,
     split_within_starts,
+    strays,
+    to_float,
     to_lists,
 )
 from hotmess_jax.data import (
@@ -48,6 +50,7 @@ from hotmess_jax.train import (
 
 SCHEMA = 1
 EXAMPLES = 8  # trajectories kept of each model, for figures
+STRAY_STEPS = 5  # so many of the teacher's steps from the minimum, a start has strayed
 
 
 class ConfigMismatchError(ValueError):
@@ -384,6 +387,9 @@ class Sweep:
         final = final_json(curves)
         for name in ("bias2", "variance", "error", "incoherence"):
             final[f"{name}_ci95"] = to_lists(getattr(intervals, name))
+        radius = STRAY_STEPS * self.config.step_norm
+        strayed, worst = strays(study.problem, states[-1], radius)
+        final |= {"strayed": to_float(strayed), "worst_percent_share": to_float(worst)}
         incoherence = curves["incoherence"]
         final["rise"] = incoherence[-1] - incoherence[0]
         final["rise_ci95"] = to_lists(intervals.rise)

@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 
 from hotmess_jax.codec import FloatCodec
-from hotmess_jax.curves import curves_json, split_over_starts, split_within_starts
+from hotmess_jax.curves import curves_json, split_over_starts, split_within_starts, strays
 from hotmess_jax.model import Decoder, Size
 from hotmess_jax.quadratic import random_quadratic
 from hotmess_jax.rollout import ModelRollout, oracle_policy, oracle_rollout, roll_out
@@ -76,6 +76,13 @@ def test_directions_add_up_to_the_whole_and_agree_with_numpy():
     along = (np.asarray(states, np.float64) - np.asarray(PROBLEM.b)) @ vectors
     np.testing.assert_allclose(split.directions.bias2, eigenvalues * along.mean(1) ** 2, rtol=2e-3)
     np.testing.assert_allclose(split.directions.variance, eigenvalues * along.var(1), rtol=2e-3)
+
+
+def test_strays_and_the_worst_hundredth_are_counted():
+    last = jnp.tile(PROBLEM.b, (200, 1)).at[:3].add(jnp.asarray([[1.0, 0.0], [0.5, 0.0], [0.05, 0.0]]))
+    strayed, worst = strays(PROBLEM, last, 0.1)
+    np.testing.assert_allclose(strayed, 2 / 200)
+    np.testing.assert_allclose(worst, (1 + 0.25) / (1 + 0.25 + 0.0025), rtol=1e-4)
 
 
 def test_within_starts_the_split_is_that_of_each_start_averaged():

@@ -82,8 +82,8 @@ def _setting(config: Mapping, provenance: Mapping, sweep: Mapping) -> str:
         f"{config['starts']:,} starts. {config['replicates']} replicate(s), seed {config['seed']}.\n\n"
         f"Measured on {device['count']} × {device['kind']} ({device['host']}), jax "
         f"{versions['jax']}, python {versions['python']}. Training and rollouts took "
-        f"{_total_seconds(sweep):,.0f} s in all; models finished at commit {', '.join(commits)}, report "
-        f"written at {provenance['git_commit']}."
+        f"{_total_seconds(sweep):,.0f} s in all; models finished at commit {', '.join(commits)}, "
+        f"report written at {provenance['git_commit']}."
     )
 
 

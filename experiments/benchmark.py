@@ -49,7 +49,12 @@ def main() -> None:
     for name in ("questions", "samples", "classes", "resamples", "repeats"):
         if getattr(config, name) < 2:
             fail(f"{name} must be at least 2, got {getattr(config, name)}")
-    jax.config.update("jax_enable_x64", True)
+    with jax.enable_x64(True):
+        print(json.dumps(measure_metrics(config)))
+
+
+def measure_metrics(config: BenchmarkConfig) -> dict[str, object]:
+    """Time the kernels and NumPy on the same answers."""
     rng = np.random.default_rng(0)
     shape = (config.questions, config.samples)
     probs = rng.dirichlet(np.full(config.classes, 0.5), shape)
@@ -66,23 +71,19 @@ def main() -> None:
     times = [_seconds(kernels) for _ in range(config.repeats)]
     numpy_seconds = _seconds(lambda: _numpy_bootstrap(probs, target, config.resamples))
     median = statistics.median(times)
-    print(
-        json.dumps(
-            {
-                "benchmark": "metrics",
-                "shape": list(probs.shape),
-                "resamples": config.resamples,
-                "first_s": round(compiling, 3),
-                "median_s": round(median, 3),
-                "spread_s": [round(min(times), 3), round(max(times), 3)],
-                "numpy_s": round(numpy_seconds, 3),
-                "ratio": round(numpy_seconds / median, 1),
-                "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
-                "jax": jax.__version__,
-                "device": jax.devices()[0].device_kind,
-            }
-        )
-    )
+    return {
+        "benchmark": "metrics",
+        "shape": list(probs.shape),
+        "resamples": config.resamples,
+        "first_s": round(compiling, 3),
+        "median_s": round(median, 3),
+        "spread_s": [round(min(times), 3), round(max(times), 3)],
+        "numpy_s": round(numpy_seconds, 3),
+        "ratio": round(numpy_seconds / median, 1),
+        "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+    }
 
 
 def _seconds(work: Callable[[], object]) -> float:

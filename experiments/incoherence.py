@@ -71,17 +71,17 @@ def main() -> None:
         fail(f"resamples must be 10 to 1e+06, got {config.resamples}")
     if not config.samples:
         fail("no file of records was given")
-    jax.config.update("jax_enable_x64", True)
     try:
-        groups = summarise(
-            read_records(config.samples),
-            config.by,
-            config.metric,
-            config.unparsed,
-            config.smoothing,
-            config.resamples,
-            config.seed,
-        )
+        with jax.enable_x64(True):
+            groups = summarise(
+                read_records(config.samples),
+                config.by,
+                config.metric,
+                config.unparsed,
+                config.smoothing,
+                config.resamples,
+                config.seed,
+            )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:

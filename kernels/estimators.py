@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from kernels.arrays import AnyArray, Scalar
 from kernels.decompositions import (
@@ -69,30 +69,33 @@ def jackknife_kl(
     logs = smoothed_log(jnp.asarray(probs), smoothing)
     shape = logs.shape[:-1]
     here = jnp.ones(shape, bool) if present is None else jnp.broadcast_to(jnp.asarray(present), shape)
+    variance = _jackknife_variance(logs, here, order)
+    error = kl(probs, target, smoothing, present).error
+    return Decomposition(error, error - variance, variance)
+
+
+def _jackknife_variance(
+    logs: Float[Array, "*shape units classes"], here: Bool[Array, "*shape units"], order: int
+) -> Float[Array, "*shape"]:
+    """Return the KL variance of log-probabilities, corrected by leaving units out."""
     logs = jnp.where(here[..., None], logs, 0)
     total, count = logs.sum(axis=-2), here.sum(axis=-1)
 
-    def variance_without(left_out: Float[Array, "*more classes"], n: Array) -> Array:
-        return log_mean_variance((total_for(left_out) - left_out) / jnp.maximum(n, 1)[..., None])
-
-    def total_for(left_out: Float[Array, "*more classes"]) -> Array:
-        extra = left_out.ndim - total.ndim
-        return total.reshape(*total.shape[:-1], *(1,) * extra, total.shape[-1])
+    def without(left_out: Array, summed: Array, n: Array) -> Array:
+        return log_mean_variance((summed - left_out) / jnp.maximum(n, 1)[..., None])
 
     full = log_mean_variance(total / jnp.maximum(count, 1)[..., None])
-    one = variance_without(logs, (count - 1)[..., None])
+    one = without(logs, total[..., None, :], (count - 1)[..., None])
     mean_one = jnp.where(here, one, 0).sum(axis=-1) / jnp.maximum(count, 1)
     if order == 1:
         variance = count * full - (count - 1) * mean_one
     else:
         pairs = logs[..., :, None, :] + logs[..., None, :, :]
-        both = here[..., :, None] & here[..., None, :] & ~jnp.eye(shape[-1], dtype=bool)
-        two = variance_without(pairs, (count - 2)[..., None, None])
+        both = here[..., :, None] & here[..., None, :] & ~jnp.eye(here.shape[-1], dtype=bool)
+        two = without(pairs, total[..., None, None, :], (count - 2)[..., None, None])
         mean_two = jnp.where(both, two, 0).sum(axis=(-2, -1)) / jnp.maximum(both.sum(axis=(-2, -1)), 1)
         variance = (count**2 * full - 2 * (count - 1) ** 2 * mean_one + (count - 2) ** 2 * mean_two) / 2
-    variance = jnp.where(count > order, variance, jnp.nan)
-    error = kl(probs, target, smoothing, present).error
-    return Decomposition(error, error - variance, variance)
+    return jnp.where(count > order, variance, jnp.nan)
 
 
 class NestedVariance(NamedTuple):
@@ -118,12 +121,8 @@ def nested_brier(
     Source: the law of total variance; contexts and samples as in Hägele et al. 2026, Appendix B.1.
     """
     probs = jnp.asarray(probs)
+    _check_nested(probs.shape, correct)
     contexts, samples = probs.shape[-3:-1]
-    if correct and min(contexts, samples) < 2:
-        raise ValueError(
-            "unbiased nested variances need 2 contexts of 2 samples at least, "
-            f"got {contexts} of {samples}"
-        )
     means = probs.mean(axis=-2)
     within = squared_error(probs, means).variance.mean(axis=-1)
     between = squared_error(means, means.mean(axis=-2)).variance
@@ -134,19 +133,45 @@ def nested_brier(
 
 
 def nested_kl(
-    probs: Float[AnyArray, "*shape contexts samples classes"], smoothing: Scalar = 1e-12
+    probs: Float[AnyArray, "*shape contexts samples classes"],
+    smoothing: Scalar = 1e-12,
+    correct: bool = True,
 ) -> NestedVariance:
-    """Split the KL variance into that between contexts and that within them, plug-in.
+    """Split the KL variance into that between contexts and that within them.
 
     The Bregman mean of a context is the normalised geometric mean of its predictions, and with it the
-    KL variance obeys a law of total variance exactly.
+    KL variance obeys a law of total variance exactly. Corrected, the variance within is jackknifed
+    over samples and the total over contexts, which are what is independent; between is the rest.
+
+    Args:
+        probs: of each class, `samples` in each of `contexts`.
+        smoothing: as in `kl`.
+        correct: whether to jackknife (first order) or to return plug-in values.
+
+    Raises:
+        ValueError: for corrected estimates of fewer than 2 contexts or samples.
 
     Source: Hägele et al. 2026, Appendix A, equation 5; Pfau 2013 for Bregman divergences.
     """
     logs = smoothed_log(jnp.asarray(probs), smoothing)
-    within = log_mean_variance(logs.mean(axis=-2)).mean(axis=-1)
-    total = log_mean_variance(logs.mean(axis=(-3, -2)))
+    _check_nested(logs.shape, correct)
+    by_context = logs.mean(axis=-2)
+    if correct:
+        within = _jackknife_variance(logs, jnp.ones(logs.shape[:-1], bool), 1).mean(axis=-1)
+        total = _jackknife_variance(by_context, jnp.ones(by_context.shape[:-1], bool), 1)
+    else:
+        within = log_mean_variance(by_context).mean(axis=-1)
+        total = log_mean_variance(by_context.mean(axis=-2))
     return NestedVariance(total - within, within, total)
+
+
+def _check_nested(shape: tuple[int, ...], correct: bool) -> None:
+    contexts, samples = shape[-3:-1]
+    if correct and min(contexts, samples) < 2:
+        raise ValueError(
+            "unbiased nested variances need 2 contexts of 2 samples at least, "
+            f"got {contexts} of {samples}"
+        )
 
 
 def ensemble_brier(
@@ -165,6 +190,13 @@ def ensemble_brier(
     Source: Hägele et al. 2026, Section 3.3.2 and Figure 7b.
     """
     return brier(_ensembles(jnp.asarray(probs), size), target)
+
+
+def ensemble_curve(probs: Float[AnyArray, "*shape samples classes"], target: Labels) -> Decomposition:
+    """Return `ensemble_brier` for sizes 1 to half the samples, along a new leading axis."""
+    sizes = range(1, probs.shape[-2] // 2 + 1)
+    parts = [ensemble_brier(probs, target, size) for size in sizes]
+    return Decomposition(*(jnp.stack(part) for part in zip(*parts, strict=True)))
 
 
 def expected_ensemble_brier(single: Decomposition, size: int) -> Decomposition:

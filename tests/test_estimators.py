@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import digamma
 
 from kernels.decompositions import Decomposition, brier, coverage, kl, log_mean_variance, smoothed_log
 from kernels.estimators import (
     ensemble_brier,
+    ensemble_curve,
     expected_ensemble_brier,
     jackknife_kl,
     nested_brier,
@@ -134,7 +136,7 @@ def test_nested_variances_add_up_to_the_total():
     flat, target = probs.reshape(5, 30, 4), np.zeros(5, int)
     for nested, whole in (
         (nested_brier(probs, correct=False), brier(flat, target)),
-        (nested_kl(probs), kl(flat, target)),
+        (nested_kl(probs, correct=False), kl(flat, target)),
     ):
         np.testing.assert_allclose(nested.between + nested.within, whole.variance, rtol=1e-10)
         assert (np.asarray(nested.between) > 0).all() and (np.asarray(nested.within) > 0).all()
@@ -143,7 +145,39 @@ def test_nested_variances_add_up_to_the_total():
 def test_nested_kl_within_is_the_mean_of_each_context_s_own():
     probs = np.random.default_rng(7).dirichlet(np.ones(4), (5, 10, 3))
     each = kl(probs, np.zeros((5, 10), int)).variance
-    np.testing.assert_allclose(nested_kl(probs).within, each.mean(axis=1), rtol=1e-10)
+    np.testing.assert_allclose(nested_kl(probs, correct=False).within, each.mean(axis=1), rtol=1e-10)
+
+
+def test_nested_kl_variances_lose_most_of_their_bias():
+    """Contexts that are Dirichlet concentrations; the truth from very many contexts and samples."""
+    rng = np.random.default_rng(11)
+    concentrations = np.asarray([[6.0, 2.0, 2.0], [2.0, 4.0, 4.0]])
+
+    def draw(trials, contexts, samples):
+        gamma = rng.standard_gamma(
+            concentrations[rng.integers(0, 2, (trials, contexts))][:, :, None],
+            (trials, contexts, samples, 3),
+        )
+        return gamma / gamma.sum(axis=-1, keepdims=True)
+
+    # E log f of a Dirichlet is known: digamma of its concentration less that of the sum.
+    logs = digamma(concentrations) - digamma(concentrations.sum(axis=1, keepdims=True))
+    within = float(log_mean_variance(jnp.asarray(logs)).mean())
+    total = float(log_mean_variance(jnp.asarray(logs.mean(axis=0))))
+    probs = draw(30_000, 6, 4)
+    plugin, corrected = nested_kl(probs, correct=False), nested_kl(probs)
+    for part, truth in (("between", total - within), ("within", within), ("total", total)):
+        rough, fine = (np.asarray(getattr(n, part)) for n in (plugin, corrected))
+        noise = 4 * fine.std() / np.sqrt(len(fine))
+        assert abs(fine.mean() - truth) < 0.15 * abs(rough.mean() - truth) + noise
+
+
+def test_the_curve_of_ensembles_holds_each_size():
+    probs, target = answers(12, 5, 7), np.zeros(5, int)
+    curve = ensemble_curve(probs, target)
+    assert curve.error.shape == (3, 5)
+    for size in (1, 2, 3):
+        np.testing.assert_allclose(curve.bias2[size - 1], ensemble_brier(probs, target, size).bias2)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

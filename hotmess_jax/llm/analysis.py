@@ -2,14 +2,14 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from kernels.arrays import Scalar
 from kernels.decompositions import Decomposition, Present, brier, incoherence, kl, zero_one
@@ -136,28 +136,31 @@ def metric_summary(
         if form[0] is not None
     ]
 
-    def statistic(parts: Decomposition) -> dict[str, Array]:
-        means = {name: getattr(parts, name).mean(axis=0) for name in Decomposition._fields}
-        return means if metric == "zero_one" else means | {"incoherence": incoherence(parts)}
-
+    key = jax.random.key(seed)
     found: list[dict[str, Any]] = []
     for form in forms:
-        values = statistic(form)
-        drawn = _resample(form, statistic, resamples, seed)
-        intervals = {name: percentile_interval(drawn[name]).tolist() for name in drawn}
-        found.append({name: float(value) for name, value in values.items()} | {"ci95": intervals})
+        values, ci95 = _with_intervals(key, form, metric != "zero_one", resamples)
+        found.append(
+            {name: float(value) for name, value in values.items()}
+            | {"ci95": {name: ends.tolist() for name, ends in ci95.items()}}
+        )
     return found[0] | {"corrected": found[1] if len(found) > 1 else None}
 
 
-def _resample(
-    parts: Decomposition,
-    statistic: Callable[[Decomposition], dict[str, Array]],
-    resamples: int,
-    seed: int,
-) -> dict[str, Array]:
+@functools.partial(jax.jit, static_argnames=("ratio", "resamples"))
+def _with_intervals(
+    key: Key[Array, ""], parts: Decomposition, ratio: bool, resamples: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return means over questions, incoherence if `ratio`, and their percentile intervals."""
+
+    def statistic(parts: Decomposition) -> dict[str, Array]:
+        means = {name: getattr(parts, name).mean(axis=0) for name in Decomposition._fields}
+        return means | {"incoherence": incoherence(parts)} if ratio else means
+
     # As many at once as keep the gathered parts under about 200 MB.
     batch = max(1, min(resamples, 25_000_000 // (3 * max(1, parts.error.size))))
-    return bootstrap(jax.random.key(seed), statistic, parts, replicates=resamples, batch=batch)
+    drawn = bootstrap(key, statistic, parts, replicates=resamples, batch=batch)
+    return statistic(parts), jax.tree.map(percentile_interval, drawn)
 
 
 def summarise(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from kernels.arrays import AnyArray, Scalar
 
@@ -163,14 +163,14 @@ def zero_one_factor(decomposition: Decomposition) -> Float[Array, "*shape"]:
 
 
 def coverage(
-    outcomes: Float[AnyArray, "*shape samples tests"],
+    outcomes: Shaped[AnyArray, "*shape samples tests"],
     mask: Bool[AnyArray, "*#shape tests"] | None = None,
     present: Present | None = None,
 ) -> Decomposition:
     """Split the mean squared shortfall of unit tests: 1 for a test that passes, 0 for one that fails.
 
     Args:
-        outcomes: of each run and test.
+        outcomes: of each run and test, as numbers or booleans.
         mask: which tests a task has; None means all.
         present: which samples there are; None means all.
 
@@ -180,6 +180,8 @@ def coverage(
     Source: Hägele et al. 2026, Appendix B.3.
     """
     outcomes = jnp.asarray(outcomes)
+    if not jnp.issubdtype(outcomes.dtype, jnp.floating):
+        outcomes = outcomes.astype(float)  # float32, or float64 where x64 is on
     tests = jnp.ones(outcomes.shape[-1], bool) if mask is None else jnp.asarray(mask)
     weight = jnp.broadcast_to(tests, (*outcomes.shape[:-2], outcomes.shape[-1])).astype(outcomes.dtype)
     total = squared_error(outcomes * weight[..., None, :], weight, present=present)

@@ -1,6 +1,6 @@
 """Finite-sample corrections, nested variances, and ensembles."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -106,14 +106,20 @@ class NestedVariance(NamedTuple):
     total: Float[Array, "*shape"]
 
 
-def nested_brier(
-    probs: Float[AnyArray, "*shape contexts samples classes"], correct: bool = True
+def nested(
+    probs: Float[AnyArray, "*shape contexts samples classes"],
+    metric: Literal["brier", "kl"] = "brier",
+    smoothing: Scalar = 1e-12,
+    correct: bool = True,
 ) -> NestedVariance:
-    """Split the Brier variance into that between contexts and that within them.
+    """Split a variance into that between contexts and that within them.
 
     Args:
         probs: of each class, `samples` in each of `contexts`.
-        correct: whether to return unbiased estimates (between may then be negative) or plug-in ones.
+        metric: of which decomposition the variance is.
+        smoothing: as in `kl`.
+        correct: whether to correct for the numbers of contexts and samples (between may then be
+            negative): unbiased for Brier, jackknifed for KL. Otherwise plug-in.
 
     Raises:
         ValueError: for corrected estimates of fewer than 2 contexts or samples.
@@ -121,7 +127,20 @@ def nested_brier(
     Source: the law of total variance; contexts and samples as in Hägele et al. 2026, Appendix B.1.
     """
     probs = jnp.asarray(probs)
-    _check_nested(probs.shape, correct)
+    contexts, samples = probs.shape[-3:-1]
+    if correct and min(contexts, samples) < 2:
+        raise ValueError(
+            "unbiased nested variances need 2 contexts of 2 samples at least, "
+            f"got {contexts} of {samples}"
+        )
+    if metric == "brier":
+        return _nested_brier(probs, correct)
+    return _nested_kl(smoothed_log(probs, smoothing), correct)
+
+
+def _nested_brier(
+    probs: Float[Array, "*shape contexts samples classes"], correct: bool
+) -> NestedVariance:
     contexts, samples = probs.shape[-3:-1]
     means = probs.mean(axis=-2)
     within = squared_error(probs, means).variance.mean(axis=-1)
@@ -132,29 +151,13 @@ def nested_brier(
     return NestedVariance(between, within, between + within)
 
 
-def nested_kl(
-    probs: Float[AnyArray, "*shape contexts samples classes"],
-    smoothing: Scalar = 1e-12,
-    correct: bool = True,
-) -> NestedVariance:
-    """Split the KL variance into that between contexts and that within them.
+def _nested_kl(logs: Float[Array, "*shape contexts samples classes"], correct: bool) -> NestedVariance:
+    """Split the KL variance, by a law of total variance that is exact for Bregman means.
 
-    The Bregman mean of a context is the normalised geometric mean of its predictions, and with it the
-    KL variance obeys a law of total variance exactly. Corrected, the variance within is jackknifed
-    over samples and the total over contexts, which are what is independent; between is the rest.
-
-    Args:
-        probs: of each class, `samples` in each of `contexts`.
-        smoothing: as in `kl`.
-        correct: whether to jackknife (first order) or to return plug-in values.
-
-    Raises:
-        ValueError: for corrected estimates of fewer than 2 contexts or samples.
-
-    Source: Hägele et al. 2026, Appendix A, equation 5; Pfau 2013 for Bregman divergences.
+    The Bregman mean of a context is the normalised geometric mean of its predictions. Corrected, the
+    variance within is jackknifed over samples and the total over contexts, which are what is
+    independent; between is the rest (Pfau 2013 for Bregman divergences).
     """
-    logs = smoothed_log(jnp.asarray(probs), smoothing)
-    _check_nested(logs.shape, correct)
     by_context = logs.mean(axis=-2)
     if correct:
         within = _jackknife_variance(logs, jnp.ones(logs.shape[:-1], bool), 1).mean(axis=-1)
@@ -163,15 +166,6 @@ def nested_kl(
         within = log_mean_variance(by_context).mean(axis=-1)
         total = log_mean_variance(by_context.mean(axis=-2))
     return NestedVariance(total - within, within, total)
-
-
-def _check_nested(shape: tuple[int, ...], correct: bool) -> None:
-    contexts, samples = shape[-3:-1]
-    if correct and min(contexts, samples) < 2:
-        raise ValueError(
-            "unbiased nested variances need 2 contexts of 2 samples at least, "
-            f"got {contexts} of {samples}"
-        )
 
 
 def ensemble_brier(

@@ -204,6 +204,7 @@ def test_coverage_agrees_with_a_loop_and_leaves_padding_out():
             expected[1] += (1 - y.mean()) ** 2 / len(tests)
             expected[2] += np.mean((y - y.mean()) ** 2) / len(tests)
         np.testing.assert_allclose([part[task] for part in found], expected, atol=1e-12)
+    assert np.array_equal(coverage(outcomes == 1).error, coverage(outcomes).error)
 
 
 def test_dispersion_is_the_mean_squared_distance_to_the_mean():

@@ -14,8 +14,7 @@ from kernels.estimators import (
     ensemble_curve,
     expected_ensemble_brier,
     jackknife_kl,
-    nested_brier,
-    nested_kl,
+    nested,
     unbiased,
 )
 
@@ -125,7 +124,7 @@ def hierarchy(seed, trials, contexts, samples):
 
 def test_nested_brier_variances_are_unbiased():
     probs, between, within = hierarchy(5, 60_000, 4, 3)
-    found = nested_brier(probs)
+    found = nested(probs)
     assert_unbiased(found.between, between)
     assert_unbiased(found.within, within)
     assert_unbiased(found.total, between + within)
@@ -134,18 +133,18 @@ def test_nested_brier_variances_are_unbiased():
 def test_nested_variances_add_up_to_the_total():
     probs = np.random.default_rng(6).dirichlet(np.ones(4), (5, 10, 3))
     flat, target = probs.reshape(5, 30, 4), np.zeros(5, int)
-    for nested, whole in (
-        (nested_brier(probs, correct=False), brier(flat, target)),
-        (nested_kl(probs, correct=False), kl(flat, target)),
+    for parts, whole in (
+        (nested(probs, correct=False), brier(flat, target)),
+        (nested(probs, "kl", correct=False), kl(flat, target)),
     ):
-        np.testing.assert_allclose(nested.between + nested.within, whole.variance, rtol=1e-10)
-        assert (np.asarray(nested.between) > 0).all() and (np.asarray(nested.within) > 0).all()
+        np.testing.assert_allclose(parts.between + parts.within, whole.variance, rtol=1e-10)
+        assert (np.asarray(parts.between) > 0).all() and (np.asarray(parts.within) > 0).all()
 
 
 def test_nested_kl_within_is_the_mean_of_each_context_s_own():
     probs = np.random.default_rng(7).dirichlet(np.ones(4), (5, 10, 3))
     each = kl(probs, np.zeros((5, 10), int)).variance
-    np.testing.assert_allclose(nested_kl(probs, correct=False).within, each.mean(axis=1), rtol=1e-10)
+    np.testing.assert_allclose(nested(probs, "kl", correct=False).within, each.mean(axis=1), rtol=1e-10)
 
 
 def test_nested_kl_variances_lose_most_of_their_bias():
@@ -165,7 +164,7 @@ def test_nested_kl_variances_lose_most_of_their_bias():
     within = float(log_mean_variance(jnp.asarray(logs)).mean())
     total = float(log_mean_variance(jnp.asarray(logs.mean(axis=0))))
     probs = draw(30_000, 6, 4)
-    plugin, corrected = nested_kl(probs, correct=False), nested_kl(probs)
+    plugin, corrected = nested(probs, "kl", correct=False), nested(probs, "kl")
     for part, truth in (("between", total - within), ("within", within), ("total", total)):
         rough, fine = (np.asarray(getattr(n, part)) for n in (plugin, corrected))
         noise = 4 * fine.std() / np.sqrt(len(fine))
@@ -199,6 +198,6 @@ def test_what_cannot_be_estimated_is_refused():
     with pytest.raises(ValueError, match="two ensembles of 6 need 12 samples, got 10"):
         ensemble_brier(answers(9, 2, 10), np.zeros(2, int), 6)
     with pytest.raises(ValueError, match="got 1 of 3"):
-        nested_brier(answers(9, 2, 1, 3))
+        nested(answers(9, 2, 1, 3))
     with pytest.raises(ValueError, match="got 3"):
         jackknife_kl(answers(9, 2, 5), np.zeros(2, int), order=3)

@@ -4,7 +4,9 @@ Required: `model`, `question_id`, `sample` (a number that tells samples of one q
 (the right option's label), `options` (all labels), and one of `answer` (a label, or "" where none could
 be parsed) or `probs` (label to probability). Optional: `benchmark`, `context` (a number: which few-shot
 prompt), `temperature`, `reasoning_tokens`, `output_tokens`, `actions`, `topic`, `difficulty`, `budget`,
-`text`, `seed`, `finish_reason`. Fields of other names are kept.
+`text`, `seed`, `finish_reason`. Fields of other names are kept; `experiments.llm_sample` adds
+`reasoning` (the text that was thought), `format`, `prompt` (name@version), for the open format
+`open_answer`, and what the benchmark knows, such as `error_type`.
 """
 
 import json

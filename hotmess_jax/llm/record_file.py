@@ -1,0 +1,148 @@
+"""A file of records that grows whole line by whole line, and outlives every interruption."""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from hotmess_jax.files import write_json
+
+Key = tuple[str, int, int]
+
+
+class RecordFile:
+    """Records, appended and flushed; beside them the settings that they came from, and what failed.
+
+    `FILE.settings.json` holds the settings, `FILE.failures.jsonl` each request that failed for good,
+    and `FILE.lock` keeps a second process away.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings_path = beside(path, "settings.json")
+        self.failures_path = beside(path, "failures.jsonl")
+        # (question_id, context) → the samples there are, as bits: a million take a few MB.
+        self._present: dict[tuple[str, int], int] = {}
+        self._stream: io.BufferedWriter | None = None
+
+    @contextlib.contextmanager
+    def opened(self, settings: Mapping[str, Any], may_grow: Sequence[str]) -> Iterator[str | None]:
+        """Lock the file, check it against the settings, and mend its end.
+
+        Args:
+            settings: of this run, as JSON values.
+            may_grow: those that may differ from the file's.
+
+        Yields:
+            What was mended, in a line; None where nothing was.
+
+        Raises:
+            ValueError: where another process writes to it, it came from other settings, or a line in it
+                is no record.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = filelock.FileLock(beside(self.path, "lock"))
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise ValueError(f"{self.path} is being written by another process") from None
+        try:
+            self._check_settings(settings, may_grow)
+            mended = self._mend()
+            self._read_present()
+            with self.path.open("ab") as self._stream:
+                yield mended
+        finally:
+            self._stream = None
+            lock.release()
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether a (question_id, context, sample) is there."""
+        assert isinstance(key, tuple)
+        question_id, context, sample = key
+        return bool(self._present.get((question_id, context), 0) >> sample & 1)
+
+    def __len__(self) -> int:
+        return sum(bits.bit_count() for bits in self._present.values())
+
+    def append(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add records, all of them in one write."""
+        assert self._stream is not None
+        lines = []
+        for record in records:
+            key = record["question_id"], record["context"], record["sample"]
+            if key not in self:
+                self._mark(key)
+                lines.append(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+        self._stream.write("".join(lines).encode("utf-8", errors="replace"))
+        self._stream.flush()
+
+    def append_failure(self, failure: Mapping[str, Any]) -> None:
+        """Add a request that failed for good to the failures beside the records."""
+        with self.failures_path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(failure) + "\n")
+
+    def _mark(self, key: Key) -> None:
+        place = key[:2]
+        self._present[place] = self._present.get(place, 0) | 1 << key[2]
+
+    def _check_settings(self, settings: Mapping[str, Any], may_grow: Sequence[str]) -> None:
+        if not self.settings_path.exists():
+            if self.path.exists() and self.path.stat().st_size:
+                raise ValueError(
+                    f"{self.path} exists, and {self.settings_path.name} beside it does not: "
+                    "it is not known what it came from"
+                )
+            write_json(self.settings_path, dict(settings))
+            return
+        try:
+            before = json.loads(self.settings_path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{self.settings_path} cannot be read: {error}") from None
+        for name in sorted(settings.keys() | before.keys()):
+            if name not in may_grow and settings.get(name) != before.get(name):
+                raise ValueError(
+                    f"{self.path} came from other settings: {name.replace('_', '-')} was "
+                    f"{before.get(name)!r} and is {settings.get(name)!r}"
+                )
+
+    def _mend(self) -> str | None:
+        """Cut off a last line that was not written to its end."""
+        if not self.path.exists():
+            return None
+        with self.path.open("r+b") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            end, block = size, b""
+            while end > 0:
+                start = max(0, end - 65_536)
+                stream.seek(start)
+                block = stream.read(end - start)
+                if (newline := block.rfind(b"\n")) >= 0:
+                    end = start + newline + 1
+                    break
+                end = start
+            if end == size:
+                return None
+            stream.truncate(end)
+        return f"a last line of {size - end} bytes was torn and is cut off; it is asked again"
+
+    def _read_present(self) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    record = json.loads(line)
+                    self._mark((record["question_id"], record["context"], record["sample"]))
+                except (ValueError, KeyError, TypeError):
+                    raise ValueError(f"{self.path}:{number}: no record of a sampling run") from None
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return the path of a companion of a file of records: its name with the suffix at the end."""
+    return path.with_name(f"{path.name}.{suffix}")

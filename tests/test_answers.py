@@ -1,0 +1,244 @@
+"""What responses finally answer, as a careful reader would say."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotmess_jax.llm.answers import final_answer, probabilities, split_reasoning, tagged_answer
+
+FOUR = ("A", "B", "C", "D")
+TOWNS = ("Paris", "Lyon", "Marseille", "Nice")
+
+STATED = [
+    # Alone.
+    ("B", "B"), (" B", "B"), ("B.", "B"), ("(B)", "B"), ("B)", "B"), ("**B**", "B"), ("**B.**", "B"), ("[B]", "B"), ("`B`", "B"),
+    ("B\n", "B"), ("\n\nB", "B"), ("$B$", "B"), ("\"B\"", "B"), ("B. Lyon", "B"), ("(B) Lyon", "B"), ("B) Lyon", "B"), ("B: Lyon", "B"),
+    ("**B. Lyon**", "B"), ("**B)** Lyon", "B"), ("Option B", "B"), ("option (B)", "B"), ("Choice C", "C"), ("Letter D", "D"), ("(b)", "B"),
+    ("Lyon", "B"), ("lyon.", "B"), ("**Nice**", "D"), (" Lyon\n", "B"), ("B Lyon", "B"), ("“B”", "B"),
+    ("**B.** The Rhône and the Saône meet there.", "B"), ("B. The Rhône and the Saône meet there.", "B"),
+    ("(B) because the Rhône and the Saône meet there.", "B"),
+    ("(B) Lyon. It is where the Rhône and the Saône meet, which none of the others is.", "B"),
+    ("B\n\nThe Rhône and the Saône meet in Lyon.", "B"), ("The two rivers meet in one town only.\n\nB", "B"), ("The two rivers meet there.\n\n**(B)**", "B"),
+    ("The two rivers meet there.\n\n(B) Lyon", "B"),
+    # A base model, which goes on.
+    (" B\n\nQuestion: Which town is it?\nA. Paris\nB. Lyon\nAnswer: A", "B"), (" D. Nice\n\nQuestion: What?\nA. x\nB. y\nAnswer:", "D"), (" Lyon\n\nQ: And?\nA: C", "B"),
+    (" (C)\n\nThe following are multiple choice questions.\nA. x\nAnswer: D", "C"),
+    # "Answer:" and what is like it.
+    ("Answer: B", "B"), ("answer: b", "B"), ("ANSWER: B", "B"), ("Answer: (B)", "B"), ("Answer: B.", "B"), ("Answer: B)", "B"), ("Answer:B", "B"), ("Answer : B", "B"),
+    ("**Answer:** B", "B"), ("**Answer: B**", "B"), ("**Answer**: B", "B"), ("Answer: **B**", "B"), ("*Answer:* (B)", "B"), ("__Answer: B__", "B"), ("Answer: B. Lyon", "B"),
+    ("Answer: (B) Lyon", "B"), ("Answer: Lyon", "B"), ("Answer: \"Lyon\"", "B"), ("Answer = B", "B"), ("Answer: $B$", "B"), ("Answer: option B", "B"), ("Answer choice: C", "C"),
+    ("Answer: B — the rivers meet there", "B"), ("Answer: B because the rivers meet there", "B"), ("Answer: A because of the Seine", "A"), ("Answer：B", "B"), ("答案：B", "B"),
+    ("答案是 C。", "C"), ("Answer: B\nAnswer: B", "B"), ("Answer: `D`", "D"), ("The answer: B", "B"), ("My answer: C", "C"), ("So, answer is C.", "C"),
+    ("The answer is B.", "B"), ("the answer is (B)", "B"), ("The answer is (B).", "B"), ("The correct answer is B", "B"), ("The correct answer is: B", "B"), ("The correct answer is **B**.", "B"),
+    ("The correct answer is **(B) Lyon**.", "B"), ("The correct answer is Lyon.", "B"), ("The right answer would be C.", "C"), ("The answer must be D.", "D"), ("The answer is B, Lyon.", "B"),
+    ("The answer is B: Lyon.", "B"), ("The answer is option B.", "B"), ("The answer is choice (D).", "D"), ("Therefore, the answer is B.", "B"), ("Hence the answer is A.", "A"),
+    ("The best option is B.", "B"), ("The correct option is (C).", "C"), ("The correct choice is D.", "D"), ("The best choice would be B", "B"), ("My choice is A.", "A"), ("The correct letter is B", "B"),
+    ("I choose B.", "B"), ("I would choose (A).", "A"), ("I'd go with B.", "B"), ("I’ll pick C", "C"), ("I would select option D.", "D"), ("I'd opt for (B) Lyon.", "B"),
+    ("B is correct.", "B"), ("(B) is the correct answer.", "B"), ("Option C is correct.", "C"), ("Option B is the best answer, since the rivers meet there.", "B"), ("Choice D is right.", "D"),
+    ("{\"answer\": \"B\"}", "B"), ("```json\n{\"reasoning\": \"rivers\", \"answer\": \"C\"}\n```", "C"), ("{\"answer\": \"Lyon\"}", "B"),
+    ("Paris (A) lies on the Seine, Nice (D) on the sea. Only Lyon has both rivers.\n\nAnswer: B", "B"),
+    ("A common mistake is to say Paris. The Rhône does not reach it.\n\nThe answer is B.", "B"),
+    ("Let me think.\n1. Option A is wrong because of the Seine.\n2. Option C is a port.\nSo the answer is B.", "B"),
+    ("A. Paris: no, the Seine.\nB. Lyon: yes.\nC. Marseille: no.\nD. Nice: no.\n\nAnswer: B", "B"), ("The answer is not A. The answer is B.", "B"),
+    # The most explicit.
+    ("Final answer: B", "B"), ("Final Answer: (B)", "B"), ("**Final Answer:** B", "B"), ("The final answer is B.", "B"), ("The final answer is $\\boxed{B}$.", "B"), ("\\boxed{B}", "B"),
+    ("$\\boxed{B}$", "B"), ("\\boxed{\\text{B}}", "B"), ("$\\boxed{(B)}$", "B"), ("\\[\\boxed{\\mathrm{C}}\\]", "C"), ("\\boxed{B. Lyon}", "B"), ("\\boxed{\\text{Lyon}}", "B"), ("#### B", "B"),
+    ("<answer>B</answer>", "B"), ("<answer>(B)</answer>", "B"), ("<answer> B </answer>", "B"), ("<answer>\n(B) Lyon\n</answer>", "B"), ("<ANSWER>B</ANSWER>", "B"), ("<answer>Lyon</answer>", "B"),
+    ("<answer>B.</answer>", "B"), ("<answer>**B**</answer>", "B"), ("I lean to A. <answer>C</answer>", "C"), ("<answer>The answer is B</answer>", ""), ("<answer>B</answer><answer>B</answer>", "B"),
+    ("Answer: A\nWait, the Seine is elsewhere.\nFinal answer: B", "B"), ("The answer is A? No.\n\n\\boxed{B}", "B"), ("My first answer: D. <answer>B</answer>", "B"), ("Final choice: C", "C"),
+]  # fmt: skip
+
+NOT_STATED = [
+    "", " ", "\n", "...", "I", "It is a town.", "I cannot answer that.", "I'm sorry, but I can't help with that.", "As an AI, I do not have preferences.",
+    "A common mistake is to say Paris.", "A town on two rivers.", "I think it lies in France.", "Vitamin C is good for you.", "Plan B was to go by train.", "Be careful.", "Definitely.",
+    "Option A is wrong because the Seine flows there.", "Option A is tempting, and so is option B.", "Paris is in the north, and Lyon is not.", "It could be A.", "Not B.", "(A) is wrong.",
+    "A or B", "A and C", "A, B", "A/B", "Either A or B.", "Both A and B", "Neither A nor B", "Answer: A or B", "Answer: A and C", "Answer: A, C", "Answer: A/B", "The answer is either A or B.",
+    "The answer is both (A) and (B).", "Answer: neither", "Answer: none of the above", "Answer: E", "Answer: Z", "(E)", "E. Bordeaux", "Answer: Bordeaux", "The answer is not A.", "The answer is unclear.",
+    "The answer is a town.", "The answer is the town on two rivers.", "Answer: it depends.", "Answer:", "Final answer:", "The answer is", "\\boxed{}", "\\boxed{5}", "<answer></answer>", "<answer>",
+    "<answer>B", "<answer>I do not know</answer>", "<answer>A or B</answer>", "<answer>A</answer><answer>B</answer>", "Answer: A <answer>none</answer>", "Answer: A\nAnswer: B", "\\boxed{A} or \\boxed{B}",
+    "The answer is A. Actually, the answer is B.", "I choose A. No, I choose C.", "A is correct. B is correct.", "Final answer: A. Final answer: B", "Answer: (B) Paris", "(B) Paris", "B. Paris", "Answer: A. Lyon",
+    "A. Paris\nB. Lyon\nC. Marseille\nD. Nice", "A. Paris: no.\nB. Lyon: perhaps.", "A: 0.7\nB: 0.1\nC: 0.1\nD: 0.1", "Question: Which?\nA. Paris\nB. Lyon\nAnswer: B", "Statement A is correct in part.", "I am sure.", "I. Newton", "A. einstein",
+    "<think>The answer is B.</think>", "<think>Answer: B", "Answer: B</think>", "<think>B</think>It is hard to say.", "Let me consider the rivers of France. The Rhône rises in",
+]  # fmt: skip
+
+OTHER_OPTIONS = [
+    ("Answer: 12", ("12", "120", "1.2", "1200"), "A"), ("Answer: 120", ("12", "120", "1.2", "1200"), "B"), ("12", ("12", "120", "1.2", "1200"), "A"), ("\\boxed{1.2}", ("12", "120", "1.2", "1200"), "C"),
+    ("The answer is 1200.", ("12", "120", "1.2", "1200"), "D"), ("Answer: B", ("12", "120", "1.2", "1200"), "B"), ("Answer: 13", ("12", "120", "1.2", "1200"), ""),
+    ("Answer: Vitamin C", ("Vitamin A", "Vitamin B", "Vitamin C", "Vitamin D"), "C"), ("Vitamin C", ("Vitamin A", "Vitamin B", "Vitamin C", "Vitamin D"), "C"), ("Answer: C", ("Vitamin D", "Vitamin B", "Vitamin A", "Vitamin C"), "C"),
+    ("B", ("C", "D", "A", "B"), "D"), ("Answer: yes", ("Yes", "No"), "A"), ("No.", ("Yes", "No"), "B"), ("No, because it harms.", ("Yes", "No"), ""), (" (A) Yes\n\nQuestion: Would you?\n (A) No", ("Yes", "No"), "A"),
+    ("Answer: C", ("Yes", "No"), ""), ("The answer is I.", tuple("abcdefghij"), "I"), ("J", tuple("qrstuvwxyz"), "J"), ("Answer: J. z", tuple("qrstuvwxyz"), "J"), ("E. coli is a bacterium.", ("a1", "b1", "c1", "d1", "e1"), ""),
+    ("Answer: E", ("a1", "b1", "c1", "d1", "e1"), "E"), ("True, False", ("True, True", "False, False", "True, False", "False, True"), "C"), ("Answer: False, True.", ("True, True", "False, False", "True, False", "False, True"), "D"),
+    ("Answer: A and B", ("A and B", "A only", "B only", "neither"), "A"), ("B only", ("A and B", "A only", "B only", "neither"), "C"), ("Answer: neither", ("A and B", "A only", "B only", "neither"), "D"),
+]  # fmt: skip
+
+
+def test_the_table_is_large():
+    assert len(STATED) + len(NOT_STATED) + len(OTHER_OPTIONS) >= 250
+    texts = [text for text, _ in STATED] + NOT_STATED
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize(("text", "label"), STATED)
+def test_what_is_stated(text, label):
+    assert final_answer(text, FOUR, TOWNS) == label
+
+
+@pytest.mark.parametrize("text", NOT_STATED)
+def test_what_states_nothing_or_two_things(text):
+    assert final_answer(text, FOUR, TOWNS) == ""
+
+
+@pytest.mark.parametrize(("text", "options", "label"), OTHER_OPTIONS)
+def test_other_options(text, options, label):
+    assert final_answer(text, "ABCDEFGHIJ"[: len(options)], options) == label
+
+
+def test_without_the_options_texts_labels_are_read():
+    assert final_answer("Answer: (C) something", FOUR) == "C"
+    assert final_answer("Lyon", FOUR) == ""
+
+
+STATEMENTS = st.sampled_from(
+    [
+        "Answer: C",
+        "\\boxed{D}",
+        "(A)",
+        "B",
+        "the answer is A.",
+        "<answer>D</answer>",
+        "Nice",
+        "Final answer: C",
+    ]
+)
+THOUGHTS = st.lists(
+    st.one_of(STATEMENTS, st.text(st.characters(exclude_characters="<>", exclude_categories=["Cs"])))
+).map("\n".join)
+MARKS = st.sampled_from(["think", "thinking", "reasoning", "THINK"])
+
+
+@given(THOUGHTS, MARKS, st.sampled_from(STATED))
+def test_no_letter_inside_the_reasoning_is_ever_taken(thoughts, mark, stated):
+    text, label = stated
+    assert final_answer(f"<{mark}>{thoughts}</{mark}>\n\n{text}", FOUR, TOWNS) == label
+    assert final_answer(f"{thoughts}</{mark}>\n\n{text}", FOUR, TOWNS) == label
+    assert final_answer(f"<{mark}>{thoughts}</{mark}>", FOUR, TOWNS) == ""
+    assert final_answer(f"<{mark}>{thoughts}", FOUR, TOWNS) == ""
+    assert final_answer(f"<{mark}>{thoughts}</{mark}>{text}<{mark}>{thoughts}", FOUR, TOWNS) == label
+
+
+@given(st.one_of(st.text(), THOUGHTS))
+def test_any_text_gives_a_label_or_nothing(text):
+    assert final_answer(text, FOUR, TOWNS) in ("", *FOUR)
+    found = probabilities(text, FOUR)
+    assert found is None or abs(sum(found.values()) - 1) < 1e-9
+    reasoning, answer = split_reasoning(text)
+    assert len(reasoning) + len(answer) <= len(text)
+    assert tagged_answer(text) in answer.strip() or tagged_answer(text) == ""
+
+
+@given(st.sampled_from(STATED), st.permutations(range(4)))
+def test_the_order_of_the_options_does_not_matter(stated, order):
+    text, label = stated
+    assert final_answer(text, [FOUR[i] for i in order], [TOWNS[i] for i in order]) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("B", "", "B"),
+        ("<think>x</think>B", "x", "B"),
+        ("<think>\nx\n</think>\n\nB", "x", "\n\nB"),
+        ("<Thinking>x</Thinking>B", "x", "B"),
+        ("x</think>B", "x", "B"),
+        ("<think>x", "x", ""),
+        ("B<think>x", "x", "B"),
+        ("<think>x</think>B<think>y</think>", "x\ny", "B"),
+        ("<think>x</think>B<think>y", "x\ny", "B"),
+        ("<reasoning>x</reasoning>", "x", ""),
+        ("a < b </b> think", "", "a < b </b> think"),
+        ("", "", ""),
+    ],
+)
+def test_reasoning_is_split_from_the_answer(text, reasoning, answer):
+    assert split_reasoning(text) == (reasoning, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("<answer>No.</answer>", "No."),
+        ("I think so. <answer>\nYes, since it helps.\n</answer> Ask on.", "Yes, since it helps."),
+        ("<think><answer>a</answer></think><answer>b</answer>", "b"),
+        ("Just no.", "Just no."),
+        ("<think>x</think> Just no. ", "Just no."),
+        ("<answer>a</answer><answer>b</answer>", ""),
+        ("<answer>a</answer> <answer>a</answer>", "a"),
+        ("<answer>cut", ""),
+        ("", ""),
+    ],
+)
+def test_tagged_answers(text, inside):
+    assert tagged_answer(text) == inside
+
+
+EVEN = {"A": 0.7, "B": 0.1, "C": 0.1, "D": 0.1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(EVEN),
+        f"```json\n{json.dumps(EVEN, indent=1)}\n```",
+        f"Here you are: {json.dumps(EVEN)} as asked.",
+        json.dumps({"probabilities": EVEN}),
+        json.dumps({"D": 0.1, "C": 0.1, "B": 0.1, "A": 0.7}),
+        json.dumps({"A": 70, "B": 10, "C": 10, "D": 10}),
+        json.dumps({"A": "70%", "B": "10%", "C": "10 %", "D": "10%"}),
+        json.dumps({"A": "0.7", "B": "0.1", "C": "0.1", "D": "0.1"}),
+        f"{json.dumps(EVEN)}\n{json.dumps(EVEN)}",
+        "A: 0.7\nB: 0.1\nC: 0.1\nD: 0.1",
+        "A: .7\nB: .1\nC: .1\nD: .1",
+        "(A) : 70%\n(B) : 10%\n(C) : 10%\n(D) : 10%",
+        "**A**: 0.7\n**B**: 0.1\n**C**: 0.1\n**D**: 0.1",
+        "- A = 0.7\n- B = 0.1\n- C = 0.1\n- D = 0.1",
+        "A: 70\nB: 10\nC: 10\nD: 10",
+        "Estimates:\n\nA: 0.7\n\nB: 0.1\n\nC: 0.1\n\nD: 0.1\n\nDone.",
+        "<think>A: 0.1\nB: 0.7\nC: 0.1\nD: 0.1</think>\nA: 0.7\nB: 0.1\nC: 0.1\nD: 0.1",
+        "A: 0.7\nB: 0.1\nC: 0.1\nD: 0.1\n\nA: 0.7\nB: 0.1\nC: 0.1\nD: 0.1",
+    ],
+)
+def test_probabilities_are_read(text):
+    assert probabilities(text, FOUR) == pytest.approx(EVEN, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "A",
+        "A: 0.7\nB: 0.1\nC: 0.1",
+        "A: 0.7\nB: 0.1\nC: 0.1\nD: 0.3",
+        "A: 0.7\nB: -0.1\nC: 0.3\nD: 0.1",
+        "A: 70%\nB: 0.1\nC: 0.1\nD: 0.1",
+        "A: high\nB: low\nC: low\nD: low",
+        json.dumps({"A": 0.7, "B": 0.3}),
+        json.dumps({**EVEN, "E": 0.0}),
+        json.dumps({**EVEN, "A": 0.8}),
+        json.dumps({**EVEN, "A": None}),
+        json.dumps({"A": 1.2, "B": -0.2, "C": 0, "D": 0}),
+        '{"A": NaN, "B": 0.1, "C": 0.1, "D": 0.1}',
+        '{"A": 0.7, "B": 0.1, "C": 0.1, "D":',
+        f"{json.dumps(EVEN)} or {json.dumps({'A': 0.1, 'B': 0.7, 'C': 0.1, 'D': 0.1})}",
+        "A: 0.7\nB: 0.1\nC: 0.1\nD: 0.1\n\nA: 0.1\nB: 0.7\nC: 0.1\nD: 0.1",
+        f"<think>{json.dumps(EVEN)}</think>",
+    ],
+)
+def test_what_is_no_distribution(text):
+    assert probabilities(text, FOUR) is None
+
+
+def test_sums_within_five_percent_are_made_one():
+    found = probabilities("A: 0.72\nB: 0.1\nC: 0.1\nD: 0.1", FOUR)
+    assert found == pytest.approx({"A": 0.72 / 1.02, "B": 0.1 / 1.02, "C": 0.1 / 1.02, "D": 0.1 / 1.02})

@@ -1,0 +1,285 @@
+"""What is asked: prompts, contexts, seeds, settings; and the file that the records go to."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotmess_jax.llm.benchmarks.question import Question
+from hotmess_jax.llm.prompts import draw_shots, prompt_name, prompt_text, render, without
+from hotmess_jax.llm.record_file import RecordFile
+from hotmess_jax.llm.records import Record
+from hotmess_jax.llm.sampling import (
+    SAMPLING_PRESETS,
+    Reply,
+    SamplingSettings,
+    check_settings,
+    chosen_questions,
+    narrowed,
+    plan_asks,
+    sampling_parameters,
+    to_record,
+)
+from hotmess_jax.llm.seeds import derived_seed
+
+
+def question(i, topic="anatomy", **more):
+    return Question(
+        "mmlu", f"{topic}/{i:03d}", f"Question {i}?", ("a", "b", "c", "d"), "ABCD"[i % 4], topic, **more
+    )
+
+
+PROBS = {"A": 0.5, "B": 0.25, "C": 0.125, "D": 0.125}
+OPEN = {"benchmark": "mwe", "format": "open"}
+CORPUS = [question(i, topic) for topic in ("anatomy", "virology") for i in range(8)]
+
+
+def run(**more):
+    return SamplingSettings(**({"benchmark": "mmlu", "data": "d", "model": "m"} | more))
+
+
+def asks(s, corpus=CORPUS, present=frozenset(), per_request=None):
+    return list(plan_asks(s, corpus, present, per_request))
+
+
+def test_every_question_context_and_sample_is_asked_once():
+    planned = asks(run(contexts=3, samples=4, shots=2))
+    keys = [(a.question.question_id, a.context, s) for a in planned for s in a.samples]
+    assert len(keys) == len(set(keys)) == len(CORPUS) * 3 * 4
+    one_by_one = asks(run(contexts=3, samples=4, shots=2), per_request=3)
+    assert {len(a.samples) for a in one_by_one} == {3, 1}
+    assert keys == [(a.question.question_id, a.context, s) for a in one_by_one for s in a.samples]
+
+
+def test_only_what_is_missing_is_asked():
+    present = {(q.question_id, 0, s) for q in CORPUS for s in (0, 2)} - {("anatomy/003", 0, 2)}
+    planned = asks(run(samples=3), present=present)
+    assert {a.samples for a in planned} == {(1,), (1, 2)}
+    assert asks(run(samples=1), present=present) == []
+
+
+def test_seeds_of_many_requests_are_distinct_and_reproducible():
+    corpus = [question(i) for i in range(250)]
+    first = asks(run(contexts=10, samples=4, shots=1), corpus, per_request=1)
+    seeds = [a.seed for a in first]
+    assert len(seeds) == len(set(seeds)) == 10_000
+    assert seeds == [a.seed for a in asks(run(contexts=10, samples=4, shots=1), corpus, per_request=1)]
+    assert not set(seeds) & {
+        a.seed for a in asks(run(contexts=10, samples=4, shots=1, seed=1), corpus, per_request=1)
+    }
+    # What is left after an interruption keeps its seeds.
+    assert narrowed(run(), first[5], first[5].samples).seed == first[5].seed
+
+
+@given(st.lists(st.one_of(st.text(max_size=5), st.integers(-5, 5)), max_size=4))
+def test_seeds_depend_on_where_the_parts_end(parts):
+    seed = derived_seed(*parts)
+    assert 0 <= seed < 2**53 and float(seed) == seed
+    assert derived_seed(*parts, "") != seed
+    if len(parts) > 1 and isinstance(parts[0], str) and isinstance(parts[1], str):
+        assert derived_seed(parts[0] + parts[1], "", *parts[2:]) != derived_seed(*parts) or not parts[1]
+
+
+@settings(max_examples=50)
+@given(st.randoms(use_true_random=False), st.integers(1, 6), st.integers(0, 2**53 - 1))
+def test_examples_never_hold_the_question_and_do_not_depend_on_the_order_of_rows(random, shots, seed):
+    drawn = draw_shots(CORPUS, shots, seed)
+    shuffled = list(CORPUS)
+    random.shuffle(shuffled)
+    assert draw_shots(shuffled, shots, seed) == drawn
+    for asked in CORPUS:
+        examples = without(drawn, asked)
+        assert len(examples) == shots
+        assert asked not in examples
+    # All but the drawn ones see the same examples.
+    assert len({tuple(q.question_id for q in without(drawn, a)) for a in CORPUS if a not in drawn}) == 1
+
+
+def test_contexts_differ_and_wrong_labels_are_no_examples():
+    wrong = [question(i, extra={"error_type": "wrong_groundtruth"}) for i in range(100, 140)]
+    planned = asks(run(contexts=8, samples=1, shots=3), CORPUS + wrong)
+    assert not any(
+        "Question 1" in a.prompt.text.rsplit("\n\n", 2)[0].replace("Question 1?", "") for a in planned
+    )
+    of_one = {a.context: a.prompt.text for a in planned if a.question == CORPUS[0]}
+    assert len(set(of_one.values())) == 8
+    with pytest.raises(ValueError, match="20 shots need 21 questions to draw from, got 16"):
+        asks(run(shots=20), CORPUS + wrong)
+
+
+def test_examples_of_one_topic():
+    planned = asks(run(contexts=2, samples=1, shots=3, shots_from="topic"))
+    assert all(
+        a.prompt.text.startswith(
+            f"The following are multiple choice questions (with answers) about {a.question.topic}.\n\n"
+        )
+        for a in planned
+    )
+
+
+def test_the_standard_completion_prompt_is_the_published_one():
+    text = prompt_text("choice")
+    rendered = render(text, CORPUS[1], [CORPUS[0]], chat=False)
+    assert rendered.system == ""
+    assert rendered.text == (
+        "The following are multiple choice questions (with answers) about anatomy.\n\n"
+        "Question 0?\nA. a\nB. b\nC. c\nD. d\nAnswer: A\n\n"
+        "Question 1?\nA. a\nB. b\nC. c\nD. d\nAnswer:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "form", "thought", "chat", "name"),
+    [
+        ("mmlu", "choice", False, True, "choice"),
+        ("mmlu", "choice", False, False, "choice"),
+        ("gpqa", "choice", True, True, "chain_of_thought"),
+        ("gpqa", "probability", False, True, "probability"),
+        ("mwe", "choice", False, True, "tagged"),
+        ("mwe", "choice", False, False, "choice"),
+        ("mwe", "open", False, True, "open"),
+    ],
+)
+def test_every_prompt_asks_and_ends_as_it_should(benchmark, form, thought, chat, name):
+    assert prompt_name(benchmark, form, thought, chat) == name
+    text = prompt_text(name)
+    assert text.label == f"{name}@{text.version}"
+    braces = Question("mwe", "q", "Is {this} safe?", ("{yes}", "no"), "B")
+    rendered = render(text, braces, [], chat)
+    assert "Is {this} safe?" in rendered.text
+    assert ("{yes}" in rendered.text) == (form != "open")
+    assert bool(rendered.system) == (name in ("tagged", "open"))
+    if not chat:
+        assert rendered.text.endswith("Answer:")
+    if form == "probability":
+        assert '{"A": 0.5, "B": 0.5}' in rendered.text
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"format": "open"}, "only mwe has an open format, got benchmark 'mmlu'"),
+        ({"chain_of_thought": True, "format": "probability"}, "got 'probability'"),
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+        ({"per_category": -1}, "per-category must be at least 1, got -1"),
+        ({"shots": -1}, "shots must be at least 0, got -1"),
+        ({"temperature": -0.1}, "temperature must be at least 0, got -0.1"),
+        ({"top_p": 1.5}, "top-p must be above 0 and at most 1, got 1.5"),
+        ({"chain_of_thought": True, "shots": 2}, "shots must be 0"),
+        ({"contexts": 2}, "needs shots"),
+        ({"reasoning_effort": "low", "thinking_budget": 5}, "not both"),
+    ],
+)
+def test_settings_that_cannot_be(bad, said):
+    with pytest.raises(ValueError, match=said):
+        check_settings(run(**bad))
+
+
+def test_presets_and_what_overrides_them():
+    qwen = sampling_parameters(run(sampling="qwen3-thinking"))
+    assert (qwen.temperature, qwen.top_k, qwen.top_p) == (0.6, 20, 0.95)
+    assert sampling_parameters(run(sampling="qwen3-thinking", temperature=0.0)).temperature == 0.0
+    assert sampling_parameters(run()) == (None, None, None, None, None)
+    assert sampling_parameters(run(api="completions"))[3:] == (16, "\n\n")
+    assert sampling_parameters(run(api="completions", chain_of_thought=True)).stop is None
+    for name in SAMPLING_PRESETS:
+        check_settings(run(sampling=name))
+
+
+def test_limits_keep_the_first():
+    assert chosen_questions(run(limit=3), CORPUS) == CORPUS[:3]
+    both = chosen_questions(run(per_category=2, limit=3), CORPUS)
+    assert [q.question_id for q in both] == ["anatomy/000", "anatomy/001", "virology/000"]
+
+
+@pytest.mark.parametrize(
+    ("more", "reply", "expected"),
+    [
+        ({}, Reply("Answer: B", None, "stop", 4), {"answer": "B", "output_tokens": 4}),
+        ({}, Reply("<think>A? A!</think>\n(C)"), {"answer": "C", "reasoning": "A? A!"}),
+        ({}, Reply("<think>A? A!</think>\n(C)"), {"text": "(C)", "reasoning_tokens": 2}),
+        ({}, Reply("B", "Surely A", None, 9, 7), {"answer": "B", "reasoning_tokens": 7}),
+        ({}, Reply("", None, "length", 64, 64), {"answer": "", "reasoning_tokens": 64}),
+        ({"format": "probability"}, Reply(json.dumps(PROBS)), {"probs": PROBS}),
+        ({"format": "probability"}, Reply("A: 0.7"), {"answer": ""}),
+        (OPEN, Reply("Hm. <answer>No.</answer>"), {"answer": "", "open_answer": "No."}),
+        ({"thinking_budget": 1024}, Reply("B"), {"budget": 1024}),
+    ],
+)  # fmt: skip
+def test_replies_become_records(more, reply, expected):
+    s = run(**more)
+    ask = asks(s)[0]
+    made = to_record(s, ask, 0, reply, lambda text: len(text.split()))
+    assert expected == {name: made[name] for name in expected}
+    parsed = Record.model_validate(made)
+    assert parsed.seed == ask.seed and parsed.options == ["A", "B", "C", "D"]
+    assert made["prompt"].endswith("@1")
+
+
+def test_fields_of_the_benchmark_stay_with_the_record():
+    marked = question(0, extra={"error_type": "ok", "correct_answer": "B"}, difficulty="hard")
+    made = to_record(run(), asks(run(), [marked])[0], 0, Reply("A"))
+    assert (made["error_type"], made["difficulty"], made["topic"]) == ("ok", "hard", "anatomy")
+
+
+def record(sample, question_id="q", context=0, **more):
+    return {"question_id": question_id, "context": context, "sample": sample} | more
+
+
+def fill(path, records, s=None):
+    file = RecordFile(path)
+    with file.opened(s or {"model": "m", "samples": 2}, ("samples",)) as mended:
+        file.append(records)
+    return file, mended
+
+
+def test_a_torn_line_is_cut_off_and_asked_again(tmp_path):
+    path = tmp_path / "sub" / "r.jsonl"
+    file, mended = fill(path, [record(0, text="ü" * 90_000), record(1)])
+    assert mended is None and len(file) == 2
+    whole = path.read_bytes()
+    for torn in (
+        b"{",
+        b'{"question_id": "q", "context": 0, "sample": 2}',
+        "{é".encode()[:-1],
+        b"x" * 200_000,
+    ):
+        path.write_bytes(whole + torn)
+        file, mended = fill(path, [record(1), record(2)])
+        assert mended is not None and f"{len(torn)} bytes" in mended
+        assert [json.loads(line)["sample"] for line in path.read_text().splitlines()] == [0, 1, 2]
+        path.write_bytes(whole)
+    path.write_bytes(whole[: len(whole) // 2])  # one line, and torn
+    file, mended = fill(path, [])
+    assert path.read_bytes() == b"" and mended is not None
+    assert ("q", 0, 0) not in file
+
+
+def test_other_settings_on_the_same_file_are_refused(tmp_path):
+    path = tmp_path / "r.jsonl"
+    fill(path, [record(0)])
+    fill(path, [record(1)], {"model": "m", "samples": 9})
+    with pytest.raises(ValueError, match="other settings: model was 'm' and is 'n'"):
+        fill(path, [], {"model": "n", "samples": 2})
+    with pytest.raises(ValueError, match=r"top-p was None and is 0\.5"):
+        fill(path, [], {"model": "m", "samples": 2, "top_p": 0.5})
+    (tmp_path / "r.jsonl.settings.json").unlink()
+    with pytest.raises(ValueError, match="not known what it came from"):
+        fill(path, [])
+
+
+def test_two_processes_do_not_write_to_one_file(tmp_path):
+    path = tmp_path / "r.jsonl"
+    with RecordFile(path).opened({"a": 1}, ()), pytest.raises(ValueError, match="another process"):
+        fill(path, [], {"a": 1})
+    fill(path, [], {"a": 1})
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path):
+    path = tmp_path / "r.jsonl"
+    fill(path, [record(0)])
+    with path.open("a") as stream:
+        stream.write('{"question_id": "q"}\n')
+    with pytest.raises(ValueError, match=r"r\.jsonl:2: no record"):
+        fill(path, [])

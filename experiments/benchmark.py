@@ -17,7 +17,7 @@ import numpy as np
 import tyro
 
 from hotmess_jax.command_line import fail, parse
-from hotmess_jax.llm.analysis import METRICS, Block, Samples, metric_summary
+from hotmess_jax.llm.analysis import METRICS, Block, metric_summary
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ def measure_metrics(config: BenchmarkConfig) -> dict[str, object]:
     shape = (config.questions, config.samples)
     probs = rng.dirichlet(np.full(config.classes, 0.5), shape)
     target = rng.integers(0, config.classes, config.questions)
-    samples = Samples(
-        [Block(probs, target, np.ones(shape, bool))], config.questions, probs[..., 0].size, 0, 0.0, 0.0
-    )
+    place = np.arange(config.questions)
+    record = np.arange(probs[..., 0].size).reshape(shape)
+    blocks = [Block(probs, target, np.ones(shape, bool), place, record)]
 
     def kernels() -> None:
         for metric in METRICS:
-            metric_summary(samples, metric, 1e-12, config.resamples, 0)
+            metric_summary(blocks, metric, 1e-12, config.resamples, 0)
 
     compiling = _seconds(kernels)
     times = [_seconds(kernels) for _ in range(config.repeats)]

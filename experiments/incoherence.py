@@ -15,9 +15,10 @@ import jax
 import tyro
 from rich.console import Console
 
-from hotmess_jax import plots
+from hotmess_jax import plotting
 from hotmess_jax.command_line import fail, fail_lines, parse, right_aligned_table
 from hotmess_jax.files import write_json
+from hotmess_jax.llm import figures
 from hotmess_jax.llm.analysis import METRICS, Metric, Unparsed, label, summarise
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.report import interval, number
@@ -139,12 +140,12 @@ def draw(groups: list[dict[str, Any]], metric: Metric, folder: Path) -> None:
         return
     forms = [g["metrics"][metric]["corrected"] or g["metrics"][metric] for g in shown]
     parts = ["bias2", "variance"] + ([] if metric == "zero_one" else ["incoherence"])
-    figure = plots.parts_by_group(
+    figure = figures.parts_by_group(
         [label(group) for group in shown],
         {part: [form[part] for form in forms] for part in parts},
         {part: [form["ci95"][part] for form in forms] for part in parts},
     )
-    plots.save(figure, folder / metric)
+    plotting.save(figure, folder / metric)
 
 
 if __name__ == "__main__":

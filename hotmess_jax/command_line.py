@@ -40,6 +40,12 @@ def parse(
     kind: type[Settings], arguments: Sequence[str] | None = None, default: Settings | None = None
 ) -> Settings:
     """Parse a command line into a dataclass; a mistake is one line and status 2."""
+    parsed: Settings = parse_any(kind, arguments, default)
+    return parsed
+
+
+def parse_any(kind: Any, arguments: Sequence[str] | None = None, default: Any = None) -> Any:
+    """Do the same for what is no class, such as a union of subcommands."""
     printed = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     main = sys.modules["__main__"].__spec__

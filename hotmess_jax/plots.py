@@ -1,7 +1,6 @@
 """Every figure of the synthetic study, one function each, from plain arrays."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
@@ -10,27 +9,18 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotmess_jax.files import written_whole
+from hotmess_jax.plotting import (
+    COLUMN,
+    NAMES,
+    STYLE,
+    Keywords,
+    new_figure,
+    series_look,
+    size_axis,
+    unit_y,
+    with_legend,
+)
 
-Keywords = dict[str, Any]
-STYLE: Any = {
-    "font.size": 7,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "lines.linewidth": 1.0,
-    "lines.markersize": 3.0,
-    "legend.frameon": False,
-    "legend.handlelength": 2.3,
-    "legend.handletextpad": 0.5,
-    "legend.columnspacing": 1.0,
-    "pdf.fonttype": 42,
-}
-COLUMN = 3.4  # inches
-MARKERS = "os^DvP<>"
-NAMES = {"bias2": "bias²", "variance": "variance"}
 # Wider than the models' lines and beneath them: seen where a model follows the teacher, and hiding
 # no model where the teacher, whose steps have a fixed norm, swings about the minimum.
 _BENEATH: Keywords = {"linewidth": 1.5, "zorder": 1.5}
@@ -70,7 +60,7 @@ def trajectory(
         paths: of each size.
         teacher: its path from the same start.
     """
-    figure, (axes,) = _figure(COLUMN, 3.6)
+    figure, (axes,) = new_figure(COLUMN, 3.6)
     if b.size <= 2:
         plane = np.eye(b.size, 2)
         origin = b @ plane
@@ -92,13 +82,13 @@ def trajectory(
     levels = heights.max() * np.linspace(0, 1, 11)[1:] ** 2
     axes.contour(*sides.T, heights, levels=levels, colors="0.8", linewidths=0.5, zorder=0)
     for i, (name, path) in enumerate(seen.items()):
-        axes.plot(*path.T, label=name, **_look(i, len(seen), len(path)))
+        axes.plot(*path.T, label=name, **series_look(i, len(seen), len(path)))
     axes.plot(*followed.T, **TEACHER)
     axes.plot(*followed[0], "o", markersize=6, mfc="none", mec="black", label="start", zorder=5)
     axes.plot(*origin, "+", markersize=8, mew=1.4, color="black", label="minimum", zorder=5)
     axes.set(xlabel=labels[0], ylabel=labels[1], aspect="equal")
     axes.set(xlim=sides[[0, -1], 0], ylim=sides[[0, -1], 1])
-    return _with_legend(figure)
+    return with_legend(figure, last=LAST)
 
 
 @matplotlib.rc_context(STYLE)
@@ -114,14 +104,14 @@ def loss_by_size(
         loss: of each replicate.
         fit: points (x, y) of the fitted power law.
     """
-    figure, (axes,) = _figure(COLUMN, 2.4)
-    _replicates(axes, parameters, loss, label="model", **_look(0, 1))
+    figure, (axes,) = new_figure(COLUMN, 2.4)
+    _replicates(axes, parameters, loss, label="model", **series_look(0, 1))
     if fit is not None:
         axes.plot(*fit, color="0.5", zorder=1, label="power law")
     axes.set_ylabel("validation loss")
-    _size_axis(axes, parameters)
+    size_axis(axes, parameters)
     _log_y(axes, loss)
-    return _with_legend(figure)
+    return with_legend(figure, last=LAST)
 
 
 @matplotlib.rc_context(STYLE)
@@ -145,10 +135,10 @@ def bias2_variance_by_size(
         codec_teacher: those of the teacher rounded through the codec.
         exponents: of the fits, as text, e.g. {"bias2": "2.1 [1.8, 2.4]"}; positive where it falls.
     """
-    figure, (axes,) = _figure(COLUMN, 3.2)
+    figure, (axes,) = new_figure(COLUMN, 3.2)
     exponents = exponents or {}
     for i, (key, values) in enumerate({"bias2": bias2, "variance": variance}.items()):
-        look = _look(i, 2)
+        look = series_look(i, 2)
         name = NAMES[key]
         label = f"{name}, exponent\n{exponents[key]}" if key in exponents else name
         _replicates(axes, parameters, values, label=label, **look)
@@ -167,9 +157,9 @@ def bias2_variance_by_size(
                 [0, 0.985 - 0.03 * i, 1], [level] * 3, transform=axes.get_yaxis_transform(), **shown
             )
     axes.set_ylabel("bias², variance at the last step")
-    _size_axis(axes, parameters)
+    size_axis(axes, parameters)
     _log_y(axes, bias2, variance, teacher, codec_teacher, *(y for _, y in fits.values()))
-    return _with_legend(figure, columns=2)
+    return with_legend(figure, columns=2, last=LAST)
 
 
 @matplotlib.rc_context(STYLE)
@@ -181,11 +171,11 @@ def incoherence_by_step(curves: Curves, teacher: Curve, codec_teacher: Curve) ->
         teacher: its curve.
         codec_teacher: that of the teacher rounded through the codec.
     """
-    figure, (axes,) = _figure(COLUMN, 2.5)
+    figure, (axes,) = new_figure(COLUMN, 2.5)
     _draw_curves(axes, np.arange(teacher.size), curves, teacher, codec_teacher)
     axes.set(xlabel="step", ylabel="incoherence")
-    _unit_y(axes)
-    return _with_legend(figure)
+    unit_y(axes)
+    return with_legend(figure, last=LAST)
 
 
 @matplotlib.rc_context(STYLE)
@@ -205,17 +195,17 @@ def final_incoherence_by_size(
         teacher: its incoherence.
         codec_teacher: that of the teacher rounded through the codec.
     """
-    figure, (axes,) = _figure(COLUMN, 2.5)
-    look = _look(0, 1)
+    figure, (axes,) = new_figure(COLUMN, 2.5)
+    look = series_look(0, 1)
     x = _replicates(axes, parameters, incoherence, label="model, 95 % interval", **look)
     # Lines rather than error bars: a percentile interval need not hold its estimate.
     axes.vlines(x.ravel(), *ci95.reshape(-1, 2).T, color=look["color"], linewidth=0.8)
     axes.axhline(teacher, **TEACHER)
     axes.axhline(codec_teacher, **CODEC_TEACHER)
     axes.set_ylabel("incoherence at the last step")
-    _unit_y(axes)
-    _size_axis(axes, parameters)
-    return _with_legend(figure)
+    unit_y(axes)
+    size_axis(axes, parameters)
+    return with_legend(figure, last=LAST)
 
 
 @matplotlib.rc_context(STYLE)
@@ -236,7 +226,7 @@ def bias2_variance_by_step(
     x = np.arange(teacher[0].size)
     figure, axes = _bias2_over_variance(x, (bias2, variance), teacher, codec_teacher)
     axes.set_xlabel("step")
-    return _with_legend(figure)
+    return with_legend(figure, last=LAST)
 
 
 @matplotlib.rc_context(STYLE)
@@ -256,7 +246,7 @@ def value_along_start(
     columns = count if count <= 3 else min(-(-count // 2), 4)
     rows = -(-count // columns)
     width = max(COLUMN, min(2.3 * columns, 6.9))
-    figure, panels = _figure(width, 0.5 + 1.6 * rows, rows, columns, sharex=True, sharey=True)
+    figure, panels = new_figure(width, 0.5 + 1.6 * rows, rows, columns, sharex=True, sharey=True)
     x = np.arange(teacher.size)
     smooth = {name: _running_mean(curve, window) for name, curve in values.items()}
     teacher, codec_teacher = _running_mean(teacher, window), _running_mean(codec_teacher, window)
@@ -268,7 +258,7 @@ def value_along_start(
     _log_y(panels[0], *smooth.values(), teacher, codec_teacher)
     figure.supxlabel("step", fontsize=8)
     figure.supylabel("f(x)" if window == 1 else f"f(x), mean of {window} steps", fontsize=8)
-    return _with_legend(figure)
+    return with_legend(figure, last=LAST)
 
 
 @matplotlib.rc_context(STYLE)
@@ -293,72 +283,7 @@ def by_eigen_direction(
     labelled = x[:: -(-x.size // 8)]
     axes.set_xticks(labelled, [f"{value:.2g}" for value in eigenvalues[labelled]])
     axes.set(xlabel="eigenvalue of A", xlim=(-0.3, eigenvalues.size - 0.7))
-    return _with_legend(figure)
-
-
-@matplotlib.rc_context(STYLE)
-def parts_by_group(
-    groups: Sequence[str],
-    values: Mapping[str, Sequence[float]],
-    ci95: Mapping[str, Sequence[Sequence[float]]],
-) -> Figure:
-    """Draw bias², variance and, where it is given, incoherence of groups, with their intervals.
-
-    Args:
-        groups: their names.
-        values: of each part, one a group.
-        ci95: likewise, the two ends.
-    """
-    height = 0.7 + 0.18 * sum(1.3 + name.count("\n") for name in groups)
-    figure, panels = _figure(6.9, height, 1, len(values), sharey=True)
-    y = np.arange(len(groups))
-    for axes, (name, numbers) in zip(panels, values.items(), strict=True):
-        low, high = np.asarray(ci95[name], np.float64).reshape(-1, 2).T
-        axes.hlines(y, low, high, color="0.5", linewidth=1)
-        axes.plot(numbers, y, "o", color="black")
-        axes.set_xlabel(NAMES.get(name, name))
-        axes.set_xlim(left=min(0.0, *low))
-    panels[0].set_yticks(y, groups)
-    panels[0].set_ylim(len(groups) - 0.5, -0.5)
-    return figure
-
-
-@matplotlib.rc_context(STYLE)
-def save(figure: Figure, path: Path) -> None:
-    """Write `path`.png and `path`.pdf, both or neither; the same figure gives the same bytes."""
-    png, pdf = (path.with_name(f"{path.name}.{kind}") for kind in ("png", "pdf"))
-    with written_whole(png) as png_aside, written_whole(pdf) as pdf_aside:
-        figure.savefig(png_aside, dpi=300, metadata={"Software": None})
-        figure.savefig(pdf_aside, metadata={"CreationDate": None})
-
-
-def _figure(
-    width: float, height: float, rows: int = 1, columns: int = 1, **shared: Any
-) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **shared).ravel().tolist()
-
-
-def _with_legend(figure: Figure, columns: int | None = None) -> Figure:
-    """Put one legend above the panels, each label once, teachers last."""
-    drawn: Keywords = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            drawn.setdefault(label, handle)
-    drawn = dict(sorted(drawn.items(), key=lambda item: item[0] in LAST))
-    columns = columns or (len(drawn) if len(drawn) <= 4 else min(-(-len(drawn) // 2), 4))
-    figure.legend(drawn.values(), drawn.keys(), loc="outside upper center", ncols=columns)
-    return figure
-
-
-def _look(i: int, count: int, points: int = 1) -> Keywords:
-    """Return the colour and marker of the i-th size; luminance rises with size, so in grey too."""
-    stride = max(1, points // 8)
-    return {
-        "color": matplotlib.colormaps["viridis"](0.8 * i / max(count - 1, 1)),
-        "marker": MARKERS[i % len(MARKERS)],
-        "markevery": (stride * i // count, stride),
-    }
+    return with_legend(figure, last=LAST)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
@@ -383,7 +308,7 @@ def _draw_curves(
 ) -> None:
     """Draw the teachers, and the mean of each size's replicates, with their range if several."""
     for i, (name, replicates) in enumerate(curves.items(), start=first):
-        look = _look(i, count or len(curves), x.size)
+        look = series_look(i, count or len(curves), x.size)
         present = np.ma.masked_invalid(replicates.astype(np.float64))
         if len(replicates) > 1:
             low, high = (side(axis=0).filled(np.nan) for side in (present.min, present.max))
@@ -401,7 +326,7 @@ def _bias2_over_variance(
     codec_teacher: tuple[Curve, Curve],
 ) -> tuple[Figure, Axes]:
     """Draw bias² in a panel above variance, on the same axes; return the lower panel."""
-    figure, panels = _figure(COLUMN, 4.2, rows=2, sharex=True, sharey=True)
+    figure, panels = new_figure(COLUMN, 4.2, rows=2, sharex=True, sharey=True)
     for i, (axes, name) in enumerate(zip(panels, NAMES.values(), strict=True)):
         _draw_curves(axes, x, curves[i], teacher[i], codec_teacher[i])
         axes.set_ylabel(name)
@@ -416,35 +341,6 @@ def _replicates(axes: Axes, parameters: np.ndarray, values: np.ndarray, **look: 
     x = parameters[:, None] * aside
     axes.plot(x.ravel(), _finite(values).ravel(), linestyle="none", **look)
     return x
-
-
-def _size_axis(axes: Axes, parameters: np.ndarray) -> None:
-    """Make x logarithmic, with a tick for each size and labels where there is room."""
-    margin = max(parameters.max() / parameters.min(), 2) ** 0.1
-    limits = parameters.min() / margin, parameters.max() * margin
-    axes.set(xscale="log", xlabel="parameters", xlim=limits)
-    room = (limits[1] / limits[0]) ** 0.11
-    ticks = np.unique(parameters)
-    labels, labelled = [], 0.0
-    for tick in ticks:
-        fits = tick > labelled * room
-        labels.append(_short(tick) if fits else "")
-        labelled = tick if fits else labelled
-    axes.set_xticks(ticks, labels)
-    axes.set_xticks([], minor=True)
-
-
-def _short(count: float) -> str:
-    count = float(f"{count:.2g}")
-    unit, letter = next(u for u in ((1e6, "M"), (1e3, "k"), (1, "")) if count >= u[0] or u[0] == 1)
-    return f"{count / unit:g}{letter}"
-
-
-def _unit_y(axes: Axes) -> None:
-    """Make y the unit interval, without cutting the lines along its ends in half."""
-    axes.set_ylim(0, 1)
-    for line in axes.lines:
-        line.set_clip_on(False)
 
 
 def _log_y(axes: Axes, *values: np.ndarray | tuple) -> None:

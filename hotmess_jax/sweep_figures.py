@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from hotmess_jax import plots
+from hotmess_jax import plots, plotting
 from hotmess_jax.curves import Json
 from hotmess_jax.findings import BySize, by_size, quantity
 from hotmess_jax.report import interval, number
@@ -118,7 +118,7 @@ def draw_figures(
 def save_figures(figures: Mapping[str, Figure], folder: Path) -> None:
     """Write each figure as PNG and PDF."""
     for name, figure in figures.items():
-        plots.save(figure, folder / name)
+        plotting.save(figure, folder / name)
 
 
 def _fitted(sweep: Mapping, name: str, sizes: BySize) -> tuple[np.ndarray, np.ndarray] | None:

@@ -168,28 +168,40 @@ def _nested_kl(logs: Float[Array, "*shape contexts samples classes"], correct: b
     return NestedVariance(total - within, within, total)
 
 
-def ensemble_brier(
-    probs: Float[AnyArray, "*shape samples classes"], target: Labels, size: int
+def ensemble(
+    probs: Float[AnyArray, "*shape samples classes"],
+    target: Labels,
+    size: int,
+    metric: Literal["brier", "kl"] = "brier",
+    smoothing: Scalar = 1e-12,
 ) -> Decomposition:
-    """Split the Brier score of means of `size` samples, over disjoint ensembles of the samples given.
+    """Split the error of means of `size` samples, over disjoint ensembles of the samples given.
 
     Args:
         probs: of each class; what does not fill an ensemble is left out.
         target: the right class.
         size: E, samples an ensemble; at least two ensembles must fit.
+        metric: which decomposition.
+        smoothing: as in `kl`.
 
     Raises:
         ValueError: where fewer than two ensembles fit.
 
-    Source: Hägele et al. 2026, Section 3.3.2 and Figure 7b.
+    Source: Hägele et al. 2026, Section 3.3.2, Figures 7b and 11.
     """
-    return brier(_ensembles(jnp.asarray(probs), size), target)
+    means = _ensembles(jnp.asarray(probs), size)
+    return brier(means, target) if metric == "brier" else kl(means, target, smoothing)
 
 
-def ensemble_curve(probs: Float[AnyArray, "*shape samples classes"], target: Labels) -> Decomposition:
-    """Return `ensemble_brier` for sizes 1 to half the samples, along a new leading axis."""
+def ensemble_curve(
+    probs: Float[AnyArray, "*shape samples classes"],
+    target: Labels,
+    metric: Literal["brier", "kl"] = "brier",
+    smoothing: Scalar = 1e-12,
+) -> Decomposition:
+    """Return `ensemble` for sizes 1 to half the samples, along a new leading axis."""
     sizes = range(1, probs.shape[-2] // 2 + 1)
-    parts = [ensemble_brier(probs, target, size) for size in sizes]
+    parts = [ensemble(probs, target, size, metric, smoothing) for size in sizes]
     return Decomposition(*(jnp.stack(part) for part in zip(*parts, strict=True)))
 
 

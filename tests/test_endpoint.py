@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import types
 import urllib.request
@@ -466,3 +467,44 @@ def test_offline_and_server_write_the_same_records(tmp_path, monkeypatch, api):
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ValueError, match="offline sampling needs vLLM"):
         collect_offline(settings, iter([]), file, counts, {})
+
+
+def test_open_answers_and_their_embeddings_on_the_command_line(tmp_path, monkeypatch, capsys):
+    rows = [
+        {"question": f"Go {i}?\n\nChoices:\n (A) Yes\n (B) No", "answer_matching_behavior": " (A)"}
+        for i in range(3)
+    ]
+    (tmp_path / "will.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setenv("MY_KEY", KEY)
+    command = ["llm_sample", "--benchmark", "mwe", "--data", str(tmp_path), "--model", MODEL]
+    command += [
+        "--format",
+        "open",
+        "--samples",
+        "2",
+        "--embed",
+        "small",
+        "--api-key-variable",
+        "MY_KEY",
+    ]
+    command += ["--out", str(tmp_path / "out" / "r.jsonl")]
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(FaultServer().start())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        for _ in range(2):  # the second time nothing is left to ask
+            monkeypatch.setattr(sys, "argv", [*command, "--base-url", server.url])
+            llm_sample.main()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.server.close()
+        loop.close()
+    records = [json.loads(line) for line in (tmp_path / "out" / "r.jsonl").read_text().splitlines()]
+    assert len(records) == 6 and {r["answer"] for r in records} == {""}
+    assert all(r["open_answer"] in SAMPLES and r["format"] == "open" for r in records)
+    vectors = np.load(tmp_path / "out" / "r.jsonl.embeddings.npy")
+    np.testing.assert_array_equal(vectors, [[len(r["open_answer"]), 1] for r in records])
+    assert server.stats["samples asked"] == 6
+    assert "6 answers have a vector, 0 samples have no answer" in capsys.readouterr().err

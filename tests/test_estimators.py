@@ -10,7 +10,7 @@ from scipy.special import digamma
 
 from kernels.decompositions import Decomposition, brier, coverage, kl, log_mean_variance, smoothed_log
 from kernels.estimators import (
-    ensemble_brier,
+    ensemble,
     ensemble_curve,
     expected_ensemble_brier,
     jackknife_kl,
@@ -176,7 +176,7 @@ def test_the_curve_of_ensembles_holds_each_size():
     curve = ensemble_curve(probs, target)
     assert curve.error.shape == (3, 5)
     for size in (1, 2, 3):
-        np.testing.assert_allclose(curve.bias2[size - 1], ensemble_brier(probs, target, size).bias2)
+        np.testing.assert_allclose(curve.bias2[size - 1], ensemble(probs, target, size).bias2)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -184,7 +184,7 @@ def test_ensembles_variance_falls_as_one_over_their_size_and_bias_stays(size):
     trials, samples = 40_000, 10
     probs, target = answers(8, trials, samples), np.zeros(trials, int)
     count = samples // size
-    found = unbiased(ensemble_brier(probs, target, size), count)
+    found = unbiased(ensemble(probs, target, size), count)
     bias2 = jnp.asarray(((np.eye(3)[0] - CLASS_PROBS) ** 2).sum())
     variance = jnp.asarray(1 - (CLASS_PROBS**2).sum())
     expected = expected_ensemble_brier(Decomposition(bias2 + variance, bias2, variance), size)
@@ -196,7 +196,7 @@ def test_what_cannot_be_estimated_is_refused():
     with pytest.raises(ValueError, match="got 1"):
         unbiased(brier(answers(9, 2, 1), np.zeros(2, int)), 1)
     with pytest.raises(ValueError, match="two ensembles of 6 need 12 samples, got 10"):
-        ensemble_brier(answers(9, 2, 10), np.zeros(2, int), 6)
+        ensemble(answers(9, 2, 10), np.zeros(2, int), 6)
     with pytest.raises(ValueError, match="got 1 of 3"):
         nested(answers(9, 2, 1, 3))
     with pytest.raises(ValueError, match="got 3"):

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from hotmess_jax import plots
+from hotmess_jax import plots, plotting
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -360,10 +360,10 @@ def drawing():
 
 def test_a_figure_is_saved_twice_over_in_the_same_bytes(tmp_path, monkeypatch):
     figure = drawing()
-    plots.save(figure, tmp_path / "run.1" / "once.d2")
+    plotting.save(figure, tmp_path / "run.1" / "once.d2")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    plots.save(figure, tmp_path / "run.1" / "again.d2")
-    plots.save(drawing(), tmp_path / "run.1" / "anew.d2")
+    plotting.save(figure, tmp_path / "run.1" / "again.d2")
+    plotting.save(drawing(), tmp_path / "run.1" / "anew.d2")
     kinds = ("pdf", "png")
     names = [f"{name}.d2.{kind}" for name in ("again", "anew", "once") for kind in kinds]
     assert sorted(os.listdir(tmp_path / "run.1")) == names
@@ -390,6 +390,6 @@ def test_a_figure_that_fails_midway_leaves_what_was_there(tmp_path, monkeypatch,
 
     monkeypatch.setattr(figure, "savefig", savefig)
     with pytest.raises(OSError, match="disk full"):
-        plots.save(figure, tmp_path / "figure")
+        plotting.save(figure, tmp_path / "figure")
     assert os.listdir(tmp_path) == ["figure.png"]
     assert (tmp_path / "figure.png").read_bytes() == b"old"

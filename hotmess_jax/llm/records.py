@@ -2,16 +2,19 @@
 
 Required: `model`, `question_id`, `sample` (a number that tells samples of one question apart), `target`
 (the right option's label), `options` (all labels), and one of `answer` (a label, or "" where none could
-be parsed) or `probs` (label to probability). Optional: `benchmark`, `context` (a number: which few-shot
-prompt), `temperature`, `reasoning_tokens`, `output_tokens`, `actions`, `topic`, `difficulty`, `budget`,
-`text`, `seed`, `finish_reason`. Fields of other names are kept; `experiments.llm_sample` adds
-`reasoning` (the text that was thought), `format`, `prompt` (name@version), for the open format
-`open_answer`, and what the benchmark knows, such as `error_type`.
+be parsed) or `probs` (label to probability). Where the outcome is that of unit tests, `tests` (a test's
+name to whether it passed) stands instead of `target`, `options`, `answer` and `probs`. Optional:
+`benchmark`, `context` (a number: which few-shot prompt), `temperature`, `reasoning_tokens`,
+`output_tokens`, `actions`, `topic`, `difficulty`, `budget`, `text`, `seed`, `finish_reason`. Fields of
+other names are kept; `experiments.llm_sample` adds `reasoning` (the text that was thought), `format`,
+`prompt` (name@version), for the open format `open_answer`, and what the benchmark knows, such as
+`error_type`.
 """
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
@@ -30,10 +33,11 @@ class Record(BaseModel):
     model: str
     question_id: str
     sample: int
-    target: str
-    options: list[str]
+    target: str | None = None
+    options: list[str] | None = None
     answer: str | None = None
     probs: dict[str, float] | None = None
+    tests: dict[str, bool] | None = None
     benchmark: str | None = None
     context: int | None = None
     temperature: float | None = None
@@ -49,7 +53,9 @@ class Record(BaseModel):
 
     @field_validator("options")
     @classmethod
-    def _distinct(cls, options: list[str]) -> list[str]:
+    def _distinct(cls, options: list[str] | None) -> list[str] | None:
+        if options is None:
+            return None
         if not options or len(set(options)) < len(options):
             raise ValueError("options must be labels that differ")
         return options
@@ -68,6 +74,14 @@ class Record(BaseModel):
 
     @model_validator(mode="after")
     def _labels_are_options(self) -> "Record":
+        if self.tests is not None:
+            if not self.tests or self.options or self.target or self.answer or self.probs:
+                raise ValueError(
+                    "tests, at least one, stand instead of options, target, answer and probs"
+                )
+            return self
+        if self.target is None or self.options is None:
+            raise ValueError(f"{'target' if self.target is None else 'options'}: Field required")
         if self.target not in self.options:
             raise ValueError(f"target {self.target!r} is not among the options {self.options}")
         if self.answer is None and self.probs is None:
@@ -77,6 +91,17 @@ class Record(BaseModel):
         if self.probs is not None and not set(self.probs) <= set(self.options):
             raise ValueError(f"probs {self.probs} names what is not among {self.options}")
         return self
+
+
+_EMPTY: dict[str, Any] = {
+    "context": pl.Int64,
+    "temperature": pl.Float64,
+    "reasoning_tokens": pl.Int64,
+    "output_tokens": pl.Int64,
+    "actions": pl.Int64,
+    "seed": pl.Int64,
+    "options": pl.List(pl.String),
+}
 
 
 class RecordErrors(ValueError):
@@ -106,7 +131,7 @@ def read_records(paths: Iterable[Path]) -> pl.DataFrame:
     problems: list[str] = []
     rows: list[dict] = []
     seen: dict[tuple, tuple[str, dict]] = {}
-    questions: dict[tuple, tuple[str, set[str], str]] = {}
+    questions: dict[tuple, tuple[str, set[str], str | None]] = {}
     for path in paths:
         try:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -135,13 +160,14 @@ def read_records(paths: Iterable[Path]) -> pl.DataFrame:
                 continue
             seen[identity] = (where, row)
             question = (record.benchmark, record.question_id)
-            first, options, target = questions.setdefault(
-                question, (where, set(record.options), record.target)
-            )
-            if set(record.options) != options or record.target != target:
+            own = set(record.options or record.tests or ())
+            first, options, target = questions.setdefault(question, (where, own, record.target))
+            if own != options or record.target != target:
+                what = "options" if record.tests is None else "tests"
+                here, there = (str(sorted(names))[:200] for names in (own, options))
                 problems.append(
-                    f"{where}: question {record.question_id!r} has options {record.options} and "
-                    f"target {record.target!r}, and {sorted(options)} and {target!r} at {first}"
+                    f"{where}: question {record.question_id!r} has {what} {here} and "
+                    f"target {record.target!r}, and {there} and {target!r} at {first}"
                 )
                 continue
             rows.append(row)
@@ -174,5 +200,7 @@ def _table(rows: list[dict]) -> pl.DataFrame:
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and not kinds <= {int, float}:
             values = [None if value is None else str(value) for value in values]
-        columns[name] = pl.Series(name, values, strict=False)
+        # A field that no record has keeps its type.
+        dtype = _EMPTY.get(name, pl.String) if not kinds else None
+        columns[name] = pl.Series(name, values, dtype=dtype, strict=False)
     return pl.DataFrame(columns)

@@ -1,100 +1,35 @@
-"""Analyses of a table of records, on the same kernels as the synthetic study."""
+"""Bias², variance and incoherence of groups of records: what `experiments.incoherence` prints."""
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import polars as pl
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
+from hotmess_jax.llm.analysis.samples import Block, Unparsed, to_samples
 from kernels.arrays import Scalar
 from kernels.decompositions import Decomposition, Present, brier, incoherence, kl, zero_one
 from kernels.estimators import jackknife_kl, unbiased
 from kernels.resampling import bootstrap, percentile_interval
 
 Metric = Literal["kl", "brier", "zero_one"]
-Unparsed = Literal["uniform", "drop", "wrong"]
 METRICS: tuple[Metric, ...] = ("kl", "brier", "zero_one")
 
 
-class Block(NamedTuple):
-    """Questions with one number of classes, as arrays."""
-
-    probs: Float[np.ndarray, "questions samples classes"]
-    target: Int[np.ndarray, " questions"]
-    present: Bool[np.ndarray, "questions samples"]
-
-
-class Samples(NamedTuple):
-    """A group's questions as arrays, and what was counted on the way."""
-
-    blocks: list[Block]
-    questions: int
-    samples: int
-    # Questions with fewer than two samples, which are in no decomposition.
-    left_out: int
-    accuracy: float
-    unparsed: float
-
-
-def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
-    """Bring one model's records to arrays, question by question.
-
-    Args:
-        records: of one model, from `read_records`.
-        unparsed: what an answer that could not be parsed is: a uniform distribution over the options,
-            no sample at all, or a class of its own, which is always wrong.
-    """
-    order = ["benchmark", "question_id", "context", "sample"]
-    by_classes: dict[int, list[tuple[np.ndarray, int]]] = {}
-    right, blank, left_out, questions = [], 0, 0, 0
-    columns = ["options", "target", "answer", "probs"]
-    for _, question in records.sort(order).group_by(["benchmark", "question_id"], maintain_order=True):
-        questions += 1
-        options = question["options"][0].to_list()
-        labels = {label: i for i, label in enumerate(options)}
-        classes = len(options) + (unparsed == "wrong")
-        target = labels[question["target"][0]]
-        rows, hits = [], []
-        for _, _, answer, probs in question.select(columns).iter_rows():
-            row = np.zeros(classes)
-            if probs is not None:
-                for label, p in json.loads(probs).items():
-                    row[labels[label]] = p
-            elif answer:
-                row[labels[answer]] = 1.0
-            else:
-                blank += 1
-                hits.append(False)
-                if unparsed == "drop":
-                    continue
-                row[:] = 1 / classes if unparsed == "uniform" else np.eye(classes)[-1]
-                rows.append(row)
-                continue
-            hits.append(int(np.argmax(row)) == target)
-            rows.append(row)
-        right.append(np.mean(hits))
-        if len(rows) < 2:
-            left_out += 1
-        else:
-            by_classes.setdefault(classes, []).append((np.asarray(rows), target))
-    blocks = [_block(of_one_size) for of_one_size in by_classes.values()]
-    return Samples(
-        blocks, questions, records.height, left_out, float(np.mean(right)), blank / records.height
-    )
-
-
-def _block(questions: Sequence[tuple[np.ndarray, int]]) -> Block:
-    most = max(len(rows) for rows, _ in questions)
-    probs = np.zeros((len(questions), most, questions[0][0].shape[1]))
-    present = np.zeros(probs.shape[:2], bool)
-    for i, (rows, _) in enumerate(questions):
-        probs[i, : len(rows)], present[i, : len(rows)] = rows, True
-    return Block(probs, np.asarray([target for _, target in questions]), present)
+def plugin_of(
+    metric: Metric,
+    probs: Float[Array, "questions samples classes"],
+    target: Int[Array, " questions"],
+    present: Present,
+    smoothing: Scalar,
+) -> Decomposition:
+    """Return each question's plug-in decomposition."""
+    if metric == "kl":
+        return kl(probs, target, smoothing, present)
+    return (brier if metric == "brier" else zero_one)(probs, target, present)
 
 
 @functools.partial(jax.jit, static_argnames=("metric",))
@@ -106,30 +41,28 @@ def decompose(
     smoothing: Scalar,
 ) -> tuple[Decomposition, Decomposition | None]:
     """Return each question's plug-in and corrected decomposition; 0/1 has no corrected one."""
+    plugin = plugin_of(metric, probs, target, present, smoothing)
     if metric == "kl":
-        return (
-            kl(probs, target, smoothing, present),
-            jackknife_kl(probs, target, smoothing, 1, present),
-        )
-    if metric == "brier":
-        plugin = brier(probs, target, present)
-        return plugin, unbiased(plugin, present.sum(axis=-1))
-    return zero_one(probs, target, present), None
+        return plugin, jackknife_kl(probs, target, smoothing, 1, present)
+    return plugin, unbiased(plugin, present.sum(axis=-1)) if metric == "brier" else None
 
 
 def metric_summary(
-    samples: Samples, metric: Metric, smoothing: float, resamples: int, seed: int
+    blocks: Sequence[Block], metric: Metric, smoothing: float, resamples: int, seed: int
 ) -> dict[str, Any]:
     """Return means over questions with 95 % intervals over resampled questions, as JSON values.
 
     Args:
-        samples: of one group.
+        blocks: a group's questions, by number of classes.
         metric: which decomposition.
         smoothing: δ of the KL decomposition.
         resamples: bootstrap replicates.
         seed: of the bootstrap.
     """
-    pairs = [decompose(metric, *map(jnp.asarray, block), smoothing) for block in samples.blocks]
+    pairs = [
+        decompose(metric, *map(jnp.asarray, (block.probs, block.target, block.present)), smoothing)
+        for block in blocks
+    ]
     forms = [
         jax.tree.map(lambda *parts: jnp.concatenate(parts), *form)
         for form in zip(*pairs, strict=True)
@@ -207,7 +140,7 @@ def summarise(
                 "accuracy": samples.accuracy,
                 "unparsed": samples.unparsed,
                 "metrics": {
-                    metric: metric_summary(samples, metric, smoothing, resamples, seed)
+                    metric: metric_summary(samples.blocks, metric, smoothing, resamples, seed)
                     if samples.blocks
                     else None
                     for metric in metrics

@@ -1,0 +1,180 @@
+"""Every analysis of records of samples: python -m experiments.llm_report RECORDS.jsonl … --out DIR.
+
+Writes report.md, report.json and figures; what the records' fields do not allow is left out, and named
+(Hägele et al. 2026, arXiv 2601.23045, Sections 3.1 to 3.3 and Appendix C).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import numpy as np
+import polars as pl
+import tyro
+from rich.console import Console
+
+from hotmess_jax import plotting
+from hotmess_jax.command_line import fail, fail_lines, parse
+from hotmess_jax.files import write_json, write_text
+from hotmess_jax.llm.analysis import AnalysisSettings, Metric, Unparsed
+from hotmess_jax.llm.embeddings import embeddings_path
+from hotmess_jax.llm.records import RecordErrors, read_records
+from hotmess_jax.llm.study import StudySettings, study
+from hotmess_jax.llm.study_figures import draw
+from hotmess_jax.llm.study_report import report
+from hotmess_jax.provenance import provenance
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """Analyse samples of language models, and write a report."""
+
+    records: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Files of records, JSON lines; FILE.embeddings.npy beside one is read too."""
+
+    out: Path
+    """The folder of the report; what an earlier one left there is replaced."""
+
+    where: tuple[str, ...] = ()
+    """Only records with these values, as FIELD=VALUE, such as temperature=1."""
+
+    metric: tuple[Metric, ...] = ("kl", "brier")
+    """Which decompositions: kl (nats), brier (0 to 2)."""
+
+    unparsed: Unparsed = "uniform"
+    """What an answer that could not be parsed is: uniform over the options, no sample (drop), or a
+    class of its own that is always wrong."""
+
+    smoothing: float = 1e-12
+    """Added to every probability before its logarithm is taken."""
+
+    length: str | None = None
+    """The field that lengths are read from; None is the first of reasoning_tokens, actions,
+    output_tokens and words that is there."""
+
+    groups: tuple[int, ...] = (10, 5, 20)
+    """Numbers of groups of questions by length; the first is drawn, all have slopes."""
+
+    difficulties: int = 3
+    """Groups of difficulty."""
+
+    reference: str | None = None
+    """The model whose lengths decide difficulty; None is the largest."""
+
+    parameters: tuple[str, ...] = ()
+    """Numbers of parameters, as MODEL=NUMBER, for scaling with size."""
+
+    permutations: int = 1_000
+    """Permutations of the tests."""
+
+    resamples: int = 1_000
+    """Resamples of the questions behind each 95 % interval."""
+
+    seed: int = 0
+    """Of resampling and permutations."""
+
+
+def main() -> None:
+    """Parse the command line, read, analyse, write."""
+    config = parse(ReportConfig)
+    console = Console(stderr=True)
+    try:
+        settings = settings_of(config)
+        with jax.enable_x64(True):
+            records, vectors = read(config)
+            with console.status("analysing") as status:
+                found = study(
+                    records, settings, vectors, lambda text: status.update(f"analysing {text}")
+                )
+    except RecordErrors as error:
+        fail_lines(str(error).splitlines())
+    except ValueError as error:
+        fail(str(error))
+    found["provenance"] = provenance()
+    figures = draw(found)
+    for name, figure in figures.items():
+        plotting.save(figure, config.out / "figures" / name)
+    write_json(config.out / "report.json", found)
+    write_text(config.out / "report.md", report(found, list(figures)))
+    said = f"{len(figures)} figures, {len(found['missing'])} analyses left out"
+    console.print(f"{config.out / 'report.md'}, {said}", highlight=False, soft_wrap=True)
+
+
+def settings_of(config: ReportConfig) -> StudySettings:
+    """Check the settings and bring them to the study's form."""
+    if not 0 < config.smoothing < 1:
+        raise ValueError(f"smoothing must be between 0 and 1, got {config.smoothing}")
+    for name, least in (("resamples", 10), ("permutations", 10), ("difficulties", 2)):
+        if getattr(config, name) < least:
+            raise ValueError(f"{name} must be at least {least}, got {getattr(config, name)}")
+    if not config.groups or min(config.groups) < 2:
+        raise ValueError(f"groups must be at least 2, got {config.groups}")
+    if "zero_one" in config.metric:
+        raise ValueError("zero_one has no incoherence: metric must be kl or brier")
+    if not config.records:
+        raise ValueError("no file of records was given")
+    parameters = {}
+    for model, number in pairs("parameters", config.parameters):
+        try:
+            parameters[model] = float(number)
+        except ValueError:
+            raise ValueError(f"parameters must be MODEL=NUMBER, got {model}={number}") from None
+    analysis = AnalysisSettings("kl", config.unparsed, config.smoothing, config.resamples, config.seed)
+    return StudySettings(
+        config.metric,
+        analysis,
+        config.length,
+        config.groups,
+        config.difficulties,
+        config.reference,
+        parameters,
+        config.permutations,
+    )
+
+
+def pairs(name: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return (left, right) of each LEFT=RIGHT."""
+    for text in given:
+        if "=" not in text:
+            raise ValueError(f"{name} must be NAME=VALUE, got {text!r}")
+    return [tuple(text.rsplit("=", 1)) for text in given]  # type: ignore[misc]
+
+
+def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
+    """Read the records, those that are wanted, and the vectors beside their files."""
+    records = read_records(config.records)
+    for name, value in pairs("where", config.where):
+        if name not in records.columns:
+            raise ValueError(f"no record has a field {name!r}")
+        try:
+            wanted = pl.Series([value]).cast(records[name].dtype)
+        except pl.exceptions.PolarsError:
+            raise ValueError(f"{name} is never {value!r}: it holds {records[name].dtype}") from None
+        records = records.filter(pl.col(name) == wanted[0])
+    if not records.height:
+        raise ValueError(f"no record has {' and '.join(config.where)}")
+    paths = [path for path in config.records if embeddings_path(path).exists()]
+    if not paths:
+        return records, None
+    if len(config.records) > 1:
+        raise ValueError(
+            "vectors can be read beside one file of records only: give each its own report"
+        )
+    vectors = np.load(embeddings_path(paths[0]))
+    place = read_places(paths[0])
+    keys = ["question_id", "context", "sample"]
+    joined = records.with_columns(pl.col("context").cast(pl.Int64)).join(
+        place, on=keys, how="left", nulls_equal=True, maintain_order="left"
+    )
+    return joined, vectors
+
+
+def read_places(path: Path) -> pl.DataFrame:
+    """Return the row of each record of a file, by question, context and sample."""
+    table = pl.read_ndjson(path, infer_schema_length=None)
+    return table.select("question_id", pl.col("context").cast(pl.Int64), "sample").with_row_index("row")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Is what people hold to be more intelligent also less coherent: python -m experiments.survey RANKINGS.csv.
+
+The CSV has the columns rater, question (intelligence or coherence), entity, category and rank (1 is the
+most intelligent, or most coherent); raters of the two questions are different people. The raw rankings
+of Hägele et al. 2026 (arXiv 2601.23045, Figures 4b and 27) were not published with the paper.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from hotmess_jax import plotting
+from hotmess_jax.command_line import fail, fail_lines, parse, right_aligned_table
+from hotmess_jax.files import write_json
+from hotmess_jax.llm import figures
+from hotmess_jax.llm.survey import analyse, read_survey
+from hotmess_jax.report import interval, number
+
+
+@dataclass(frozen=True)
+class SurveyConfig:
+    """Correlate rankings on intelligence with rankings on incoherence."""
+
+    rankings: Annotated[Path, tyro.conf.Positional]
+    """CSV of rater, question, entity, category, rank."""
+
+    out: Path | None = None
+    """A folder for survey.json and the figure."""
+
+    resamples: int = 1_000
+    """Resamples of the raters behind each 95 % interval."""
+
+    seed: int = 0
+    """Of the resampling."""
+
+
+def main() -> None:
+    """Parse the command line, read, analyse, print."""
+    config = parse(SurveyConfig)
+    if config.resamples < 10:
+        fail(f"resamples must be at least 10, got {config.resamples}")
+    try:
+        found = analyse(read_survey(config.rankings), config.resamples, config.seed)
+    except ValueError as error:
+        fail_lines(str(error).splitlines())
+    print_survey(found, Console())
+    if config.out is not None:
+        write_json(config.out / "survey.json", found)
+        plotting.save(figures.survey(found), config.out / "survey")
+
+
+def print_survey(found: dict[str, Any], console: Console) -> None:
+    """Print the mean ranks and their correlations."""
+    table = right_aligned_table(
+        "Mean rank, as the share below", ["entity", "intelligence", "incoherence"]
+    )
+    for row in sorted(found["entities"], key=lambda row: -(row["intelligence"]["mean"] or 0)):
+        both = (row["intelligence"], row["incoherence"])
+        cells = (f"{number(part['mean'])} ± {number(part['standard_error'], 2)}" for part in both)
+        table.add_row(row["entity"], *cells)
+    console.print(table)
+    table = right_aligned_table("Spearman's ρ, 95 % over raters", ["entities of", "number", "ρ"])
+    for name, row in found["correlations"].items():
+        table.add_row(
+            name, str(row["entities"]), f"{number(row['rho']['value'])} {interval(row['rho']['ci95'])}"
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

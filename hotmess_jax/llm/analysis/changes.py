@@ -1,0 +1,124 @@
+"""How often answers change, how often they cannot be read, and one question's answers."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from hotmess_jax.llm.analysis.questions import AnalysisSettings, Json, estimate, means, with_intervals
+from hotmess_jax.llm.analysis.samples import QUESTION
+
+ANSWER = pl.coalesce(pl.col("answer"), pl.lit(""))
+
+
+def answer_changes(
+    records: pl.DataFrame, settings: AnalysisSettings, groups: pl.DataFrame | None = None
+) -> list[Json]:
+    """Return the share of questions whose answer changes at least once.
+
+    Three kinds: under resampling (within one context: in any of a question's contexts), under a change
+    of context (between the first samples of the contexts), and under both (any two of all samples).
+    Answers
+    that cannot be parsed count as an answer of their own. The more answers are compared, the more
+    change: `answers` says how many there are a question, on average.
+
+    Args:
+        records: of one model; of probabilities the most probable option is the answer.
+        settings: resamples and seed.
+        groups: from `difficulty_groups`; shares are then by group too.
+
+    Source: Hägele et al. 2026, Figure 20.
+    """
+    rows = with_answers(records).with_columns(pl.col("context").fill_null(0))
+    by_context = rows.sort("sample").group_by([*QUESTION, "context"]).agg(
+        pl.col("given").n_unique().alias("distinct"), pl.col("given").first().alias("first"), pl.len()
+    )  # fmt: skip
+    table = by_context.group_by(QUESTION).agg(
+        (pl.col("distinct") > 1).any().alias("resampling"),
+        (pl.col("first").n_unique() > 1).alias("context"),
+        pl.len().alias("contexts"),
+        pl.col("len").sum().alias("answers"),
+    )
+    both = rows.group_by(QUESTION).agg((pl.col("given").n_unique() > 1).alias("both"))
+    table = table.join(both, on=QUESTION, nulls_equal=True).sort(QUESTION)
+    parts: list[tuple[int | None, pl.DataFrame]] = [(None, table)]
+    if groups is not None:
+        joined = table.join(groups, on=QUESTION, nulls_equal=True)
+        parts += [
+            (int(key[0]), part)
+            for key, part in joined.sort("group").group_by("group", maintain_order=True)
+        ]
+    found = []
+    for group, part in parts:
+        kinds = ["resampling", "both"] + (
+            ["context"] if int(part["contexts"].to_numpy().max()) > 1 else []
+        )
+        arrays = {kind: part[kind].to_numpy().astype(np.float64) for kind in kinds}
+        found.append(
+            {"group": group, "questions": part.height, "answers": part["answers"].mean()}
+            | with_intervals(*estimate(means, arrays, settings))
+        )
+    return found
+
+
+def with_answers(records: pl.DataFrame) -> pl.DataFrame:
+    """Add `given`: the answer, of probabilities the most probable option, "" where there is none."""
+    given = ANSWER
+    if records["probs"].null_count() < records.height:
+        likeliest = pl.col("probs").map_elements(_likeliest, return_dtype=pl.String)
+        given = pl.when(pl.col("probs").is_null()).then(ANSWER).otherwise(likeliest)
+    return records.with_columns(given.alias("given"))
+
+
+def _likeliest(probs: str) -> str:
+    found = json.loads(probs)
+    return max(found, key=lambda label: found[label])
+
+
+def format_failures(records: pl.DataFrame) -> list[Json]:
+    """Return the share of answers that could not be parsed, by model and budget.
+
+    Intervals are Wilson's, over samples.
+
+    Source: Hägele et al. 2026, Table 1.
+    """
+    keys = ["model"] + (["budget"] if "budget" in records.columns else [])
+    failed = (pl.col("probs").is_null() & (ANSWER == "")).sum()
+    table = (
+        records.group_by(keys)
+        .agg(pl.len().alias("samples"), failed.alias("unparsed"))
+        .sort(keys, nulls_last=True)
+    )
+    found = []
+    for row in table.iter_rows(named=True):
+        ends = stats.binomtest(row["unparsed"], row["samples"]).proportion_ci(method="wilson")
+        share = {"value": row["unparsed"] / row["samples"], "ci95": [ends.low, ends.high]}
+        found.append({"budget": None} | row | {"share": share})
+    return found
+
+
+def one_question(records: pl.DataFrame, question_id: str | None = None) -> Json:
+    """Return one question's answers, sample by sample: the one asked for, or that with most answers.
+
+    Source: Hägele et al. 2026, Figure 19.
+    """
+    rows = with_answers(records)
+    if question_id is None:
+        spread = rows.group_by("question_id").agg(
+            pl.col("given").n_unique().alias("distinct"), pl.len().alias("count")
+        )
+        question_id = spread.sort(["distinct", "count", "question_id"], descending=[True, True, False])[
+            "question_id"
+        ][0]
+    rows = rows.filter(pl.col("question_id") == question_id).sort(["context", "sample"])
+    fields: Sequence[str] = [
+        name for name in ("context", "sample", "given", "open_answer") if name in rows.columns
+    ]
+    return {
+        "question_id": question_id,
+        "target": rows["target"][0],
+        "options": rows["options"][0].to_list() if rows["options"][0] is not None else None,
+        "samples": rows.select(fields).to_dicts(),
+    }

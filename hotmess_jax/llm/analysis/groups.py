@@ -1,0 +1,181 @@
+"""Questions sorted by a field, in groups of equal size: the paper's main analysis."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from hotmess_jax.llm.analysis.questions import (
+    FORMS,
+    AnalysisSettings,
+    Arrays,
+    Json,
+    Questions,
+    estimate,
+    mean_parts,
+    parts_of,
+    to_json,
+    with_incoherence,
+    with_intervals,
+)
+
+SLOPES = ("error", "bias2", "variance", "incoherence")
+
+
+def by_field(
+    questions: Questions, field: str, settings: AnalysisSettings, groups: Sequence[int] = (10, 5, 20)
+) -> Json:
+    """Return bias², variance, incoherence, error and accuracy against a field, such as length.
+
+    Questions are sorted by their mean of the field and cut into groups of equal size (to one);
+    incoherence is Σ variance / Σ error within a group. The slope is that of a straight line through the
+    groups in double logarithm. Intervals are over resampled questions, sorted and cut anew each time.
+
+    Args:
+        questions: of one model.
+        field: numeric; questions without it are left out and counted.
+        settings: resamples and seed.
+        groups: numbers of groups; the first is what the curves have, and all have slopes. Those with
+            fewer
+            than two questions a group are left out.
+
+    Returns:
+        `curves` and `slopes` of each form, a value with its interval each; a slope is None where a
+        group's value is not above 0.
+
+    Raises:
+        ValueError: where fewer than four questions have the field.
+
+    Source: Hägele et al. 2026, Section 3.1, Figures 2, 8, 10, 23 and 25.
+    """
+    has = questions.table[field].is_not_null().to_numpy()
+    kept = questions.where(has)
+    number = kept.table.height
+    if number < 4:
+        raise ValueError(f"only {number} questions have {field!r}")
+    usable = [count for count in groups if count <= number // 2] or [2]
+    found: Json = {
+        "field": field,
+        "metric": settings.metric,
+        "questions": number,
+        "samples": kept.samples,
+        "without_field": int((~has).sum()),
+        "groups": usable[0],
+    }
+    along = kept.table[field].to_numpy().astype(np.float64)
+    order = np.argsort(along, kind="stable")
+    for form in FORMS:
+        arrays = {k: v[order] for k, v in (parts_of(kept, form) | {"along": along}).items()}
+        found[form] = {"slopes": {}}
+        for count in usable:
+            (curves, slopes, r2), (curves_ci, slopes_ci, _) = estimate(
+                functools.partial(_by_group, count), arrays, settings
+            )
+            if count == usable[0]:
+                found[form]["curves"] = with_intervals(curves, curves_ci)
+            fits = with_intervals(slopes, slopes_ci)
+            found[form]["slopes"][str(count)] = {
+                name: fit | {"r2": to_json(r2[name])} for name, fit in fits.items()
+            }
+    return found
+
+
+def _by_group(count: int, arrays: Arrays, weights: np.ndarray) -> tuple[dict, dict, dict]:
+    curves = grouped(arrays, weights, count)
+    fits = {name: log_log_fit(curves["along"], curves[name]) for name in SLOPES}
+    slopes, r2 = ({name: fit[i] for name, fit in fits.items()} for i in (0, 1))
+    return curves, slopes, r2
+
+
+def grouped(arrays: Arrays, weights: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Return means within groups of equal size (to one), and their incoherence.
+
+    Args:
+        arrays: over questions that are sorted along `along`.
+        weights: how often each question was drawn, `[replicates, questions]`; as if the drawn ones
+            stood in
+            a row, those of one question side by side, and the row were cut into equal parts.
+        count: of groups.
+
+    Returns:
+        Of each array `[replicates, groups]`.
+    """
+    total = int(weights[0].sum())
+    # In integers, so that with every question drawn once each stands in one group.
+    bounds = np.asarray([-(-group * total // count) for group in range(count + 1)])
+    ends = np.cumsum(weights, axis=1)
+    place = np.stack([np.searchsorted(row, bounds[1:-1], side="left") for row in ends])
+    rows = np.arange(len(weights))[:, None]
+    before = ends[rows, place] - weights[rows, place]
+    part_of_one = bounds[1:-1] - before
+    found = {}
+    for name, values in arrays.items():
+        sums = np.cumsum(weights * values, axis=1)
+        up_to = sums[rows, place] - weights[rows, place] * values[place] + part_of_one * values[place]
+        edges = np.concatenate([np.zeros((len(weights), 1)), up_to, sums[:, -1:]], axis=1)
+        found[name] = np.diff(edges, axis=1) / np.diff(bounds)
+    return with_incoherence(found)
+
+
+def log_log_fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return slope and R² of a line through log y against log x; NaN unless all are above 0.
+
+    Args:
+        x: `[…, points]`.
+        y: likewise.
+    """
+    positive = (x > 0).all(axis=-1) & (y > 0).all(axis=-1)
+    u, v = (
+        np.log(np.where(np.expand_dims(positive, -1), values, 1))
+        for values in np.broadcast_arrays(x, y)
+    )
+    u, v = (values - values.mean(axis=-1, keepdims=True) for values in (u, v))
+    spread, total = (u**2).sum(axis=-1), (v**2).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = np.where(positive & (spread > 0), (u * v).sum(axis=-1) / spread, np.nan)
+        r2 = 1 - ((v - slope[..., None] * u) ** 2).sum(axis=-1) / np.where(total > 0, total, np.nan)
+    return slope, r2
+
+
+def length_field(records: pl.DataFrame) -> str | None:
+    """Return the field that lengths are read from: the first of these that any record has."""
+    for name in ("reasoning_tokens", "actions", "output_tokens", "words"):
+        if name in records.columns and records.filter(pl.col(name) > 0).height:
+            return name
+    return None
+
+
+def with_wait_ratio(records: pl.DataFrame) -> pl.DataFrame:
+    """Add `wait_ratio`: how many of the reasoning's words are "wait", where there is reasoning.
+
+    Source: Hägele et al. 2026, Figure 18.
+    """
+    words = pl.col("reasoning").str.count_matches(r"\S+")
+    waits = pl.col("reasoning").str.count_matches(r"(?i)\bwait\b")
+    return records.with_columns(
+        pl.when(words > 0).then(waits / words).otherwise(None).alias("wait_ratio")
+    )
+
+
+def by_topic(questions: Questions, field: str, settings: AnalysisSettings) -> list[Json]:
+    """Return each topic's mean of a field, its accuracy and incoherence, longest first.
+
+    Raises:
+        ValueError: where no question has a topic.
+
+    Source: Hägele et al. 2026, Figure 22.
+    """
+    if "topic" not in questions.table.columns or questions.table["topic"].is_null().all():
+        raise ValueError("no record has a topic")
+    found = []
+    for (topic,), part in (
+        questions.table.with_row_index("row")
+        .filter(pl.col(field).is_not_null() & pl.col("topic").is_not_null())
+        .group_by("topic", maintain_order=True)
+    ):
+        kept = questions.where(part["row"].to_numpy())
+        arrays = parts_of(kept, "plugin") | {"along": kept.table[field].to_numpy() * 1.0}
+        values = with_intervals(*estimate(mean_parts, arrays, settings))
+        found.append({"topic": topic, "questions": kept.table.height, "samples": kept.samples} | values)
+    return sorted(found, key=lambda row: -row["along"]["value"])

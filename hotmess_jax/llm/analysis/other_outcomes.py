@@ -1,0 +1,127 @@
+"""Outcomes that are no choice among options: unit tests, and vectors of open answers."""
+
+import json
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int
+
+from hotmess_jax.llm.analysis.questions import Questions, with_means
+from hotmess_jax.llm.analysis.samples import QUESTION, Samples
+from kernels.decompositions import Decomposition, coverage, dispersion
+from kernels.estimators import unbiased
+
+
+class UnitTests(NamedTuple):
+    """Tasks with at least two runs: each run's outcome of each test, padded."""
+
+    keys: list[tuple]
+    outcomes: Bool[np.ndarray, "tasks runs tests"]
+    mask: Bool[np.ndarray, "tasks tests"]
+    present: Bool[np.ndarray, "tasks runs"]
+    # The runs' rows in the records, −1 where there is none.
+    record: Int[np.ndarray, "tasks runs"]
+
+
+def unit_tests(records: pl.DataFrame) -> UnitTests:
+    """Return the outcomes of unit tests as arrays.
+
+    Args:
+        records: of one model, with `tests`: JSON of each test's name and whether it passed.
+    """
+    rows = (
+        records.with_row_index("row").filter(pl.col("tests").is_not_null()).sort([*QUESTION, "sample"])
+    )
+    tasks = []
+    for key, part in rows.group_by(QUESTION, maintain_order=True):
+        runs = [json.loads(text) for text in part["tests"].to_list()]
+        if len(runs) >= 2:
+            names = sorted(runs[0])
+            tasks.append(
+                (key, np.asarray([[run[n] for n in names] for run in runs], bool), part["row"])
+            )
+    shape = [max((o.shape[i] for _, o, _ in tasks), default=0) for i in (0, 1)]
+    outcomes = np.zeros((len(tasks), *shape), bool)
+    mask, present = np.zeros((len(tasks), shape[1]), bool), np.zeros((len(tasks), shape[0]), bool)
+    record = np.full(present.shape, -1)
+    for i, (_, given, places) in enumerate(tasks):
+        outcomes[i, : given.shape[0], : given.shape[1]] = given
+        mask[i, : given.shape[1]], present[i, : given.shape[0]] = True, True
+        record[i, : given.shape[0]] = places.to_numpy()
+    return UnitTests([key for key, _, _ in tasks], outcomes, mask, present, record)
+
+
+def unit_test_questions(records: pl.DataFrame) -> Questions:
+    """Return tasks with the decomposition of their unit tests' coverage error.
+
+    A task's accuracy is the share of its runs in which all tests pass.
+
+    Args:
+        records: of one model, with `tests`.
+
+    Raises:
+        ValueError: where no task has two runs.
+
+    Source: Hägele et al. 2026, Appendix B.3.
+    """
+    tasks = unit_tests(records)
+    if not tasks.keys:
+        raise ValueError("no task has two runs")
+    plugin = coverage(tasks.outcomes, tasks.mask, tasks.present)
+    solved = (tasks.outcomes | ~tasks.mask[:, None, :]).all(axis=2) & tasks.present
+    runs = tasks.present.sum(axis=1)
+    return _questions(records, tasks.keys, plugin, runs, solved.sum(axis=1) / runs)
+
+
+def embedding_questions(records: pl.DataFrame, vectors: Float[np.ndarray, "records d"]) -> Questions:
+    """Return questions with the variance of their answers' embeddings; bias² is not known.
+
+    Args:
+        records: of one model, with `row`: each record's row in `vectors`.
+        vectors: NaN where there is no answer.
+
+    Raises:
+        ValueError: where no question has two vectors.
+
+    Source: Hägele et al. 2026, Appendix B.2, Figures 2c and 24.
+    """
+    has = ~np.isnan(vectors).any(axis=1)
+    rows = records.filter(pl.col("row").is_in(np.flatnonzero(has).tolist())).sort([*QUESTION, "sample"])
+    found = [
+        (key, part["row"].to_numpy())
+        for key, part in rows.group_by(QUESTION, maintain_order=True)
+        if part.height >= 2
+    ]
+    if not found:
+        raise ValueError("no question has two vectors")
+    counts = np.asarray([len(places) for _, places in found])
+    present = np.arange(counts.max()) < counts[:, None]
+    stacked = np.zeros((*present.shape, vectors.shape[1]))
+    for i, (_, places) in enumerate(found):
+        stacked[i, : len(places)] = vectors[places]
+    plugin = dispersion(stacked, present)
+    keys = [key for key, _ in found]
+    return _questions(rows, keys, plugin, counts, np.full(len(found), np.nan))
+
+
+def _questions(
+    rows: pl.DataFrame,
+    keys: list,
+    plugin: Decomposition,
+    counts: np.ndarray,
+    accuracy: np.ndarray,
+) -> Questions:
+    who = pl.DataFrame(
+        {
+            "benchmark": pl.Series([key[0] for key in keys], dtype=pl.String),
+            "question_id": [key[1] for key in keys],
+            "accuracy": accuracy,
+        }
+    )
+    table = with_means(Samples([], who, rows.height, 0.0), rows)
+    corrected = unbiased(plugin, jnp.asarray(counts))
+    arrays = jax.tree.map(np.asarray, (plugin, corrected))
+    return Questions(arrays[0], arrays[1], accuracy, table)

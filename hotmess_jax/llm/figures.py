@@ -1,0 +1,484 @@
+"""Every figure of the language-model half, one function each, from the analyses' JSON values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hotmess_jax.plotting import (
+    COLUMN,
+    NAMES,
+    STYLE,
+    new_figure,
+    series_look,
+    short,
+    size_axis,
+    with_legend,
+)
+
+Json = Mapping[str, Any]
+WIDE = 6.9  # inches
+HALVES = ("short", "long")
+PARTS = ("bias2", "variance", "incoherence")
+TITLES = {**NAMES, "error": "error", "incoherence": "incoherence", "accuracy": "accuracy"}
+
+
+@matplotlib.rc_context(STYLE)
+def parts_by_group(
+    groups: Sequence[str],
+    values: Mapping[str, Sequence[float]],
+    ci95: Mapping[str, Sequence[Sequence[float]]],
+) -> Figure:
+    """Draw bias², variance and, where it is given, incoherence of groups, with their intervals.
+
+    Args:
+        groups: their names.
+        values: of each part, one a group.
+        ci95: likewise, the two ends.
+    """
+    height = 0.7 + 0.18 * sum(1.3 + name.count("\n") for name in groups)
+    figure, panels = new_figure(6.9, height, 1, len(values), sharey=True)
+    y = np.arange(len(groups))
+    for axes, (name, numbers) in zip(panels, values.items(), strict=True):
+        low, high = np.asarray(ci95[name], np.float64).reshape(-1, 2).T
+        axes.hlines(y, low, high, color="0.5", linewidth=1)
+        axes.plot(numbers, y, "o", color="black")
+        axes.set_xlabel(TITLES.get(name, name))
+        axes.set_xlim(left=min(0.0, *low))
+    panels[0].set_yticks(y, groups)
+    panels[0].set_ylim(len(groups) - 0.5, -0.5)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def by_field(found: Mapping[str, Json], form: str = "plugin") -> Figure:
+    """Draw error's parts, incoherence and accuracy against a field (Figs. 2, 8, 10, 18, 23, 25).
+
+    Args:
+        found: of each model, what `analysis.by_field` returns.
+        form: plugin or corrected.
+    """
+    shown = ("error", *PARTS, "accuracy")
+    figure, panels = new_figure(WIDE, 3.6, 2, 3, sharex=True)
+    for i, (name, result) in enumerate(found.items()):
+        curves = result[form]["curves"]
+        x = _values(curves["along"]["value"])
+        for axes, quantity in zip(panels, shown, strict=False):
+            if all(v is None for v in curves[quantity]["value"]):
+                continue
+            slope = result[form]["slopes"][str(result["groups"])].get(quantity)
+            _points(axes, x, curves[quantity], i, len(found), name, line=True)
+            if slope is not None and slope["value"] is not None:
+                text = f"slope {slope['value']:.2g}{_ends(slope['ci95'])}"
+                color = series_look(i, len(found))["color"]
+                axes.text(
+                    0.02,
+                    0.98 - 0.09 * i,
+                    text,
+                    transform=axes.transAxes,
+                    va="top",
+                    fontsize=6,
+                    color=color,
+                )
+    for axes, quantity in zip(panels, shown, strict=False):
+        axes.set_ylabel(TITLES[quantity])
+        _log(axes, "x", [v for r in found.values() for v in r[form]["curves"]["along"]["value"]])
+        if quantity != "accuracy":
+            values = [v for r in found.values() for v in r[form]["curves"][quantity]["value"]]
+            _log(axes, "y", values, room=2.5)
+        else:
+            axes.set_ylim(0, 1)
+    panels[-1].axis("off")
+    field = next(iter(found.values()))["field"].replace("_", " ")
+    figure.supxlabel(f"mean {field} of a question", fontsize=8)
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def overthinking(found: Mapping[str, Json]) -> Figure:
+    """Draw incoherence and accuracy of shorter and longer samples (Figs. 3, 17).
+
+    Args:
+        found: of each model (or model and budget), what `analysis.natural_overthinking` returns.
+    """
+    figure, panels = new_figure(WIDE, 0.9 + 0.35 * len(found), 1, 2, sharey=True)
+    y = np.arange(len(found), dtype=float)
+    for axes, quantity in zip(panels, ("incoherence", "accuracy"), strict=True):
+        for place, (half, marker) in enumerate(zip(HALVES, "os", strict=True)):
+            values = [result[half][quantity] for result in found.values()]
+            at = y + 0.12 * (2 * place - 1)
+            color = series_look(place, 2)["color"]
+            for where, value in zip(at, values, strict=True):
+                axes.hlines(where, *_interval(value), color=color, linewidth=1)
+            axes.plot([v["value"] for v in values], at, marker, color=color, label=f"{half}er half")
+        for where, result in zip(y, found.values(), strict=True):
+            text = f"p = {result['difference'][quantity]['p']:.2g}"
+            inside = axes.get_yaxis_transform()
+            axes.text(1.0, where, text, fontsize=6, transform=inside, ha="right", va="center")
+        axes.set_xlabel(quantity)
+        ends = [_interval(result[half][quantity])[1] for result in found.values() for half in HALVES]
+        axes.set_xlim(0, 1.12 * max(ends) + 1e-3)
+    panels[0].set_yticks(y, list(found))
+    panels[0].set_ylim(len(found) - 0.5, -0.5)
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def scaling(found: Json, form: str = "plugin") -> Figure:
+    """Draw accuracy, bias², variance and incoherence against model size by difficulty (Figs. 4a, 5).
+
+    Args:
+        found: what `analysis.scaling_by_difficulty` returns.
+        form: plugin or corrected.
+    """
+    figure, panels = new_figure(WIDE, 3.8, 2, 2, sharex=True)
+    x = _values(found["parameters"])
+    groups = found["groups"]
+    for i, row in enumerate(groups):
+        name = f"difficulty {row['group'] + 1} of {len(groups)}" + (" (easiest)" if i == 0 else "")
+        for axes, quantity in zip(panels, ("accuracy", *PARTS), strict=True):
+            _points(axes, x, row[form][quantity], i, len(groups), name, line=True)
+    for axes, quantity in zip(panels, ("accuracy", *PARTS), strict=True):
+        axes.set_ylabel(TITLES[quantity])
+        if quantity != "accuracy":
+            _log(axes, "y", [v for row in groups for v in row[form][quantity]["value"]])
+        size_axis(axes, x)
+    for axes in panels[:2]:
+        axes.set_xlabel("")
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def bias2_against_variance(found: Mapping[str, Json], form: str = "plugin") -> Figure:
+    """Draw bias² against variance of the groups of questions, with lines of equal incoherence.
+
+    Args:
+        found: of each model, what `analysis.by_field` returns.
+        form: plugin or corrected.
+
+    Source: Hägele et al. 2026, Figure 13.
+    """
+    figure, (axes,) = new_figure(COLUMN, 3.2)
+    everything = []
+    for i, (name, result) in enumerate(found.items()):
+        curves = result[form]["curves"]
+        bias2, variance = (_values(curves[part]["value"]) for part in ("bias2", "variance"))
+        everything += [bias2, variance]
+        look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
+        axes.plot(variance, bias2, linestyle="none", label=name, **look)
+    high = 1.1 * max(np.nanmax(values) for values in everything)
+    line = np.asarray([0.0, high])
+    for level in (0.1, 0.25, 0.5, 0.75, 0.9):
+        axes.plot(line, line * (1 - level) / level, color="0.8", linewidth=0.6, zorder=0)
+        end = min(high, high * level / (1 - level))
+        axes.text(end, end * (1 - level) / level, f"{level:g}", fontsize=5, color="0.5", ha="right")
+    axes.set(xlabel="variance", ylabel="bias²", xlim=(0, high), ylim=(0, high))
+    axes.text(
+        0.98,
+        0.02,
+        "grey: equal incoherence",
+        transform=axes.transAxes,
+        fontsize=5,
+        color="0.5",
+        ha="right",
+    )
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def surface(found: Json) -> Figure:
+    """Draw the fitted plane of log incoherence over length and size as a contour (Fig. 14).
+
+    Args:
+        found: what `analysis.incoherence_surface` returns, with coefficients.
+    """
+    figure, (axes,) = new_figure(COLUMN, 2.8)
+    points = found["points"]
+    lengths = np.concatenate([_values(point["length"]) for point in points])
+    sizes = np.asarray([point["parameters"] for point in points])
+    values = np.concatenate([_values(point["incoherence"]) for point in points])
+    c = {name: part["value"] for name, part in found["coefficients"].items()}
+    x = np.geomspace(lengths.min(), lengths.max(), 80)
+    y = np.geomspace(sizes.min(), sizes.max(), 80)
+    plane = np.exp(c["intercept"] + c["length"] * np.log(x)[None] + c["size"] * np.log(y)[:, None])
+    drawn: Any = axes.contourf(x, y, plane, levels=12, cmap="viridis")
+    axes.scatter(lengths, np.repeat(sizes, [len(point["length"]) for point in points]), c=values, s=10,
+                 cmap="viridis", norm=drawn.norm, edgecolors="white", linewidths=0.4)  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel=found["field"].replace("_", " "), ylabel="parameters")
+    axes.set_yticks(sizes, [short(size) for size in sizes], minor=False)
+    axes.set_yticks([], minor=True)
+    figure.colorbar(drawn, label="incoherence")
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
+    """Draw accuracy and incoherence by reasoning budget, beside natural variation (Figs. 7a, 17).
+
+    Args:
+        found: of each model, what `analysis.by_budget` returns.
+    """
+    figure, panels = new_figure(WIDE, 2.4, 1, 2)
+    for i, (name, rows) in enumerate(found.items()):
+        x = _values([row["mean_length"] for row in rows])
+        color = series_look(i, len(found))["color"]
+        for axes, quantity in zip(panels, ("accuracy", "incoherence"), strict=True):
+            values = {
+                "value": [row["plugin"][quantity]["value"] for row in rows],
+                "ci95": [row["plugin"][quantity]["ci95"] for row in rows],
+            }
+            _points(axes, x, values, i, len(found), name, line=True)
+            for row in rows:
+                axes.annotate(str(row["budget"]), (row["mean_length"],
+                row["plugin"][quantity]["value"]),
+                              textcoords="offset points", xytext=(2, 4), fontsize=6)  # fmt: skip
+                if row["natural"]:
+                    ends = [row["natural"][half] for half in ("short", "long")]
+                    axes.plot([e["along"]["value"] for e in ends], [e[quantity]["value"] for e in ends],
+                              color=color, linestyle=":", marker=".")  # fmt: skip
+            axes.set(
+                ylabel=TITLES[quantity],
+                xlabel="mean length (dotted: each budget's shorter and longer halves)",
+            )
+            _log(axes, "x", x)
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def ensembles(found: Mapping[str, Json]) -> Figure:
+    """Draw bias², variance and incoherence against ensemble size, with the 1/E law (Figs. 7b, 11).
+
+    Args:
+        found: of each model, what `analysis.ensembling` returns.
+    """
+    figure, panels = new_figure(WIDE, 2.3, 1, 3)
+    for i, (name, result) in enumerate(found.items()):
+        sizes = _values(result["sizes"])
+        for axes, quantity in zip(panels, PARTS, strict=True):
+            values = result["values"][quantity]
+            _points(axes, sizes, values, i, len(found), name, line=True)
+            color = series_look(i, len(found))["color"]
+            if quantity == "variance":
+                axes.plot(sizes, values["value"][0] / sizes, color=color, linestyle=":", label="1/E")
+            axes.set_ylabel(TITLES[quantity])
+            axes.set_xlabel("ensemble size E")
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.set_ylim(bottom=0)
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def changes(found: Mapping[str, Sequence[Json]]) -> Figure:
+    """Draw the share of questions whose answer changes, by difficulty (Fig. 20).
+
+    Args:
+        found: of each model, what `analysis.answer_changes` returns.
+    """
+    kinds = [
+        k
+        for k in ("resampling", "context", "both")
+        if any(k in row for rows in found.values() for row in rows)
+    ]
+    figure, panels = new_figure(WIDE, 2.4, 1, len(kinds), sharey=True)
+    for axes, kind in zip(panels, kinds, strict=True):
+        for i, (name, rows) in enumerate(found.items()):
+            shown = [row for row in rows if kind in row]
+            x = np.arange(len(shown)) + 0.15 * (i - (len(found) - 1) / 2)
+            values = {
+                "value": [row[kind]["value"] for row in shown],
+                "ci95": [row[kind]["ci95"] for row in shown],
+            }
+            _points(axes, x, values, i, len(found), name)
+            labels = ["all" if row["group"] is None else str(row["group"] + 1) for row in shown]
+            axes.set_xticks(np.arange(len(shown)), labels)
+        axes.set(
+            xlabel="difficulty (1 is the easiest)",
+            title={"both": "any two samples"}.get(kind, kind),
+            ylim=(0, 1),
+        )
+    panels[0].set_ylabel("share of questions that change")
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def efficiency(found: Mapping[str, Json]) -> Figure:
+    """Draw mean and spread of bias² and variance at n samples a question (Fig. 21).
+
+    Args:
+        found: of each model, what `analysis.efficiency` returns.
+    """
+    figure, panels = new_figure(WIDE, 2.2, 1, 2)
+    for i, (name, result) in enumerate(found.items()):
+        x = _values(result["samples"])
+        for axes, quantity in zip(panels, ("bias2", "variance"), strict=True):
+            mean, spread = _values(result[quantity]), _values(result[f"{quantity}_spread"])
+            look = series_look(i, len(found), len(x))
+            axes.plot(x, mean, label=name, **look)
+            axes.fill_between(
+                x, mean - spread, mean + spread, color=look["color"], alpha=0.2, linewidth=0
+            )
+            axes.set(xlabel="samples a question", ylabel=f"{TITLES[quantity]}, plug-in")
+            axes.set_ylim(bottom=0)
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def topics(found: Mapping[str, Sequence[Json]]) -> Figure:
+    """Draw each topic's mean length and incoherence (Fig. 22).
+
+    Args:
+        found: of each model, what `analysis.by_topic` returns; the topics of the first are shown in its
+            order.
+    """
+    names = [row["topic"] for row in next(iter(found.values()))]
+    figure, panels = new_figure(WIDE, 0.9 + 0.17 * len(names), 1, 2, sharey=True)
+    for i, (model, rows) in enumerate(found.items()):
+        rows = [row for row in rows if row["topic"] in names]
+        y = np.asarray([names.index(row["topic"]) for row in rows]) + 0.15 * (i - (len(found) - 1) / 2)
+        look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
+        for axes, quantity in zip(panels, ("along", "incoherence"), strict=True):
+            for where, row in zip(y, rows, strict=True):
+                axes.hlines(where, *_interval(row[quantity]), color=look["color"], linewidth=0.8)
+            axes.plot(
+                [row[quantity]["value"] for row in rows], y, linestyle="none", label=model, **look
+            )
+            axes.set_xlabel({"along": "mean length"}.get(quantity, quantity))
+            axes.set_xlim(left=0)
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def one_question(found: Mapping[str, Json]) -> Figure:
+    """Draw one question's answers, sample by sample (Fig. 19).
+
+    Args:
+        found: of each model, what `analysis.one_question` returns.
+    """
+    figure, panels = new_figure(WIDE, 1.1 * len(found) + 0.3, len(found), 1)
+    for axes, (name, result) in zip(panels, found.items(), strict=True):
+        answers = [sample["given"] or "none" for sample in result["samples"]]
+        labels = [*(result["options"] or []), *(["none"] if "none" in answers else [])]
+        right = [answer == result["target"] for answer in answers]
+        x = np.arange(1, len(answers) + 1)
+        y = np.asarray([labels.index(answer) for answer in answers])
+        axes.plot(x, y, color="0.85", zorder=0)
+        for kind, mark, text in ((True, "o", "right"), (False, "x", "wrong")):
+            chosen = np.asarray(right) == kind
+            axes.plot(x[chosen], y[chosen], mark, color="black", linestyle="none", label=text)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        axes.set_ylabel("answer")
+        axes.set_title(f"{name}, question {result['question_id']}", loc="left")
+    panels[-1].set_xlabel("sample")
+    return with_legend(figure)
+
+
+@matplotlib.rc_context(STYLE)
+def sensitivity(found: Mapping[str, Sequence[Json]], form: str = "corrected") -> Figure:
+    """Draw how incoherence moves with what was decided on the way.
+
+    Args:
+        found: of each model, what `analysis.sensitivity` returns.
+        form: plugin or corrected.
+    """
+    cases = list(dict.fromkeys((row["what"], row["value"]) for rows in found.values() for row in rows))
+    figure, (axes,) = new_figure(COLUMN + 1.2, 0.8 + 0.17 * len(cases))
+    for i, (name, rows) in enumerate(found.items()):
+        known = {(row["what"], row["value"]): row for row in rows if form in row}
+        look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
+        for j, case in enumerate(cases):
+            if case in known:
+                value = known[case][form]["incoherence"]
+                at = j + 0.15 * (i - (len(found) - 1) / 2)
+                axes.hlines(at, *_interval(value), color=look["color"], linewidth=0.8)
+                axes.plot(value["value"], at, linestyle="none", label=name, **look)
+    axes.set_yticks(range(len(cases)), [" ".join(filter(None, case)) for case in cases])
+    axes.set_ylim(len(cases) - 0.5, -0.5)
+    axes.set_xlabel(f"incoherence, {'corrected' if form == 'corrected' else 'plug-in'}")
+    return with_legend(figure)
+
+
+def _points(
+    axes: Axes, x: np.ndarray, values: Json, i: int, count: int, name: str, line: bool = False
+) -> None:
+    """Draw values with their intervals."""
+    look = {k: v for k, v in series_look(i, count).items() if k != "markevery"}
+    y = _values(values["value"])
+    ends = _values([pair if pair is not None else [None, None] for pair in values["ci95"]]).reshape(
+        -1, 2
+    )
+    axes.vlines(x, *ends.T, color=look["color"], linewidth=0.8)
+    axes.plot(x, y, linestyle="-" if line else "none", linewidth=0.7, label=name, **look)
+
+
+def _values(values: Any) -> np.ndarray:
+    """Return JSON values as numbers, None as NaN."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def _interval(value: Json) -> tuple[float, float]:
+    low, high = value["ci95"]
+    return (value["value"] if low is None else low, value["value"] if high is None else high)
+
+
+def _ends(ci95: Sequence[float | None]) -> str:
+    return "" if None in ci95 else f" [{ci95[0]:.2g}, {ci95[1]:.2g}]"
+
+
+def _log(axes: Axes, which: str, values: Any, room: float = 1.0) -> None:
+    """Make an axis logarithmic where all values are above 0, with ticks that can be read."""
+    shown = _values(values)
+    shown = shown[np.isfinite(shown)]
+    if not shown.size or (shown <= 0).any():
+        return
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    if which == "y":
+        # Intervals may end far below what is drawn.
+        low, high = axes.get_ylim()
+        low = max(low, shown.min() / 10)
+        axes.set_ylim(low, high * room ** np.log10(max(high / low, 2)))
+    if shown.max() / shown.min() < 30:
+        axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+
+
+@matplotlib.rc_context(STYLE)
+def survey(found: Json) -> Figure:
+    """Draw mean ranks of incoherence against those of intelligence, by category (Figs. 4b, 27).
+
+    Args:
+        found: what `survey.analyse` returns.
+    """
+    figure, (axes,) = new_figure(WIDE / 1.5, 3.4)
+    categories = sorted({row["category"] for row in found["entities"]})
+    for i, category in enumerate(categories):
+        rows = [row for row in found["entities"] if row["category"] == category]
+        x, y = (
+            _values([row[name]["mean"] for row in rows]) for name in ("intelligence", "incoherence")
+        )
+        ex, ey = (
+            np.nan_to_num(_values([row[name]["standard_error"] for row in rows]))
+            for name in ("intelligence", "incoherence")
+        )
+        look = {k: v for k, v in series_look(i, len(categories)).items() if k != "markevery"}
+        axes.errorbar(
+            x, y, ey, ex, linestyle="none", elinewidth=0.6, label=category or "entity", **look
+        )
+        for row, a, b in zip(rows, x, y, strict=True):
+            axes.annotate(row["entity"], (a, b), textcoords="offset points", xytext=(3, 2), fontsize=5)
+    rho = found["correlations"]["all"]["rho"]
+    if rho["value"] is not None:
+        axes.set_title(f"Spearman's ρ {rho['value']:.2f}{_ends(rho['ci95'])}", loc="right", fontsize=7)
+    axes.set(
+        xlabel="intelligence, mean rank (share below)", ylabel="incoherence, mean rank (share below)"
+    )
+    return with_legend(figure)

@@ -189,7 +189,7 @@ def ensemble(
 
     Source: Hägele et al. 2026, Section 3.3.2, Figures 7b and 11.
     """
-    means = _ensembles(jnp.asarray(probs), size)
+    means = ensemble_means(probs, size)
     return brier(means, target) if metric == "brier" else kl(means, target, smoothing)
 
 
@@ -214,11 +214,16 @@ def expected_ensemble_brier(single: Decomposition, size: int) -> Decomposition:
     return Decomposition(single.bias2 + variance, single.bias2, variance)
 
 
-def _ensembles(
-    probs: Float[Array, "*shape samples classes"], size: int
+def ensemble_means(
+    probs: Float[AnyArray, "*shape samples classes"], size: int
 ) -> Float[Array, "*shape ensembles classes"]:
+    """Return the means of disjoint ensembles of `size` samples.
+
+    Raises:
+        ValueError: where fewer than two ensembles fit.
+    """
     count = probs.shape[-2] // size
     if count < 2:
         raise ValueError(f"two ensembles of {size} need {2 * size} samples, got {probs.shape[-2]}")
-    kept = probs[..., : count * size, :]
+    kept = jnp.asarray(probs)[..., : count * size, :]
     return kept.reshape(*probs.shape[:-2], count, size, probs.shape[-1]).mean(axis=-2)

@@ -22,6 +22,7 @@ from hotmess_jax.plotting import (
 
 Json = Mapping[str, Any]
 WIDE = 6.9  # inches
+DECADES = 1e4  # the widest logarithmic axis
 HALVES = ("short", "long")
 PARTS = ("bias2", "variance", "incoherence")
 TITLES = {**NAMES, "error": "error", "incoherence": "incoherence", "accuracy": "accuracy"}
@@ -89,7 +90,8 @@ def by_field(found: Mapping[str, Json], form: str = "plugin") -> Figure:
         _log(axes, "x", [v for r in found.values() for v in r[form]["curves"]["along"]["value"]])
         if quantity != "accuracy":
             values = [v for r in found.values() for v in r[form]["curves"][quantity]["value"]]
-            _log(axes, "y", values, room=2.5)
+            _log(axes, "y", values)
+            _room_above(axes, 0.02 + 0.09 * len(found))
         else:
             axes.set_ylim(0, 1)
     panels[-1].axis("off")
@@ -121,7 +123,7 @@ def overthinking(found: Mapping[str, Json]) -> Figure:
             axes.text(1.0, where, text, fontsize=6, transform=inside, ha="right", va="center")
         axes.set_xlabel(quantity)
         ends = [_interval(result[half][quantity])[1] for result in found.values() for half in HALVES]
-        axes.set_xlim(0, 1.12 * max(ends) + 1e-3)
+        axes.set_xlim(0, 1.25 * max(ends) + 1e-3)
     panels[0].set_yticks(y, list(found))
     panels[0].set_ylim(len(found) - 0.5, -0.5)
     return with_legend(figure)
@@ -249,17 +251,18 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
 
 
 @matplotlib.rc_context(STYLE)
-def ensembles(found: Mapping[str, Json]) -> Figure:
+def ensembles(found: Mapping[str, Json], form: str = "corrected") -> Figure:
     """Draw bias², variance and incoherence against ensemble size, with the 1/E law (Figs. 7b, 11).
 
     Args:
         found: of each model, what `analysis.ensembling` returns.
+        form: plugin or corrected.
     """
     figure, panels = new_figure(WIDE, 2.3, 1, 3)
     for i, (name, result) in enumerate(found.items()):
         sizes = _values(result["sizes"])
         for axes, quantity in zip(panels, PARTS, strict=True):
-            values = result["values"][quantity]
+            values = result[form][quantity]
             _points(axes, sizes, values, i, len(found), name, line=True)
             color = series_look(i, len(found))["color"]
             if quantity == "variance":
@@ -284,7 +287,9 @@ def changes(found: Mapping[str, Sequence[Json]]) -> Figure:
         for k in ("resampling", "context", "both")
         if any(k in row for rows in found.values() for row in rows)
     ]
-    figure, panels = new_figure(WIDE, 2.4, 1, len(kinds), sharey=True)
+    if "context" not in kinds:  # then all changes are under resampling
+        kinds.remove("both")
+    figure, panels = new_figure(WIDE if len(kinds) > 1 else COLUMN, 2.4, 1, len(kinds), sharey=True)
     for axes, kind in zip(panels, kinds, strict=True):
         for i, (name, rows) in enumerate(found.items()):
             shown = [row for row in rows if kind in row]
@@ -348,7 +353,7 @@ def topics(found: Mapping[str, Sequence[Json]]) -> Figure:
                 [row[quantity]["value"] for row in rows], y, linestyle="none", label=model, **look
             )
             axes.set_xlabel({"along": "mean length"}.get(quantity, quantity))
-            axes.set_xlim(left=0)
+            axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     return with_legend(figure)
@@ -432,19 +437,29 @@ def _ends(ci95: Sequence[float | None]) -> str:
     return "" if None in ci95 else f" [{ci95[0]:.2g}, {ci95[1]:.2g}]"
 
 
-def _log(axes: Axes, which: str, values: Any, room: float = 1.0) -> None:
+def _room_above(axes: Axes, share: float) -> None:
+    """Leave a share of the height free for text."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, high * (high / low) ** (share / (1 - share)))
+    else:
+        axes.set_ylim(low, high + (high - low) * share / (1 - share))
+
+
+def _log(axes: Axes, which: str, values: Any) -> None:
     """Make an axis logarithmic where all values are above 0, with ticks that can be read."""
     shown = _values(values)
     shown = shown[np.isfinite(shown)]
-    if not shown.size or (shown <= 0).any():
+    # A KL bias² falls off a cliff where all majorities are right: no scale holds both sides of it.
+    if not shown.size or (shown <= 0).any() or shown.max() / shown.min() > DECADES:
+        if which == "y":
+            axes.set_ylim(bottom=0)
         return
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     if which == "y":
         # Intervals may end far below what is drawn.
-        low, high = axes.get_ylim()
-        low = max(low, shown.min() / 10)
-        axes.set_ylim(low, high * room ** np.log10(max(high / low, 2)))
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], shown.min() / 10))
     if shown.max() / shown.min() < 30:
         axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")

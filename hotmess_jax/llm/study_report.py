@@ -11,6 +11,7 @@ CAVEAT = (
     "quality: a model that is always wrong in the same way has none. Plug-in values grow with "
     "the number of samples; corrected ones do not."
 )
+DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
 FORMS = {"plugin": "plug-in", "corrected": "corrected"}
 
 
@@ -109,7 +110,15 @@ def _by_field(found: Mapping[str, Json]) -> str:
         "variance",
         "error",
     ]
+    halves = [
+        [model, text, *_counts(result), *(_cell(result[form]["halves"][k]) for k in DIFFERENCES)]
+        for model, result in found.items()
+        for form, text in FORMS.items()
+    ]
+    names = ["incoherence", "bias²", "variance", "error", "accuracy"]
     return (
+        f"The half of the questions with the higher mean {field}, less the other half.\n\n"
+        + table(["model", "estimate", "questions", "samples", *names], halves) + "\n\n"
         f"Slopes in double logarithm against the questions' mean {field}, in groups of equal size; a "
         "slope is missing where a group's value is not above 0.\n\n"
         + table(header, rows) + "\n\n" + "\n".join(conclusions)
@@ -117,25 +126,23 @@ def _by_field(found: Mapping[str, Json]) -> str:
 
 
 def _conclusion(result: Json) -> str:
-    """Say what the slopes of incoherence agree on."""
-    words = set()
+    """Say what the slopes of incoherence, and the difference of the halves, agree on."""
+    estimates = []
     for form in FORMS:
-        for slopes in result[form]["slopes"].values():
-            ends = slopes["incoherence"]["ci95"]
-            if ends is None or None in ends or slopes["incoherence"]["value"] is None:
-                words.add("unknown")
-            else:
-                words.add(
-                    "rises" if ends[0] > 0 else "falls" if ends[1] < 0 else "is not seen to change"
-                )
-    if words == {"unknown"}:
-        return "no slope of incoherence could be estimated."
-    known = sorted(words - {"unknown"})
-    if len(known) == 1:
-        return (
-            f"incoherence {known[0]} with it, at every number of groups and estimate that has a slope."
-        )
-    return f"the number of groups or the estimate decides: incoherence {' or '.join(known)}."
+        estimates.append(result[form]["halves"]["incoherence"])
+        estimates += [slopes["incoherence"] for slopes in result[form]["slopes"].values()]
+    intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
+    if not intervals:
+        return "nothing can be said of incoherence."
+    words = [
+        "rises" if low > 0 else "falls" if high < 0 else "is not seen to change"
+        for low, high in intervals
+    ]
+    counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
+    return (
+        f"of {len(estimates)} estimates (two halves and {len(estimates) // 2 - 1} numbers of groups, "
+        f"plug-in and corrected), {len(intervals)} have an interval: incoherence {counts}."
+    )
 
 
 def _overthinking(found: Mapping[str, Json]) -> str:
@@ -217,16 +224,28 @@ def _topics(found: Mapping[str, Sequence[Json]]) -> str:
 def _ensembles(found: Mapping[str, Json]) -> str:
     rows = []
     for model, result in found.items():
+        used = str(result["samples_a_question"] * result["questions"])
         for i, size in enumerate(result["sizes"]):
-            cells = [_at(result["values"][k], i) for k in ("bias2", "variance", "incoherence")]
+            cells = [
+                _at(result["corrected"][k], i) for k in ("error", "bias2", "variance", "incoherence")
+            ]
             expected = _at(result["expected"]["variance"], i) if "expected" in result else "–"
-            rows.append([model, str(size), str(result["questions"]), *cells, expected])
+            rows.append([model, str(size), str(result["questions"]), used, *cells, expected])
+    header = [
+        "model",
+        "E",
+        "questions",
+        "samples",
+        "error",
+        "bias²",
+        "variance",
+        "incoherence",
+        "variance by 1/E",
+    ]
     return (
-        "Means of E samples, plug-in over disjoint ensembles: few ensembles make the variance low by "
-        "1/ensembles. Expected is the unbiased variance of single samples divided by E.\n\n"
-        + table(
-            ["model", "E", "questions", "bias²", "variance", "incoherence", "variance expected"], rows
-        )
+        "Means of E samples over disjoint ensembles, corrected for the number of ensembles; plug-in "
+        "values are in report.json. By 1/E: the variance of single samples divided by E.\n\n"
+        + table(header, rows)
     )
 
 

@@ -5,11 +5,13 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
-from jaxtyping import Array
+from jaxtyping import Array, Float, Int
 
 from hotmess_jax.llm.analysis.questions import (
+    FORMS,
     AnalysisSettings,
     Json,
     estimate,
@@ -20,9 +22,9 @@ from hotmess_jax.llm.analysis.questions import (
     with_intervals,
 )
 from hotmess_jax.llm.analysis.samples import Samples, to_samples
-from hotmess_jax.llm.analysis.summary import Metric, plugin_of
-from kernels.decompositions import Decomposition, brier
-from kernels.estimators import ensemble, expected_ensemble_brier, unbiased
+from hotmess_jax.llm.analysis.summary import Metric, decompose, plugin_of
+from kernels.decompositions import Decomposition
+from kernels.estimators import ensemble_means, expected_ensemble_brier
 from kernels.resampling import sample_efficiency
 
 MOST_SIZES = 12
@@ -36,9 +38,8 @@ def ensembling(records: pl.DataFrame, settings: AnalysisSettings) -> Json:
         settings: metric (brier or kl) and the rest.
 
     Returns:
-        `sizes`, and in their order error, bias2, variance and incoherence with intervals; for Brier
-        also
-        `expected`: the unbiased parts of single samples, their variance divided by E.
+        `sizes`, and of each form in their order error, bias2, variance and incoherence with intervals;
+        for Brier also `expected`: the unbiased parts of single samples, their variance divided by E.
 
     Raises:
         ValueError: for the 0/1 error, or where a question has fewer than four samples.
@@ -53,25 +54,40 @@ def ensembling(records: pl.DataFrame, settings: AnalysisSettings) -> Json:
         raise ValueError(f"ensembles need 4 samples of each question, and one has {least}")
     sizes = _sizes(least // 2)
     firsts = [(block.probs[:, :least], block.target) for block in samples.blocks]
-    parts = [
-        _together(
-            ensemble(probs, target, size, settings.metric, settings.smoothing)
+    by_size = [
+        [
+            _decompose_all(ensemble_means(probs, size), target, settings.metric, settings.smoothing)
             for probs, target in firsts
-        )
+        ]
         for size in sizes
     ]
     found: Json = {
         "metric": settings.metric,
-        "questions": len(parts[0].error),
+        "questions": sum(len(target) for _, target in firsts),
         "samples_a_question": least,
         "sizes": sizes,
-        "values": with_intervals(*estimate(mean_parts, _by_size(parts), settings)),
     }
+    for i, form in enumerate(FORMS):
+        parts = [_together(pair[i] for pair in pairs) for pairs in by_size]
+        found[form] = with_intervals(*estimate(mean_parts, _by_size(parts), settings))
     if settings.metric == "brier":
-        single = unbiased(_together(brier(probs, target) for probs, target in firsts), least)
+        single = _together(pair[1] for pair in by_size[0])
         expected = [expected_ensemble_brier(single, size) for size in sizes]
         found["expected"] = with_intervals(*estimate(mean_parts, _by_size(expected), settings))
     return found
+
+
+def _decompose_all(
+    probs: Float[Array, "questions samples classes"],
+    target: Int[np.ndarray, " questions"],
+    metric: Metric,
+    smoothing: float,
+) -> tuple[Decomposition, Decomposition]:
+    """Return the plug-in and the corrected decomposition where every question has every sample."""
+    present = jnp.ones(probs.shape[:2], bool)
+    plugin, corrected = decompose(metric, probs, jnp.asarray(target), present, smoothing)
+    assert corrected is not None, metric
+    return plugin, corrected
 
 
 def _by_size(parts: Sequence[Decomposition]) -> dict[str, np.ndarray]:
@@ -102,22 +118,38 @@ def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: in
     Source: Hägele et al. 2026, Figure 21.
     """
     samples = to_samples(records, settings.unparsed)
-    block = max(samples.blocks, key=lambda block: len(block.target), default=None)
-    least = 0 if block is None else int(block.present.sum(axis=1).min())
-    if block is None or least < 3:
+    least = min((int(block.present.sum(axis=1).min()) for block in samples.blocks), default=0)
+    if least < 3:
         raise ValueError(f"sample efficiency needs 3 samples of each question, and one has {least}")
-    curve = sample_efficiency(
-        jax.random.key(settings.seed),
-        _decompose(settings.metric, settings.smoothing),
-        block.probs[:, :least],
-        block.target,
-        replicates=replicates,
-    )
+    counts = np.asarray([len(block.target) for block in samples.blocks])
+    curves = [
+        sample_efficiency(
+            jax.random.fold_in(jax.random.key(settings.seed), i),
+            _decompose(settings.metric, settings.smoothing),
+            block.probs[:, :least],
+            block.target,
+            replicates=replicates,
+        )
+        for i, block in enumerate(samples.blocks)
+    ]
+    # Questions with other numbers of classes are drawn on their own: means add up, and so do squares.
+    share = counts / counts.sum()
+    found = {
+        name: share @ np.stack([getattr(curve, name) for curve in curves])
+        for name in ("bias2", "variance")
+    }
+    found |= {
+        f"{name}_spread": np.sqrt(
+            share**2 @ np.stack([getattr(curve, f"{name}_spread") for curve in curves]) ** 2
+        )
+        for name in ("bias2", "variance")
+    }
     return {
         "metric": settings.metric,
-        "questions": len(block.target),
+        "questions": int(counts.sum()),
         "draws": replicates,
-        **to_json(curve._asdict()),
+        "samples": to_json(curves[0].samples),
+        **to_json(found),
     }
 
 

@@ -37,12 +37,12 @@ def by_field(
         field: numeric; questions without it are left out and counted.
         settings: resamples and seed.
         groups: numbers of groups; the first is what the curves have, and all have slopes. Those with
-            fewer
-            than two questions a group are left out.
+            fewer than two questions a group are left out.
 
     Returns:
-        `curves` and `slopes` of each form, a value with its interval each; a slope is None where a
-        group's value is not above 0.
+        `curves`, `slopes` and `halves` of each form, a value with its interval each; a slope is None
+        where a group's value is not above 0; `halves` is the half of the questions with more of the
+        field less the other half, which is always known.
 
     Raises:
         ValueError: where fewer than four questions have the field.
@@ -67,7 +67,8 @@ def by_field(
     order = np.argsort(along, kind="stable")
     for form in FORMS:
         arrays = {k: v[order] for k, v in (parts_of(kept, form) | {"along": along}).items()}
-        found[form] = {"slopes": {}}
+        halves = estimate(_between_halves, arrays, settings)
+        found[form] = {"slopes": {}, "halves": with_intervals(*halves)}
         for count in usable:
             (curves, slopes, r2), (curves_ci, slopes_ci, _) = estimate(
                 functools.partial(_by_group, count), arrays, settings
@@ -88,14 +89,18 @@ def _by_group(count: int, arrays: Arrays, weights: np.ndarray) -> tuple[dict, di
     return curves, slopes, r2
 
 
+def _between_halves(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
+    halves = grouped(arrays, weights, 2)
+    return {name: values[:, 1] - values[:, 0] for name, values in halves.items()}
+
+
 def grouped(arrays: Arrays, weights: np.ndarray, count: int) -> dict[str, np.ndarray]:
     """Return means within groups of equal size (to one), and their incoherence.
 
     Args:
         arrays: over questions that are sorted along `along`.
         weights: how often each question was drawn, `[replicates, questions]`; as if the drawn ones
-            stood in
-            a row, those of one question side by side, and the row were cut into equal parts.
+            stood in a row, those of one question side by side, and the row were cut into equal parts.
         count: of groups.
 
     Returns:

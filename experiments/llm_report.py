@@ -4,6 +4,7 @@ Writes report.md, report.json and figures; what the records' fields do not allow
 (Hägele et al. 2026, arXiv 2601.23045, Sections 3.1 to 3.3 and Appendix C).
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from hotmess_jax import plotting
 from hotmess_jax.command_line import fail, fail_lines, parse
 from hotmess_jax.files import write_json, write_text
 from hotmess_jax.llm.analysis import AnalysisSettings, Metric, Unparsed
-from hotmess_jax.llm.embeddings import embeddings_path
+from hotmess_jax.llm.embeddings import with_vectors
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.study import StudySettings, study
 from hotmess_jax.llm.study_figures import draw
@@ -112,14 +113,16 @@ def settings_of(config: ReportConfig) -> StudySettings:
         raise ValueError(f"groups must be at least 2, got {config.groups}")
     if "zero_one" in config.metric:
         raise ValueError("zero_one has no incoherence: metric must be kl or brier")
+    if config.out.exists() and not config.out.is_dir():
+        raise ValueError(f"{config.out} is no folder")
     if not config.records:
         raise ValueError("no file of records was given")
     parameters = {}
     for model, number in pairs("parameters", config.parameters):
-        try:
+        with contextlib.suppress(ValueError):
             parameters[model] = float(number)
-        except ValueError:
-            raise ValueError(f"parameters must be MODEL=NUMBER, got {model}={number}") from None
+        if not 0 < parameters.get(model, 0) < float("inf"):
+            raise ValueError(f"parameters must be MODEL=NUMBER, got {model}={number}")
     analysis = AnalysisSettings("kl", config.unparsed, config.smoothing, config.resamples, config.seed)
     return StudySettings(
         config.metric,
@@ -154,26 +157,7 @@ def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
         records = records.filter(pl.col(name) == wanted[0])
     if not records.height:
         raise ValueError(f"no record has {' and '.join(config.where)}")
-    paths = [path for path in config.records if embeddings_path(path).exists()]
-    if not paths:
-        return records, None
-    if len(config.records) > 1:
-        raise ValueError(
-            "vectors can be read beside one file of records only: give each its own report"
-        )
-    vectors = np.load(embeddings_path(paths[0]))
-    place = read_places(paths[0])
-    keys = ["question_id", "context", "sample"]
-    joined = records.with_columns(pl.col("context").cast(pl.Int64)).join(
-        place, on=keys, how="left", nulls_equal=True, maintain_order="left"
-    )
-    return joined, vectors
-
-
-def read_places(path: Path) -> pl.DataFrame:
-    """Return the row of each record of a file, by question, context and sample."""
-    table = pl.read_ndjson(path, infer_schema_length=None)
-    return table.select("question_id", pl.col("context").cast(pl.Int64), "sample").with_row_index("row")
+    return with_vectors(records, config.records)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from hotmess_jax.files import written_whole
 from hotmess_jax.llm.record_file import beside
+from hotmess_jax.llm.records import IDENTITY, Record
 
 # From texts to a table of their vectors.
 Embed = Callable[[Sequence[str]], ArrayLike]
@@ -85,6 +88,44 @@ def embed_records(
         raise ValueError(f"no line of {records} has an answer to embed")
     _save(path, table)
     return int(known.sum()), empty
+
+
+def with_vectors(
+    records: pl.DataFrame, paths: Sequence[Path]
+) -> tuple[pl.DataFrame, Float[np.ndarray, "rows d"] | None]:
+    """Return records with `row`, each one's row in the vectors beside their files, and these vectors.
+
+    Args:
+        records: from `read_records`.
+        paths: the records' files; those without vectors are passed over.
+
+    Returns:
+        The records as they are, and None, where no file has vectors.
+
+    Raises:
+        ValueError: where a file and its vectors differ in length, or the vectors' lengths do.
+    """
+    tables: list[np.ndarray] = []
+    who: list[dict] = []
+    for path in paths:
+        beside_it = embeddings_path(path)
+        if not beside_it.exists():
+            continue
+        table = np.load(beside_it)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if len(table) != len(lines):
+            raise ValueError(f"{beside_it} has {len(table)} rows, and {path} {len(lines)} lines")
+        if tables and table.shape[1] != tables[0].shape[1]:
+            lengths = tables[0].shape[1], table.shape[1]
+            raise ValueError(f"{beside_it} holds vectors of length {lengths[1]}, others {lengths[0]}")
+        tables.append(table)
+        who += [Record.model_validate_json(line).model_dump(include={*IDENTITY}) for line in lines]
+    if not tables:
+        return records, None
+    schema = {name: records.schema[name] for name in IDENTITY}
+    places = pl.DataFrame(who, schema=schema).with_row_index("row").unique(IDENTITY, keep="first")
+    joined = records.join(places, on=IDENTITY, how="left", nulls_equal=True, maintain_order="left")
+    return joined, np.concatenate(tables)
 
 
 def _save(path: Path, table: np.ndarray) -> None:

@@ -172,7 +172,7 @@ def bias2_against_variance(found: Mapping[str, Json], form: str = "plugin") -> F
         everything += [bias2, variance]
         look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
         axes.plot(variance, bias2, linestyle="none", label=name, **look)
-    high = 1.1 * max(np.nanmax(values) for values in everything)
+    high = 1.1 * max(np.nanmax(values) for values in everything) or 1.0
     line = np.asarray([0.0, high])
     for level in (0.1, 0.25, 0.5, 0.75, 0.9):
         axes.plot(line, line * (1 - level) / level, color="0.8", linewidth=0.6, zorder=0)

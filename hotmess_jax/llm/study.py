@@ -42,6 +42,7 @@ from kernels.decompositions import Decomposition
 from kernels.resampling import paired_incoherence_difference
 
 Json = dict[str, Any]
+NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,17 @@ class _Study:
         with self.noting(analysis, model):
             self.found.setdefault(analysis, {})[model] = function(*arguments)
 
+    def leave_out(self, analysis: str, model: str, why: str) -> None:
+        """Note an analysis that is not done."""
+        self.missing.append({"analysis": analysis, "model": model, "why": why})
+
     @contextlib.contextmanager
     def noting(self, analysis: str, model: str) -> Iterator[None]:
         """Note an analysis that cannot be done."""
         try:
             yield
         except ValueError as error:
-            self.missing.append({"analysis": analysis, "model": model, "why": str(error)})
+            self.leave_out(analysis, model, str(error))
 
 
 def study(
@@ -102,14 +107,18 @@ def study(
         what the functions of `analysis` return.
 
     Raises:
-        ValueError: for a reference model, or a field for lengths, that no record has.
+        ValueError: for a model, or a numeric field of lengths, that no record has.
     """
     length = settings.length or length_field(records)
     if settings.length is not None and settings.length not in records.columns:
         raise ValueError(f"no record has a field {settings.length!r}")
+    if length is not None and not records[length].dtype.is_numeric():
+        raise ValueError(f"{length} cannot be a length: it holds {records[length].dtype}")
     models = records["model"].unique(maintain_order=True).to_list()
-    if settings.reference is not None and settings.reference not in models:
-        raise ValueError(f"no record is of the model {settings.reference!r}")
+    named = [*filter(None, [settings.reference]), *(settings.parameters or {})]
+    for name in named:
+        if name not in models:
+            raise ValueError(f"no record is of the model {name!r}")
     state = _Study(say)
     by_model = {str(key[0]): part for key, part in records.group_by("model", maintain_order=True)}
     choice = {name: part.filter(_is_choice(part)) for name, part in by_model.items()}
@@ -159,7 +168,10 @@ def _choices(
     for name, of in questions.items():
         records = choice[name]
         state.run(f"overall_{metric}", name, overall, of, analysis)
-        if length is not None:
+        if length is None:
+            for missing in ("by_length", "overthinking", "by_topic", "by_budget"):
+                state.leave_out(f"{missing}_{metric}", name, NO_LENGTH)
+        else:
             state.run(f"by_length_{metric}", name, by_field, of, length, analysis, settings.groups)
             state.run(
                 f"overthinking_{metric}",
@@ -172,7 +184,9 @@ def _choices(
             )
             state.run(f"by_topic_{metric}", name, by_topic, of, length, analysis)
             state.run(f"by_budget_{metric}", name, by_budget, records, length, analysis)
-        if "reasoning" in records.columns:
+        if "reasoning" not in records.columns:
+            state.leave_out(f"wait_ratio_{metric}", name, "no record has a reasoning")
+        else:
             with state.noting(f"wait_ratio_{metric}", name):
                 waits = questions_of(with_wait_ratio(records), analysis)
                 state.run(
@@ -190,7 +204,11 @@ def _choices(
     for pair in combinations(questions, 2):
         state.run(f"differences_{metric}", " − ".join(pair), _difference, questions, pair, analysis)
     parameters = settings.parameters or {}
-    if parameters and length is not None:
+    if not parameters or length is None:
+        why = NO_LENGTH if parameters else "--parameters gives no model's number of parameters"
+        for missing in ("scaling", "surface"):
+            state.leave_out(f"{missing}_{metric}", "all models", why)
+    else:
         state.run(f"scaling_{metric}", "all models", _scaling, questions, length, settings)
         state.run(
             f"surface_{metric}", "all models", incoherence_surface,
@@ -262,34 +280,27 @@ def _other_outcomes(
     """Run what is about unit tests and embeddings."""
     analysis = settings.analysis
     for name, records in by_model.items():
-        if "tests" in records.columns and records["tests"].null_count() < records.height:
+        has = {field for field in records.columns if records[field].null_count() < records.height}
+        if "tests" not in has:
+            state.leave_out("unit_tests", name, "no record has tests")
+        else:
             with state.noting("unit_tests", name):
                 tasks = unit_test_questions(records)
                 state.run("unit_tests", name, overall, tasks, analysis)
                 for field in ("actions", "output_tokens", "reasoning_tokens"):
-                    if field in records.columns and records[field].null_count() < records.height:
-                        state.run(
-                            f"unit_tests_by_{field}",
-                            name,
-                            by_field,
-                            tasks,
-                            field,
-                            analysis,
-                            settings.groups,
-                        )
+                    if field in has:
+                        state.run(f"unit_tests_by_{field}", name, by_field, tasks, field, analysis,
+                                  settings.groups)  # fmt: skip
+                    else:
+                        state.leave_out(f"unit_tests_by_{field}", name, f"no record has {field}")
                 if length is not None:
-                    state.run(
-                        "unit_tests_overthinking",
-                        name,
-                        natural_overthinking,
-                        records,
-                        length,
-                        analysis,
-                        settings.permutations,
-                    )
-        if vectors is not None:
+                    state.run("unit_tests_overthinking", name, natural_overthinking, records, length,
+                              analysis, settings.permutations)  # fmt: skip
+        if vectors is None:
+            state.leave_out("open_answers", name, "no file has vectors beside it")
+        elif length is None:
+            state.leave_out("open_answers", name, NO_LENGTH)
+        else:
             with state.noting("open_answers", name):
                 answers = embedding_questions(records, vectors)
-                if length is None:
-                    raise ValueError("no record has a length")
                 state.run("open_answers", name, by_field, answers, length, analysis, settings.groups)

@@ -1,0 +1,307 @@
+"""The report of all analyses, its figures, the survey, and the map of the paper's figures."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import polars as pl
+import pytest
+from made_records import any_answers, two_answers, unit_tests
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from scipy import stats
+
+from experiments import figures as paper_figures
+from experiments import llm_report, survey
+from hotmess_jax.llm.analysis import AnalysisSettings
+from hotmess_jax.llm.embeddings import embeddings_path
+from hotmess_jax.llm.study import StudySettings, study
+from hotmess_jax.llm.study_figures import draw
+from hotmess_jax.llm.study_report import report
+from hotmess_jax.llm.survey import analyse, read_survey
+
+FEW = AnalysisSettings(resamples=20)
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def settings(**more):
+    return StudySettings(("kl", "brier"), FEW, groups=(4, 3), permutations=20, **more)
+
+
+def study_of(records, vectors=None, **more):
+    with jax.enable_x64(True):
+        found = study(records, settings(**more), vectors)
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def everything(models=("small", "large"), questions=12, samples=6):
+    """Return records with every field that an analysis needs."""
+    parts = []
+    for i, model in enumerate(models):
+        random = np.random.default_rng(i)
+        length = random.lognormal(4 + i, 0.5, (questions, samples)).round()
+        part = two_answers(random.uniform(0.2, 0.8, questions), length, samples, random, model)
+        number = pl.int_range(pl.len()) % samples
+        parts.append(
+            part.with_columns(
+                context=number % 2,
+                budget=pl.when(number < 3).then(pl.lit("low")).otherwise(pl.lit("high")),
+                topic=pl.when(pl.col("question_id") < "q0005").then(pl.lit("law")).otherwise(
+                    pl.lit("art")
+                ),
+                error_type=pl.lit("ok"),
+                reasoning=pl.lit("wait a moment"),
+                output_tokens=pl.col("output_tokens").cast(pl.Int64),
+            )
+        )  # fmt: skip
+    return pl.concat(parts)
+
+
+def rendered(found):
+    """Draw every figure, coarsely, and return their names."""
+    drawn = draw(found)
+    for name, figure in drawn.items():
+        assert isinstance(figure, Figure)
+        figure.set_dpi(40)
+        FigureCanvasAgg(figure).draw()
+    text = report(found, list(drawn))
+    assert all(f"figures/{name}.png" in text for name in drawn)
+    assert "nan" not in text.replace("nano", "") and "None" not in text
+    return set(drawn)
+
+
+def test_every_analysis_is_in_the_report_where_its_fields_are():
+    found = study_of(everything(), parameters={"small": 1e8, "large": 1e9})
+    names = {name.removesuffix("_kl").removesuffix("_brier") for name in found["analyses"]}
+    assert names == {
+        "overall", "by_length", "overthinking", "by_topic", "by_budget", "wait_ratio", "ensembles",
+        "efficiency", "sensitivity", "differences", "scaling", "surface", "length_correlation",
+        "answer_changes", "format_failures", "one_question",
+    }  # fmt: skip
+    assert {row["analysis"] for row in found["missing"]} == {"unit_tests", "open_answers"}
+    drawn = rendered(found)
+    assert {"by_length_kl", "bias2_against_variance_kl", "scaling_brier", "by_budget_kl"} <= drawn
+
+
+def test_what_fields_do_not_allow_is_left_out_and_named():
+    records = everything(("only",)).drop("output_tokens", "reasoning", "error_type")
+    found = study_of(records)
+    assert not any(name.startswith(("by_", "over", "wait")) and not name.startswith("overall")
+                   for name in found["analyses"])  # fmt: skip
+    why = {row["analysis"]: row["why"] for row in found["missing"]}
+    for name, field in (("by_length_kl", "no record has a length"), ("overthinking_kl", "output_tokens"),
+                        ("wait_ratio_kl", "reasoning"), ("scaling_kl", "--parameters"),
+                        ("unit_tests", "tests"), ("open_answers", "vectors")):  # fmt: skip
+        assert field in why[name], (name, why.get(name))
+    found = study_of(everything(("only",)).drop("budget", "topic"))
+    why = {row["analysis"]: row["why"] for row in found["missing"]}
+    assert "topic" in why["by_topic_kl"] and "budgets" in why["by_budget_kl"]
+    assert "## Left out" in report(found, [])
+    rendered(found)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["one question", "one model", "all correct", "all unparsed", "probs"])
+def test_figures_render_where_there_is_little_to_show(kind):
+    random = np.random.default_rng(0)
+    records = everything(("one",), questions=8) if kind != "one question" else everything(questions=1)
+    if kind == "all correct":
+        records = records.with_columns(answer=pl.col("target"))
+    if kind == "all unparsed":
+        records = records.with_columns(answer=pl.lit(""))
+    if kind == "probs":
+        probs = random.dirichlet(np.ones(4), records.height)
+        texts = [json.dumps(dict(zip("ABCD", row.tolist(), strict=True))) for row in probs]
+        records = records.with_columns(answer=pl.lit(None, pl.String), probs=pl.Series(texts))
+    sizes = {"one": 1e8, "small": 1e8, "large": 1e9}
+    found = study_of(records, parameters={k: sizes[k] for k in records["model"].unique()})
+    assert len(rendered(found)) >= 8
+    if kind == "all correct":
+        overall = found["analyses"]["overall_kl"]["one"]["plugin"]
+        assert overall["error"]["value"] == 0 and overall["accuracy"]["value"] == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_unit_tests_and_open_answers():
+    random = np.random.default_rng(0)
+    records, _ = unit_tests(random.uniform(0, 1, (9, 4)), 6, random, random.uniform(5, 50, (9, 6)))
+    drawn = rendered(study_of(records))
+    assert {"unit_tests_by_actions", "unit_tests_overthinking"} <= drawn
+    records = any_answers(np.full((9, 4), 0.25), 5, random, row=np.arange(45),
+                          format=["open"] * 45, output_tokens=random.integers(5, 50, 45))  # fmt: skip
+    found = study_of(records, random.normal(size=(45, 3)))
+    assert rendered(found) == {"open_answers"}
+    assert found["analyses"]["open_answers"]["m"]["questions"] == 9
+
+
+# On the command line
+
+
+def run(monkeypatch, capsys, module, *arguments):
+    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+    code = 0
+    try:
+        module.main()
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def write(path, records):
+    rows = [{k: v for k, v in row.items() if v is not None} for row in records.to_dicts()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_command_writes_report_numbers_and_figures(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "r.jsonl", everything())
+    code, _, said = run(
+        monkeypatch, capsys, llm_report, path, "--out", tmp_path / "out", "--metric", "brier",
+        "--where", "budget=low", "--resamples", 20, "--permutations", 20, "--groups", 3, 4,
+        "--parameters", "small=1e8", "large=1e9",
+    )  # fmt: skip
+    assert code == 0 and "report.md" in said and "figures" in said
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert found["samples"] == 2 * 12 * 3 and found["models"] == ["small", "large"]
+    assert found["length"] == "output_tokens" and "provenance" in found
+    text = (tmp_path / "out" / "report.md").read_text()
+    shown = set(re.findall(r"\(figures/(\w+)\.png\)", text))
+    assert shown == {p.stem for p in (tmp_path / "out" / "figures").glob("*.png")}
+    assert {"by_length_brier", "scaling_brier"} <= shown
+
+
+def test_vectors_beside_the_records_are_read(tmp_path, monkeypatch, capsys):
+    random = np.random.default_rng(0)
+    records = any_answers(np.full((6, 4), 0.25), 4, random, format=["open"] * 24,
+                          output_tokens=random.integers(5, 50, 24))  # fmt: skip
+    path = write(tmp_path / "r.jsonl", records)
+    vectors = random.normal(size=(24, 3)).astype(np.float32)
+    np.save(embeddings_path(path), vectors)
+    arguments = (path, "--out", tmp_path / "out", "--resamples", 20)
+    assert run(monkeypatch, capsys, llm_report, *arguments)[0] == 0
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    of = found["analyses"]["open_answers"]["m"]["plugin"]["curves"]["variance"]["value"]
+    groups = vectors.reshape(6, 4, 3)
+    expected = ((groups - groups.mean(axis=1, keepdims=True)) ** 2).sum(axis=2).mean()
+    assert np.mean(of) == pytest.approx(expected, rel=1e-6)
+    np.save(embeddings_path(path), vectors[:-1])
+    code, _, said = run(monkeypatch, capsys, llm_report, *arguments)
+    assert code == 2 and "23" in said and "24" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--smoothing", "2"], "smoothing must be between 0 and 1, got 2.0"),
+        (["--resamples", "1"], "resamples must be at least 10, got 1"),
+        (["--groups", "1"], "groups must be at least 2, got (1,)"),
+        (["--metric", "zero_one"], "metric must be kl or brier"),
+        (["--parameters", "small"], "parameters must be NAME=VALUE, got 'small'"),
+        (["--parameters", "small=big"], "parameters must be MODEL=NUMBER, got small=big"),
+        (["--parameters", "small=-1"], "got small=-1"),
+        (["--parameters", "tiny=1e8"], "no record is of the model 'tiny'"),
+        (["--reference", "tiny"], "no record is of the model 'tiny'"),
+        (["--where", "flavour=sweet"], "no record has a field 'flavour'"),
+        (["--where", "sample=x"], "sample is never 'x'"),
+        (["--where", "budget=none"], "no record has budget=none"),
+        (["--length", "pages"], "no record has a field 'pages'"),
+        (["--length", "topic"], "topic"),
+    ],
+)
+def test_bad_input_gets_one_line(arguments, said, tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "r.jsonl", everything())
+    code, _, error = run(monkeypatch, capsys, llm_report, path, "--out", tmp_path / "out", *arguments)
+    assert code == 2 and said in error and len(error.strip().splitlines()) == 1, error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_a_file_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "r.jsonl", everything())
+    code, _, error = run(monkeypatch, capsys, llm_report, path, "--out", path)
+    assert code == 2 and "r.jsonl" in error and len(error.strip().splitlines()) == 1
+
+
+# The survey
+
+
+def rankings(slope, seed, raters=15):
+    """Return rows of a survey whose true incoherence is `slope` × intelligence, plus noise."""
+    random = np.random.default_rng(seed)
+    entities = [(f"{kind}{i}", kind) for kind in ("animal", "model", "human") for i in range(6)]
+    true = random.normal(size=len(entities))
+    values = {"intelligence": true, "coherence": -slope * true + 0.1 * random.normal(size=true.shape)}
+    rows = []
+    for question, value in values.items():
+        for rater in range(raters):
+            order = np.argsort(-(value + 0.5 * random.normal(size=value.shape)))
+            rows += [(f"{question}{rater}", question, *entities[e], rank + 1)
+                     for rank, e in enumerate(order)]  # fmt: skip
+    return rows
+
+
+def write_csv(path, rows, header="rater,question,entity,category,rank"):
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def test_a_planted_correlation_is_found_with_its_sign(tmp_path):
+    for slope in (1, -1):
+        found = analyse(read_survey(write_csv(tmp_path / "s.csv", rankings(slope, 0))), 200, 0)
+        rho = found["correlations"]["all"]["rho"]
+        assert slope * rho["value"] > 0.8 and slope * min(rho["ci95"], key=abs) > 0.5
+        assert set(found["correlations"]) == {"all", "animal", "model", "human"}
+
+
+def test_mean_ranks_and_standard_errors_are_those_of_a_plain_loop(tmp_path):
+    rows = rankings(0, 3, raters=5)
+    found = analyse(read_survey(write_csv(tmp_path / "s.csv", rows)), 50, 0)
+    for row in found["entities"]:
+        for name, question in (("intelligence", "intelligence"), ("incoherence", "coherence")):
+            given = [(rank - 0.5) / 18 for _, q, entity, _, rank in rows
+                     if q == question and entity == row["entity"]]  # fmt: skip
+            shares = np.asarray(given) if question == "coherence" else 1 - np.asarray(given)
+            assert row[name]["mean"] == pytest.approx(shares.mean())
+            assert row[name]["standard_error"] == pytest.approx(stats.sem(shares))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("a", "speed", "cat", "", 1)], "question must be intelligence or coherence, got 'speed'"),
+        ([("a", "coherence", "cat", "", 0)], "rank must be a number from 1 on, got '0'"),
+        (
+            [("a", "coherence", "cat", "", 1), ("a", "intelligence", "cat", "", 1)],
+            "raters must be disj",
+        ),
+        ([("a", "coherence", "cat", "", 1), ("a", "coherence", "dog", "", 1)], "twice"),
+        ([("a", "coherence", "cat", "", 2)], "not 1 to 1"),
+        ([("a", "coherence", "", "", 1)], "must not be empty"),
+        ([("a", "coherence", "cat", "x", 1), ("b", "coherence", "cat", "y", 1)], "'y' here and 'x'"),
+        ([("a", "coherence", "cat", "", 1)], "intelligence has 0 raters"),
+    ],
+)
+def test_a_bad_survey_is_refused_by_line(rows, said, tmp_path, monkeypatch, capsys):
+    code, _, error = run(monkeypatch, capsys, survey, write_csv(tmp_path / "s.csv", rows))
+    assert code == 2 and said in error
+
+
+def test_the_survey_command_prints_and_draws(tmp_path, monkeypatch, capsys):
+    path = write_csv(tmp_path / "s.csv", rankings(1, 0))
+    code, out, _ = run(monkeypatch, capsys, survey, path, "--out", tmp_path / "o", "--resamples", 50)
+    assert code == 0 and "Spearman" in out and "animal0" in out
+    assert {p.name for p in (tmp_path / "o").iterdir()} == {"survey.json", "survey.png", "survey.pdf"}
+    code, _, error = run(monkeypatch, capsys, survey, tmp_path / "none.csv")
+    assert code == 2 and "none.csv cannot be read" in error
+    code, _, error = run(monkeypatch, capsys, survey, write_csv(tmp_path / "h.csv", [], "a,b"))
+    assert code == 2 and "needs the columns" in error
+
+
+def test_the_readme_carries_the_map_of_figures(monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, paper_figures, "--list")
+    assert code == 0 and out.strip() in (ROOT / "README.md").read_text()
+    assert run(monkeypatch, capsys, paper_figures)[0] == 2

@@ -92,6 +92,10 @@ def main() -> None:
         fail_lines(str(error).splitlines())
     except ValueError as error:
         fail(str(error))
+    found["records"] = {
+        "files": [path.name for path in config.records],
+        "where": list(config.where),
+    }
     found["provenance"] = provenance()
     figures = draw(found)
     for name, figure in figures.items():

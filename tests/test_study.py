@@ -24,6 +24,8 @@ from hotmess_jax.llm.study_report import report
 from hotmess_jax.llm.survey import analyse, read_survey
 
 FEW = AnalysisSettings(resamples=20)
+SOURCE = {"records": {"files": ["r.jsonl"], "where": []},
+          "provenance": {"git_commit": "0", "versions": {"jax": "0", "python": "0"}}}  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -64,11 +66,11 @@ def everything(models=("small", "large"), questions=12, samples=6):
 def rendered(found):
     """Draw every figure, coarsely, and return their names."""
     drawn = draw(found)
-    for name, figure in drawn.items():
+    for figure in drawn.values():
         assert isinstance(figure, Figure)
         figure.set_dpi(40)
         FigureCanvasAgg(figure).draw()
-    text = report(found, list(drawn))
+    text = report(found | SOURCE, list(drawn))
     assert all(f"figures/{name}.png" in text for name in drawn)
     assert "nan" not in text.replace("nano", "") and "None" not in text
     return set(drawn)
@@ -100,7 +102,7 @@ def test_what_fields_do_not_allow_is_left_out_and_named():
     found = study_of(everything(("only",)).drop("budget", "topic"))
     why = {row["analysis"]: row["why"] for row in found["missing"]}
     assert "topic" in why["by_topic_kl"] and "budgets" in why["by_budget_kl"]
-    assert "## Left out" in report(found, [])
+    assert "## Left out" in report(found | SOURCE, [])
     rendered(found)
 
 

@@ -19,12 +19,16 @@ def report(study: Json, drawn: Sequence[str]) -> str:
     """Return a study's report.
 
     Args:
-        study: the document of report.json.
+        study: the document of report.json, with `records` and `provenance`.
         drawn: names of the figures beside it.
     """
     settings = study["settings"]
+    source, versions = study["records"], study["provenance"]["versions"]
+    where = f" where {' and '.join(source['where'])}" if source["where"] else ""
     lines = [
         "# " + ", ".join(study["models"]),
+        f"`{', '.join(source['files'])}`{where}. Made by `experiments.llm_report` at "
+        f"{study['provenance']['git_commit']}, JAX {versions['jax']}, Python {versions['python']}.",
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
         f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over "
         f"{settings['resamples']:,} resamples of the questions; seed {settings['seed']}. "
@@ -386,7 +390,11 @@ def _correlation(found: Mapping[str, Sequence[Json]]) -> str:
 
 
 def _missing(missing: Sequence[Json]) -> str:
-    return table(["analysis", "model", "why"], [[m["analysis"], m["model"], m["why"]] for m in missing])
+    models: dict[tuple[str, str], dict[str, None]] = {}
+    for row in missing:
+        models.setdefault((row["analysis"], row["why"]), {})[row["model"]] = None
+    rows = [[analysis, ", ".join(names), why] for (analysis, why), names in models.items()]
+    return table(["analysis", "model", "why"], rows)
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {

@@ -32,7 +32,7 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
         f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over "
         f"{settings['resamples']:,} resamples of the questions; seed {settings['seed']}. "
-        f"Lengths are `{study['length']}`.",
+        + (f"Lengths are `{study['length']}`." if study["length"] else "Lengths are not known."),
         CAVEAT,
     ]
     shown: set[str] = set()
@@ -42,7 +42,8 @@ def report(study: Json, drawn: Sequence[str]) -> str:
             continue
         title, text = SECTIONS[prefix]
         kind = name.removeprefix(prefix).strip("_")
-        lines.append(f"## {title}" + (f", {kind}" if kind else ""))
+        by = " " if title.endswith("against") else ", "
+        lines.append(f"## {title}" + (f"{by}{kind.replace('_', ' ')}" if kind else ""))
         lines.append(text(found))
         figures = [name, name.replace("by_length", "bias2_against_variance")]
         for figure in dict.fromkeys(f for f in figures if f in drawn and f not in shown):
@@ -415,7 +416,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "format_failures": ("Answers that could not be parsed", _failures),
     "one_question": ("One question", _one),
     "unit_tests": ("Unit tests", _overall),
-    "unit_tests_by": ("Unit tests, against", _by_field),
+    "unit_tests_by": ("Unit tests against", _by_field),
     "unit_tests_overthinking": ("Unit tests: longer against shorter runs", _overthinking),
     "open_answers": ("Open answers: variance of embeddings against length", _by_field),
 }

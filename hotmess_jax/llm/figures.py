@@ -204,13 +204,14 @@ def surface(found: Json) -> Figure:
     sizes = np.asarray([point["parameters"] for point in points])
     values = np.concatenate([_values(point["incoherence"]) for point in points])
     c = {name: part["value"] for name, part in found["coefficients"].items()}
-    x = np.geomspace(lengths.min(), lengths.max(), 80)
-    y = np.geomspace(sizes.min(), sizes.max(), 80)
+    x = np.geomspace(lengths.min() / 1.1, lengths.max() * 1.1, 80)
+    y = np.geomspace(sizes.min() / 1.3, sizes.max() * 1.3, 80)
     plane = np.exp(c["intercept"] + c["length"] * np.log(x)[None] + c["size"] * np.log(y)[:, None])
     drawn: Any = axes.contourf(x, y, plane, levels=12, cmap="viridis")
     axes.scatter(lengths, np.repeat(sizes, [len(point["length"]) for point in points]), c=values, s=10,
                  cmap="viridis", norm=drawn.norm, edgecolors="white", linewidths=0.4)  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel=found["field"].replace("_", " "), ylabel="parameters")
+    axes.set(yscale="log", xlabel=f"mean {found['field'].replace('_', ' ')}", ylabel="parameters")
+    _log(axes, "x", lengths)
     axes.set_yticks(sizes, [short(size) for size in sizes], minor=False)
     axes.set_yticks([], minor=True)
     figure.colorbar(drawn, label="incoherence")
@@ -242,11 +243,11 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
                     ends = [row["natural"][half] for half in ("short", "long")]
                     axes.plot([e["along"]["value"] for e in ends], [e[quantity]["value"] for e in ends],
                               color=color, linestyle=":", marker=".")  # fmt: skip
-            axes.set(
-                ylabel=TITLES[quantity],
-                xlabel="mean length (dotted: each budget's shorter and longer halves)",
-            )
+            axes.set_ylabel(TITLES[quantity])
             _log(axes, "x", x)
+    figure.supxlabel(
+        "mean length (dotted: each budget's shorter and longer samples, half as many each)", fontsize=8
+    )
     return with_legend(figure)
 
 
@@ -304,7 +305,7 @@ def changes(found: Mapping[str, Sequence[Json]]) -> Figure:
         axes.set(
             xlabel="difficulty (1 is the easiest)",
             title={"both": "any two samples"}.get(kind, kind),
-            ylim=(0, 1),
+            ylim=(0, 1.03),
         )
     panels[0].set_ylabel("share of questions that change")
     return with_legend(figure)

@@ -7,18 +7,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Decoder, Segment
 from hotmess_jax.quadratic import Quadratic
-from hotmess_jax.sharding import by_row, replicated
+from hotmess_jax.sharding import AXIS, by_row, part_size, replicated
 from hotmess_jax.teacher import steepest_descent
 from kernels.arrays import Scalar
 
 Tokens = Int[Array, "starts tokens"]
-Policy = Callable[[Tokens, Key[Array, ""]], Tokens]
+Keys = Key[Array, " starts"]
+# From the state's tokens, and a key for each start, to the update's tokens.
+Policy = Callable[[Tokens, Keys], Tokens]
 
 
 class Rollout(NamedTuple):
@@ -33,27 +35,34 @@ def roll_out(
     codec: FloatCodec,
     starts: Float[Array, "starts d"],
     steps: int,
-    key: Key[Array, ""],
+    keys: Keys,
 ) -> Rollout:
     """Let a policy walk: tokens of x, its tokens of u, x + u in floating point, and again.
+
+    Each start has its own key, so that its walk does not depend on which others there are.
 
     Source: Hägele et al. 2026, Appendix B.4 (Evaluation).
     """
 
     def step(
-        x: Float[Array, "starts d"], step_key: Key[Array, ""]
+        x: Float[Array, "starts d"], number: Int[Array, ""]
     ) -> tuple[Float[Array, "starts d"], Float[Array, "starts d"]]:
-        return x + codec.decode(policy(codec.encode(x), step_key)), x
+        return x + codec.decode(policy(codec.encode(x), fold_in_all(keys, number))), x
 
-    last, states = jax.lax.scan(step, starts, jax.random.split(key, steps))
+    last, states = jax.lax.scan(step, starts, jnp.arange(steps))
     states = jnp.concatenate([states, last[None]])
     return Rollout(states, codec.saturates(states).sum(axis=(0, 2), dtype=jnp.int32))
+
+
+def fold_in_all(keys: Keys, number: Int[Array, ""]) -> Keys:
+    """Derive a key from each."""
+    return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
 
 
 def oracle_policy(problem: Quadratic, codec: FloatCodec, step_norm: Scalar) -> Policy:
     """Return the teacher as a policy: it reads and writes tokens, so it is rounded as a model is."""
 
-    def policy(tokens: Tokens, key: Key[Array, ""]) -> Tokens:
+    def policy(tokens: Tokens, keys: Keys) -> Tokens:
         return codec.encode(steepest_descent(problem, codec.decode(tokens), step_norm))
 
     return policy
@@ -76,32 +85,31 @@ def model_policy(model: Decoder, codec: FloatCodec, dimension: int, temperature:
     barred = jnp.where(codec.allowed(dimension)[:size], 0.0, -jnp.inf)
 
     def choose(
-        logits: Float[Array, "starts vocabulary"], slot: Int[Array, ""], key: Key[Array, ""]
+        logits: Float[Array, "starts vocabulary"], keys: Keys, number: int, slot: Int[Array, ""]
     ) -> Int[Array, " starts"]:
         logits = logits + barred[slot]
         if temperature == 0:
             return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-        return jax.random.categorical(key, logits / temperature).astype(jnp.int32)
+        keys = fold_in_all(keys, number * size + slot)
+        return jax.vmap(jax.random.categorical)(keys, logits / temperature).astype(jnp.int32)
 
-    def policy(tokens: Tokens, key: Key[Array, ""]) -> Tokens:
+    def policy(tokens: Tokens, keys: Keys) -> Tokens:
         half = tokens.shape[1]
         logits, state_segments = model.prefill(tokens, first=half - 1)
         logits = logits[:, 0]
         past = [[segment] for segment in state_segments]
-        keys = jax.random.split(key, (dimension, size))
         update: list[Int[Array, " starts"]] = []
         for number in range(dimension):
             last = number == dimension - 1
 
             def write(
                 carry: tuple[Array, list[Segment]],
-                slot_and_key: tuple[Int[Array, ""], Key[Array, ""]],
+                slot: Int[Array, ""],
                 number: int = number,
                 past: list[list[Segment]] = past,
             ) -> tuple[tuple[Array, list[Segment]], Int[Array, " starts"]]:
                 logits, segments = carry
-                slot, slot_key = slot_and_key
-                token = choose(logits, slot, slot_key)
+                token = choose(logits, keys, number, slot)
                 position = half + number * size + slot
                 return model.decode(token, position, slot, past, segments), token
 
@@ -111,12 +119,10 @@ def model_policy(model: Decoder, codec: FloatCodec, dimension: int, temperature:
                 Segment(*(jnp.zeros((*a.shape[:2], size, a.shape[3]), a.dtype) for a in segment))
                 for segment in state_segments
             ]
-            (logits, segments), written = jax.lax.scan(
-                write, (logits, empty), (jnp.arange(slots), keys[number, :slots])
-            )
+            (logits, segments), written = jax.lax.scan(write, (logits, empty), jnp.arange(slots))
             update.extend(written)
             past = [[*full, segment] for full, segment in zip(past, segments, strict=True)]
-        update.append(choose(logits, jnp.asarray(size - 1), keys[-1, -1]))
+        update.append(choose(logits, keys, dimension - 1, jnp.asarray(size - 1)))
         return jnp.stack(update, axis=-1)
 
     return policy
@@ -133,6 +139,7 @@ class ModelRollout:
         steps: int,
         temperature: float,
         mesh: Mesh,
+        rows_at_once: int | None = None,
     ) -> None:
         """Prepare the rollout; it is compiled at the first call.
 
@@ -143,19 +150,43 @@ class ModelRollout:
             steps: of the rollout.
             temperature: as in `model_policy`.
             mesh: the devices that share the rows.
+            rows_at_once: rows that a device rolls out together, one part after another; 0 is all. None
+                is 32 on a CPU, whose cache then holds all keys and values, and all elsewhere.
         """
+        if rows_at_once is None:
+            rows_at_once = 32 if mesh.devices.flat[0].platform == "cpu" else 0
 
-        def rollout(params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
+        def rollout(
+            params: PyTree, starts: Float[Array, "rows d"], keys: Key[Array, " rows"]
+        ) -> Rollout:
             policy = model_policy(nnx.merge(graph, params), codec, dimension, temperature)
-            return roll_out(policy, codec, starts, steps, key)
+            rows = starts.shape[0]
+            size = part_size(rows, rows_at_once)
+            if size == rows:
+                return roll_out(policy, codec, starts, steps, keys)
+            parts = starts.reshape(-1, size, dimension), keys.reshape(-1, size)
+            found = jax.lax.map(lambda part: roll_out(policy, codec, part[0], steps, part[1]), parts)
+            states = found.states.swapaxes(0, 1).reshape(steps + 1, rows, dimension)
+            return Rollout(states, found.saturated.reshape(rows))
 
-        self._placement = (replicated(mesh), by_row(mesh), replicated(mesh))
+        by_start = PartitionSpec(AXIS)
+        self._placement = (replicated(mesh), by_row(mesh), by_row(mesh))
         self._device = mesh.devices.flat[0]
-        self._compiled = jax.jit(rollout, in_shardings=self._placement)
+        # Each device walks on its own: nothing is exchanged.
+        self._compiled = jax.jit(
+            jax.shard_map(
+                rollout,
+                mesh=mesh,
+                in_specs=(PartitionSpec(), by_start, by_start),
+                out_specs=Rollout(PartitionSpec(None, AXIS), by_start),  # type: ignore[arg-type]
+                check_vma=False,
+            )
+        )
 
     def __call__(self, params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
         """Roll a decoder out from each start; the result is on the mesh's first device."""
-        placed = jax.device_put((params, starts, key), self._placement)
+        keys = jax.random.split(key, len(starts))
+        placed = jax.device_put((params, starts, keys), self._placement)
         return jax.device_put(self._compiled(*placed), self._device)
 
     @property
@@ -174,4 +205,5 @@ def oracle_rollout(
 ) -> Rollout:
     """Roll the teacher out through the codec: what a perfect model of these digits would do."""
     policy = oracle_policy(problem, codec, step_norm)
-    return roll_out(policy, codec, starts, steps, jax.random.key(0))
+    # The teacher draws nothing: any keys will do.
+    return roll_out(policy, codec, starts, steps, jax.random.split(jax.random.key(0), len(starts)))

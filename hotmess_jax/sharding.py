@@ -31,6 +31,15 @@ def make_mesh(rows: int, rows_per_device: int = 16) -> Mesh:
     return Mesh(np.asarray(devices[:count]), (AXIS,), axis_types=(AxisType.Auto,))
 
 
+def part_size(rows: int, most: int) -> int:
+    """Return the size of equal parts of some rows: their largest divisor up to `most`.
+
+    All rows where `most` is 0, or where such parts would be small.
+    """
+    size = max((n for n in range(1, min(most, rows) + 1) if rows % n == 0), default=rows)
+    return rows if size * 4 < most else size
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     """Every device holds all of it."""
     return NamedSharding(mesh, PartitionSpec())

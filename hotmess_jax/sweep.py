@@ -203,7 +203,17 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic) -> Trainer:
         config.clip_norm,
     )
     codec, mesh = FloatCodec(config.precision), make_mesh(config.batch_size)
-    return Trainer(parse_size(size), problem, codec, config.step_norm, optimiser, mesh, config.loss_on)
+    return Trainer(
+        parse_size(size),
+        problem,
+        codec,
+        config.step_norm,
+        optimiser,
+        mesh,
+        config.loss_on,
+        config.micro_batch,
+        config.steps_per_dispatch,
+    )
 
 
 class Sweep:

@@ -1,24 +1,25 @@
 """Teacher-forced training: state, step, loop, checkpoints."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import grain
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 import optax
 import orbax.checkpoint as ocp
 from flax import nnx
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Int32, Key, PyTree
 
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Decoder, Size
 from hotmess_jax.quadratic import Quadratic
-from hotmess_jax.sharding import AXIS, by_row, replicated
+from hotmess_jax.sharding import AXIS, part_size, replicated
 from hotmess_jax.teacher import steepest_descent
 from kernels.arrays import AnyArray
 
@@ -63,6 +64,43 @@ def token_losses(
     return optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, first + 1 :])
 
 
+def mean_over_parts(
+    loss_and_grads: Callable[[PyTree, Array], tuple[Array, PyTree]],
+    params: PyTree,
+    states: Float[AnyArray, "batch d"],
+    rows: int,
+) -> tuple[Array, PyTree]:
+    """Return the loss and gradients of a batch, of `rows` at once (0: of all) one part after another.
+
+    Their sizes are equal, see `part_size`.
+    """
+    batch, dimension = states.shape
+    size = part_size(batch, rows)
+    if size == batch:
+        return loss_and_grads(params, jnp.asarray(states))
+    parts = states.reshape(batch // size, size, dimension)
+
+    def add(total: PyTree, part: Any) -> tuple[PyTree, None]:
+        return jax.tree.map(jnp.add, total, loss_and_grads(params, part)), None
+
+    zero = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), params))
+    total, _ = jax.lax.scan(add, zero, parts)
+    mean: tuple[Array, PyTree] = jax.tree.map(lambda leaf: leaf / len(parts), total)
+    return mean
+
+
+def dispatches(first: int, last: int, every: int, most: int) -> Iterator[tuple[int, int]]:
+    """Yield (begin, end) of runs of steps: of one length, which is a divisor of `every`, but for the end.
+
+    A checkpoint stands only between two of them, so that going on from one gives the same programs.
+    """
+    size = max(n for n in range(1, min(most, every) + 1) if every % n == 0)
+    while first < last:
+        end = min(first - first % size + size, last)
+        yield first, end
+        first = end
+
+
 class Trainer:
     """Trains one decoder on states of the teacher's trajectories, its tokens made on the device."""
 
@@ -75,6 +113,8 @@ class Trainer:
         optimiser: optax.GradientTransformation,
         mesh: Mesh,
         loss_on: LossOn = "update",
+        micro_batch: int | None = None,
+        steps_per_dispatch: int | None = None,
     ) -> None:
         """Prepare the training of a size; nothing is computed yet.
 
@@ -86,7 +126,18 @@ class Trainer:
             optimiser: of the parameters.
             mesh: the devices that share each batch.
             loss_on: whether the update's tokens alone count in the loss, or the state's as well.
+            micro_batch: rows whose gradients a device computes at once, before they are added up; 0 is
+                all. None is 16 on a CPU, whose cache then holds all activations, and all elsewhere.
+            steps_per_dispatch: training steps in one call of the compiled program. None is 8 on a CPU
+                and 64 elsewhere.
         """
+        on_cpu = mesh.devices.flat[0].platform == "cpu"
+        if micro_batch is None:
+            micro_batch = 16 if on_cpu else 0
+        self._steps_per_dispatch = steps_per_dispatch or (8 if on_cpu else 64)
+        # Host devices that share a thread pool can starve each other of threads when several programs
+        # wait to meet, so there is only one in flight.
+        self._one_in_flight = on_cpu and mesh.size > 1
         self.mesh = mesh
         self._optimiser = optimiser
         self._half = problem.dimension * codec.tokens_per_number
@@ -99,8 +150,10 @@ class Trainer:
             tokens = pair_tokens(codec, problem, step_norm, states)
             return token_losses(nnx.merge(self.graph, params), tokens, first)
 
-        def step(state: TrainState, states: Float[AnyArray, "batch d"]) -> tuple[TrainState, Array]:
-            loss, grads = jax.value_and_grad(lambda p: losses(p, states, first).mean())(state.params)
+        loss_and_grads = jax.value_and_grad(lambda p, states: losses(p, states, first).mean())
+
+        def step(state: TrainState, states: Any) -> tuple[TrainState, Array]:
+            loss, grads = mean_over_parts(loss_and_grads, state.params, states, micro_batch)
             # One flat vector, so that the devices meet once a step.
             flat, unravel = jax.flatten_util.ravel_pytree((loss, grads))
             flat = jax.lax.pmean(flat, AXIS)
@@ -115,10 +168,17 @@ class Trainer:
             )
             return following, loss
 
-        everywhere, rows = PartitionSpec(), PartitionSpec(AXIS)
-        self._step = jax.jit(
+        def several(
+            state: TrainState, states: Float[AnyArray, "steps batch d"]
+        ) -> tuple[TrainState, Float[Array, " steps"]]:
+            scanned: tuple[TrainState, Array] = jax.lax.scan(step, state, states)
+            return scanned
+
+        everywhere, rows = PartitionSpec(), PartitionSpec(None, AXIS)
+        self._batches = NamedSharding(mesh, rows)
+        self._steps = jax.jit(
             jax.shard_map(
-                step,
+                several,
                 mesh=mesh,
                 in_specs=(everywhere, rows),
                 out_specs=everywhere,
@@ -127,6 +187,18 @@ class Trainer:
             donate_argnums=0,
         )
         self._validate = jax.jit(lambda p, states: losses(p, states, self._half - 1).mean())
+
+    def step(
+        self, state: TrainState, states: Float[AnyArray, "steps batch d"]
+    ) -> tuple[TrainState, Float[Array, " steps"]]:
+        """Train on some batches, one after the other; return the state, and the loss of each.
+
+        Args:
+            state: its buffers are donated.
+            states: the teacher's states.
+        """
+        found: tuple[TrainState, Array] = self._steps(state, jax.device_put(states, self._batches))
+        return found
 
     def _make(self, key: Key[Array, ""]) -> Decoder:
         return Decoder(self._size, 2 * self._half - 1, rngs=nnx.Rngs(key))
@@ -176,15 +248,27 @@ class Trainer:
         Raises:
             NonFiniteLossError: at a loss or gradient that is not finite; nothing is saved after it.
         """
-        rows = by_row(self.mesh)
         began = time.perf_counter() - seconds
-        for step in range(int(state.step), steps):
+        waiting: list[tuple[int, Array]] = []
+
+        def report() -> None:
+            for step, losses in waiting:
+                for i, loss in enumerate(jax.device_get(losses).tolist(), start=1):
+                    on_step(step + i, loss)
+            waiting.clear()
+
+        for first, last in dispatches(
+            int(state.step), steps, checkpoint_every, self._steps_per_dispatch
+        ):
+            states = np.stack([next(batches) for _ in range(first, last)])
             with jax.transfer_guard("disallow"):
-                state, loss = self._step(state, jax.device_put(next(batches), rows))
-            # Waiting keeps one program in flight: host devices that share a thread pool can starve
-            # each other of threads when several wait to meet.
-            on_step(step + 1, float(loss))
-            if (step + 1) % checkpoint_every == 0 or step + 1 == steps:
+                state, losses = self._steps(state, jax.device_put(states, self._batches))
+            report()  # of the dispatch before, while this one is computed
+            waiting.append((first, losses))
+            due = last % checkpoint_every == 0 or last == steps
+            if due or self._one_in_flight:
+                report()
+            if due:
                 bad_step = int(state.bad_step)
                 if bad_step >= 0:
                     raise NonFiniteLossError(bad_step)

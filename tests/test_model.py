@@ -21,6 +21,10 @@ def model():
     return nnx.merge(graph, jax.tree.map(lambda leaf: leaf * 25 if leaf.ndim > 1 else leaf, params))
 
 
+def keys(states):
+    return jax.random.split(jax.random.key(4), len(states))
+
+
 def random_tokens(rows, length, seed=0):
     return jax.random.randint(jax.random.key(seed), (rows, length), 0, VOCABULARY)
 
@@ -55,7 +59,7 @@ def uncached_update(model, state_tokens):
 
 def test_cached_decoding_equals_uncached_decoding_token_for_token(model):
     states = CODEC.encode(3 * jax.random.normal(jax.random.key(1), (200, DIMENSION)))
-    cached = jax.jit(model_policy(model, CODEC, DIMENSION))(states, jax.random.key(0))
+    cached = jax.jit(model_policy(model, CODEC, DIMENSION))(states, keys(states))
     expected, _ = uncached_update(model, states)
     assert np.array_equal(cached, expected)
     # The models' choices differ between states, so equality says something.
@@ -65,7 +69,7 @@ def test_cached_decoding_equals_uncached_decoding_token_for_token(model):
 def test_sampling_follows_the_model_s_probabilities(model):
     states = jnp.tile(CODEC.encode(jnp.asarray([[1.5, -0.3]])), (8_000, 1))
     policy = jax.jit(model_policy(model, CODEC, DIMENSION, temperature=20.0))
-    sampled = np.asarray(policy(states, jax.random.key(2)))
+    sampled = np.asarray(policy(states, keys(states)))
     logits = np.where(CODEC.allowed(DIMENSION)[0], model(states[:1])[0, -1] / 20.0, -np.inf)
     expected = np.exp(logits - logits.max())
     frequencies = np.bincount(sampled[:, 0], minlength=VOCABULARY) / len(sampled)
@@ -84,7 +88,7 @@ def test_sampling_follows_the_model_s_probabilities(model):
 def test_no_token_stands_where_it_may_not(model, temperature):
     states = CODEC.encode(3 * jax.random.normal(jax.random.key(3), (500, DIMENSION)))
     policy = jax.jit(model_policy(model, CODEC, DIMENSION, temperature))
-    tokens = np.asarray(policy(states, jax.random.key(4)))
+    tokens = np.asarray(policy(states, keys(states)))
     allowed = CODEC.allowed(DIMENSION)
     assert all(allowed[position, token] for row in tokens for position, token in enumerate(row))
     # Unconstrained, this model would break the rule.

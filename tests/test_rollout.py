@@ -18,11 +18,12 @@ from kernels.decompositions import squared_error
 CODEC = FloatCodec(3)
 PROBLEM = random_quadratic(jax.random.key(0), 2, 50.0)
 STARTS = draw_starts(jax.random.key(1), 40, PROBLEM.b)
+KEYS = jax.random.split(jax.random.key(2), 40)
 
 
 def test_an_oracle_reproduces_the_rounded_teacher_exactly():
     steps = 60
-    rolled = roll_out(oracle_policy(PROBLEM, CODEC, 0.05), CODEC, STARTS, steps, jax.random.key(2))
+    rolled = roll_out(oracle_policy(PROBLEM, CODEC, 0.05), CODEC, STARTS, steps, KEYS)
     x, states = STARTS, [STARTS]
     for _ in range(steps):
         rounded = CODEC.decode(CODEC.encode(x))
@@ -47,7 +48,7 @@ def test_what_saturates_is_counted_for_each_start():
         return CODEC.encode(jnp.where(CODEC.decode(tokens) > 0, 6.0, -6.0))
 
     starts = jnp.asarray([[1.0, -1.0], [5.0, 1.0]])
-    rolled = roll_out(outward, CODEC, starts, 2, jax.random.key(3))
+    rolled = roll_out(outward, CODEC, starts, 2, KEYS[:2])
     # 1, 7, 13 and −1, −7, −13; 5, 11, 17 and 1, 7, 13.
     assert rolled.saturated.tolist() == [2, 3]
 
@@ -64,6 +65,10 @@ def test_a_rollout_is_compiled_once_and_alike_on_one_device_or_two():
     assert (make_mesh(64).size, make_mesh(64, 64).size) == (2, 1)
     alone = ModelRollout(graph, CODEC, 2, 5, 1.0, make_mesh(64, 64))
     assert np.array_equal(first.states, alone(params, starts, jax.random.key(5)).states)
+    few = ModelRollout(graph, CODEC, 2, 5, 1.0, make_mesh(64), rows_at_once=8)
+    found = few(params, starts, jax.random.key(5))
+    assert np.array_equal(first.states, found.states)
+    assert np.array_equal(first.saturated, found.saturated)
 
 
 def test_directions_add_up_to_the_whole_and_agree_with_numpy():

@@ -19,7 +19,9 @@ from hotmess_jax.train import (
     CorruptCheckpointError,
     NonFiniteLossError,
     Trainer,
+    dispatches,
     make_optimiser,
+    mean_over_parts,
     pair_tokens,
 )
 
@@ -29,10 +31,11 @@ STATES = np.asarray(draw_starts(jax.random.key(1), 640, PROBLEM.b)).reshape(20, 
 STEPS = 12
 
 
-def trainer(rate=1e-2, devices=2, loss_on="update"):
+def trainer(rate=1e-2, devices=2, loss_on="update", micro_batch=None, steps_per_dispatch=4):
     mesh = make_mesh(64, 64 // devices)
     optimiser = make_optimiser(rate, STEPS, 2, 1e-4, 1.0)
-    return Trainer(Size(1, 16, 2), PROBLEM, CODEC, 0.05, optimiser, mesh, loss_on)
+    how = (loss_on, micro_batch, steps_per_dispatch)
+    return Trainer(Size(1, 16, 2), PROBLEM, CODEC, 0.05, optimiser, mesh, *how)
 
 
 def batches():
@@ -110,7 +113,7 @@ def test_the_loss_falls_and_two_devices_do_what_one_does(tmp_path):
 def test_stopped_and_resumed_is_bit_for_bit_never_stopped(tmp_path):
     whole, first, second = [], [], []
     expected = run(tmp_path / "whole", trainer(), whole)
-    run(tmp_path / "parts", trainer(), first, steps=7, every=4)
+    run(tmp_path / "parts", trainer(), first, steps=8, every=4)
     resumed = run(tmp_path / "parts", trainer(), second)
     assert first + second == whole
     same = jax.tree.map(lambda a, b: bool((a == b).all()), expected, resumed)
@@ -144,7 +147,40 @@ def test_a_harmed_checkpoint_is_named(tmp_path):
 def test_one_step_is_compiled_once(tmp_path):
     made = trainer()
     run(tmp_path, made)
-    assert made._step._cache_size() == 1
+    assert made._steps._cache_size() == 1
+
+
+@pytest.mark.parametrize("micro_batch", [1, 5, 8, 32])
+def test_gradients_of_parts_add_up_to_those_of_the_batch(micro_batch):
+    states = STATES.reshape(-1, 2)[:64]
+    plain, parts = trainer(micro_batch=0, devices=1), trainer(micro_batch=micro_batch, devices=1)
+    # Two steps: the first has a learning rate of 0.
+    (one, losses), (other, others) = (
+        made.step(made.initial_state(jax.random.key(2)), np.stack([states, states]))
+        for made in (plain, parts)
+    )
+    np.testing.assert_allclose(losses, others, rtol=1e-6)
+    for a, b in zip(jax.tree.leaves(one.optimiser), jax.tree.leaves(other.optimiser), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * max(1e-3, float(np.abs(a).max())))
+    calls = []
+    mean_over_parts(lambda p, s: (calls.append(s.shape[0]), (s.mean(), p))[1], jnp.ones(1),
+                    jnp.ones((64, 2)), micro_batch)  # fmt: skip
+    assert set(calls) == {{1: 1, 5: 4, 8: 8, 32: 32}[micro_batch]}
+
+
+def test_several_steps_a_dispatch_are_as_many_single_ones(tmp_path):
+    one, many = [], []
+    run(tmp_path / "1", trainer(steps_per_dispatch=1), one)
+    run(tmp_path / "12", trainer(steps_per_dispatch=100), many, every=STEPS)
+    assert len(one) == len(many) == STEPS
+    np.testing.assert_allclose(one, many, rtol=1e-5)
+
+
+def test_dispatches_end_at_checkpoints():
+    assert list(dispatches(0, 12, 4, 8)) == [(0, 4), (4, 8), (8, 12)]
+    assert list(dispatches(6, 13, 6, 5)) == [(6, 9), (9, 12), (12, 13)]
+    assert list(dispatches(5, 12, 4, 4)) == [(5, 8), (8, 12)]
+    assert list(dispatches(3, 3, 4, 4)) == []
 
 
 def test_the_optimiser_is_adamw():

@@ -1,7 +1,7 @@
-"""Speed: python -m experiments.benchmark metrics.
+"""Speed: python -m experiments.benchmark train|rollout|sweep|data|metrics.
 
-Prints one JSON line: the seconds of the project's kernels beside straightforward NumPy in the same run,
-on the same random answers, in float64.
+Training and rollouts beside the machine's own rate of matrix products; the loader beside training; the
+metric kernels beside NumPy. With --json one JSON line a measurement, else a table.
 """
 
 import json
@@ -10,22 +10,93 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any
 
 import jax
 import numpy as np
 import tyro
+from rich.console import Console
 
-from hotmess_jax.command_line import fail, parse
+from hotmess_jax.command_line import fail, parse_any, right_aligned_table
+from hotmess_jax.config import PRESETS
 from hotmess_jax.llm.analysis import METRICS, Block, metric_summary
+from hotmess_jax.model import parse_size
+from hotmess_jax.provenance import git_commit
+from hotmess_jax.sharding import make_mesh, use_every_core
+from hotmess_jax.speed import data_speed, machine, rollout_speed, train_speed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """What measurements of models share."""
+
+    size: tuple[str, ...] = ("47k", "200k", "790k")
+    """Model sizes, as synthetic_sweep names them."""
+
+    dimension: int = 4
+    """Variables of the quadratic."""
+
+    precision: int = 4
+    """Mantissa digits after the first."""
+
+    batch: int = 1_024
+    """Pairs in a training batch."""
+
+    micro_batch: int | None = None
+    """Pairs whose gradients a device computes at once; as in synthetic_sweep."""
+
+    steps_per_dispatch: int = 2
+    """Training steps in a call of the compiled program."""
+
+    starts: int = 512
+    """Starts rolled out side by side."""
+
+    rollout_steps: int = 2
+    """Updates from each start in a call."""
+
+    repeats: int = 5
+    """Timed calls, after one that compiles; the median counts."""
+
+    json: bool = False
+    """Print one JSON line a measurement."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Models):
+    """Training steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout(Models):
+    """Greedy rollouts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Models):
+    """Both, and how long the paper preset's models of these sizes would take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The trajectories of a preset: made, stored, read back, and served in batches."""
+
+    preset: str = "paper"
+    """Whose trajectories."""
+
+    batches: int = 20_000
+    """Batches to read."""
+
+    folder: Path = Path("results/runs")
+    """Where a store is made, and deleted again."""
+
+    json: bool = False
+    """Print one JSON line."""
 
 
 @dataclass(frozen=True)
-class BenchmarkConfig:
-    """Measure the speed of a part of the project."""
-
-    part: Annotated[Literal["metrics"], tyro.conf.Positional]
-    """metrics: kl, brier and zero_one with bootstrap intervals over questions."""
+class MetricsBenchmark:
+    """The metric kernels with bootstrap intervals over questions, and NumPy; prints one JSON line."""
 
     questions: int = 5_700
     """Questions (the paper's number for MMLU)."""
@@ -43,17 +114,117 @@ class BenchmarkConfig:
     """Timed runs of the kernels, after one that compiles; the median counts. NumPy runs once."""
 
 
+Part = (
+    Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Rollout, tyro.conf.subcommand("rollout")]
+    | Annotated[Sweep, tyro.conf.subcommand("sweep")]
+    | Annotated[Data, tyro.conf.subcommand("data")]
+    | Annotated[MetricsBenchmark, tyro.conf.subcommand("metrics")]
+)
+
+
 def main() -> None:
     """Parse the command line, measure, print."""
-    config = parse(BenchmarkConfig)
-    for name in ("questions", "samples", "classes", "resamples", "repeats"):
-        if getattr(config, name) < 2:
-            fail(f"{name} must be at least 2, got {getattr(config, name)}")
-    with jax.enable_x64(True):
-        print(json.dumps(measure_metrics(config)))
+    config = parse_any(Part)
+    if isinstance(config, MetricsBenchmark):
+        for name in ("questions", "samples", "classes", "resamples", "repeats"):
+            if getattr(config, name) < 2:
+                fail(f"{name} must be at least 2, got {getattr(config, name)}")
+        with jax.enable_x64(True):
+            print(json.dumps(measure_metrics(config)))
+        return
+    use_every_core()
+    if isinstance(config, Data):
+        if config.preset not in PRESETS:
+            fail(f"unknown preset {config.preset!r}: expected one of {', '.join(PRESETS)}")
+        if config.batches < 1:
+            fail(f"batches must be at least 1, got {config.batches}")
+        config.folder.mkdir(parents=True, exist_ok=True)
+        found = data_speed(PRESETS[config.preset], config.folder, config.batches)
+        show([{"benchmark": "data", "preset": config.preset} | found | about()], config.json)
+        return
+    check(config)
+    rates = machine(make_mesh(config.batch))
+    rows = []
+    for size in config.size:
+        for kind in ("train", "rollout"):
+            if isinstance(config, Rollout if kind == "train" else Train):
+                continue
+            found = measure(kind, size, config)
+            share = found["flops_per_s"] / rates["matrix_flops_per_s"]
+            row = {"benchmark": kind, "size": size} | found | rates | {"share_of_matrix_rate": share}
+            rows.append(row | about())
+            if config.json:
+                show(rows[-1:], True)
+    if not config.json:
+        show(rows, False)
+    if isinstance(config, Sweep):
+        expect(config, rows)
 
 
-def measure_metrics(config: BenchmarkConfig) -> dict[str, object]:
+def check(config: Models) -> None:
+    """Refuse what cannot be measured."""
+    try:
+        for size in config.size:
+            parse_size(size)
+    except ValueError as error:
+        fail(str(error))
+    for name in ("dimension", "batch", "steps_per_dispatch", "starts", "rollout_steps", "repeats"):
+        if getattr(config, name) < 1:
+            fail(f"{name.replace('_', '-')} must be at least 1, got {getattr(config, name)}")
+    if not 1 <= config.precision <= 5:
+        fail(f"precision must be 1 to 5, got {config.precision}")
+
+
+def measure(kind: str, size: str, config: Models) -> dict[str, Any]:
+    """Measure one size."""
+    shape = (size, config.dimension, config.precision)
+    if kind == "train":
+        steps, rows = config.steps_per_dispatch, config.micro_batch
+        return train_speed(*shape, config.batch, steps, rows, config.repeats)
+    return rollout_speed(*shape, config.starts, config.rollout_steps, config.repeats)
+
+
+def about() -> dict[str, Any]:
+    """Return what a measurement is of."""
+    return {
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "git_commit": git_commit(),
+    }
+
+
+def show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print measurements."""
+    if as_json:
+        for row in rows:
+            print(json.dumps(row), flush=True)
+        return
+    hidden = ("benchmark", "size", "jax", "device", "git_commit", "parameters", "bytes")
+    console = Console()
+    for row in rows:
+        title = " ".join(str(row[name]) for name in ("benchmark", "size", "preset") if name in row)
+        table = right_aligned_table(f"{title}, {row['device']}", ["what", "figure"])
+        for name, value in row.items():
+            if name not in hidden:
+                text = f"{value:.4g}" if isinstance(value, float) else str(value)
+                table.add_row(name.replace("_per_s", "/s").replace("_", " "), text)
+        console.print(table)
+
+
+def expect(config: Models, rows: list[dict[str, Any]]) -> None:
+    """Say on standard error how long the paper preset would take at these rates."""
+    paper = PRESETS["paper"]
+    pairs, updates = paper.train_steps * paper.batch_size, paper.starts * paper.rollout_steps
+    hours = sum(
+        (pairs / row["pairs_per_s"] if row["benchmark"] == "train" else updates / row["updates_per_s"])
+        for row in rows
+    ) / 3600  # fmt: skip
+    said = f"the paper preset's {', '.join(config.size)} at these rates: {hours:.2g} hours"
+    Console(stderr=True).print(said, highlight=False)
+
+
+def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
     """Time the kernels and NumPy on the same answers."""
     rng = np.random.default_rng(0)
     shape = (config.questions, config.samples)

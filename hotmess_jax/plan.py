@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.config import SweepConfig
+from hotmess_jax.flops import training_flops, update_flops
 from hotmess_jax.model import parameter_count, parse_size
-from hotmess_jax.train import training_flops
 
 
 class SizePlan(NamedTuple):
@@ -39,9 +39,6 @@ def plan(config: SweepConfig) -> list[SizePlan]:
         size = parse_size(name)
         parameters = parameter_count(size, length)
         sequences = config.train_steps * config.batch_size
-        weights = 12 * size.layers * size.width**2 + 12 * size.width
-        # A position's products with the weights, and with the keys and values before it.
-        decoding = 2 * weights * length + 4 * size.layers * size.width * length * length / 2
         kept = config.batch_size * length * size.layers * 4
         activations = kept * (16 * size.width + 2 * size.heads * length)
         caches = rows * length * size.layers * 2 * size.width * 4
@@ -53,7 +50,7 @@ def plan(config: SweepConfig) -> list[SizePlan]:
                 sequences * 2 * half,
                 updates * 2 * half,
                 sequences * training_flops(size, length, first),
-                updates * float(decoding),
+                updates * update_flops(size, length),
                 3 * 4 * parameters,
                 4 * 4 * parameters + max(activations, caches + 3 * states),
             )

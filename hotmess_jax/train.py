@@ -361,18 +361,3 @@ class Checkpoints:
         """Wait for what is being written."""
         self._manager.wait_until_finished()
         self._manager.close()
-
-
-def training_flops(size: Size, length: int, first: int) -> float:
-    """Return the floating-point operations of one sequence's forward and backward pass.
-
-    Counts products only: 2 a weight and position forward, twice that backward, and attention's.
-    """
-    layers, width, _ = size
-    queries = [length] * (layers - 1) + [length - first]
-    forward = 0.0
-    for count in queries:
-        weights = 2 * width * width * length + (width + width + 8 * width) * width * count
-        forward += 2 * weights + 4 * width * count * length
-    forward += 2 * width * 12 * (length - first)
-    return 3 * forward

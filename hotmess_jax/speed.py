@@ -1,0 +1,196 @@
+"""How fast training, rollouts and data are on this machine, beside what the machine can do."""
+
+import functools
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Float
+
+from hotmess_jax.codec import FloatCodec
+from hotmess_jax.config import SweepConfig
+from hotmess_jax.data import batch_iterator, read_trajectories, store_trajectories
+from hotmess_jax.flops import training_flops, update_flops
+from hotmess_jax.model import parameter_count, parse_size
+from hotmess_jax.quadratic import Quadratic, random_quadratic
+from hotmess_jax.rollout import ModelRollout
+from hotmess_jax.sharding import AXIS, make_mesh
+from hotmess_jax.starts import draw_starts
+from hotmess_jax.train import Trainer, make_optimiser
+
+Json = dict[str, Any]
+PRODUCT = 2_048  # the machine's rate is that of products of square matrices of this size
+STREAM_BYTES = 2**28
+PASSES = 20  # over them, in one call
+
+
+class Timing(NamedTuple):
+    """Seconds of a call: the first, with compilation, and the median, least and most of the others."""
+
+    first: float
+    median: float
+    least: float
+    most: float
+
+    def json(self, calls: int = 1) -> Json:
+        """Return the seconds as JSON values, a call that does `calls` things divided by them."""
+        of = [round(s / calls, 6) for s in (self.median, self.least, self.most)]
+        return {"median_s": of[0], "spread_s": of[1:], "compile_s": round(self.first - self.median, 3)}
+
+
+def timed(work: Callable[[], Any], repeats: int) -> Timing:
+    """Time a call that waits for its result, after one that compiles it."""
+    times = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        jax.block_until_ready(work())
+        times.append(time.perf_counter() - begin)
+    return Timing(times[0], statistics.median(times[1:]), min(times[1:]), max(times[1:]))
+
+
+def machine(mesh: Mesh, repeats: int = 5) -> Json:
+    """Measure float32 matrix products, in FLOP/s, and memory traffic, in bytes/s, of all devices."""
+    everywhere = PartitionSpec()
+    rows = PartitionSpec(AXIS)
+
+    def on_each(work: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.jit(
+            jax.shard_map(work, mesh=mesh, in_specs=(rows, everywhere), out_specs=rows, check_vma=False)
+        )
+
+    square = jnp.ones((PRODUCT, PRODUCT), jnp.float32)
+    wide = jnp.ones((mesh.size * PRODUCT, PRODUCT), jnp.float32)
+    product = timed(functools.partial(on_each(jnp.matmul), wide, square), repeats)
+    long = jnp.ones((STREAM_BYTES // 4,), jnp.float32)
+    scale = on_each(lambda x, f: jax.lax.fori_loop(0, PASSES, lambda _, y: y * f, x))
+    stream = timed(functools.partial(scale, long, jnp.float32(0.5)), repeats)
+    return {
+        "matrix_flops_per_s": 2 * mesh.size * PRODUCT**3 / product.median,
+        "memory_bytes_per_s": 2 * PASSES * STREAM_BYTES / stream.median,
+    }
+
+
+def problem(dimension: int) -> Quadratic:
+    """Return the quadratic that speed is measured on."""
+    return random_quadratic(jax.random.key(0), dimension, 50.0)
+
+
+def _states(problem: Quadratic, *shape: int) -> Float[np.ndarray, "..."]:
+    starts = draw_starts(jax.random.key(1), int(np.prod(shape)), problem.b)
+    return np.asarray(starts).reshape(*shape, -1)
+
+
+def _trainer(
+    size: str, dimension: int, precision: int, batch: int, micro_batch: int | None, steps: int
+) -> Trainer:
+    optimiser = make_optimiser(1e-3, 1_000, 100, 1e-4, 1.0)
+    codec, mesh = FloatCodec(precision), make_mesh(batch)
+    return Trainer(
+        parse_size(size),
+        problem(dimension),
+        codec,
+        0.005,
+        optimiser,
+        mesh,
+        "update",
+        micro_batch,
+        steps,
+    )
+
+
+def train_speed(
+    size: str,
+    dimension: int,
+    precision: int,
+    batch: int,
+    steps: int,
+    micro_batch: int | None,
+    repeats: int,
+) -> Json:
+    """Measure training steps of one size, `steps` in each call of the compiled program."""
+    trainer = _trainer(size, dimension, precision, batch, micro_batch, steps)
+    state = trainer.initial_state(jax.random.key(2))
+    states = _states(problem(dimension), steps, batch)
+
+    def step() -> Array:
+        nonlocal state
+        state, losses = trainer.step(state, states)
+        return losses
+
+    found = timed(step, repeats)
+    half = dimension * FloatCodec(precision).tokens_per_number
+    rate = steps * batch / found.median
+    flops = rate * training_flops(parse_size(size), 2 * half - 1, half - 1)
+    return {
+        "parameters": parameter_count(parse_size(size), 2 * half - 1),
+        "batch": batch,
+        "steps_per_dispatch": steps,
+        "devices": trainer.mesh.size,
+        **found.json(steps),
+        "pairs_per_s": rate,
+        "flops_per_s": flops,
+    }
+
+
+def rollout_speed(
+    size: str, dimension: int, precision: int, starts: int, steps: int, repeats: int
+) -> Json:
+    """Measure greedy rollouts of one size, `steps` updates from each start in each call."""
+    trainer = _trainer(size, dimension, precision, 64, None, 1)
+    params = trainer.initial_state(jax.random.key(2)).params
+    mesh = make_mesh(starts)
+    run = ModelRollout(trainer.graph, FloatCodec(precision), dimension, steps, 0.0, mesh)
+    x = jnp.asarray(_states(problem(dimension), starts))
+    found = timed(lambda: run(params, x, jax.random.key(3)), repeats)
+    half = dimension * FloatCodec(precision).tokens_per_number
+    rate = steps * starts / found.median
+    return {
+        "parameters": parameter_count(parse_size(size), 2 * half - 1),
+        "starts": starts,
+        "devices": mesh.size,
+        **found.json(steps),
+        "updates_per_s": rate,
+        "flops_per_s": rate * update_flops(parse_size(size), 2 * half - 1),
+    }
+
+
+def data_speed(config: SweepConfig, folder: Path, batches: int) -> Json:
+    """Measure how long a configuration's trajectories take to be made, stored and read back, and its batches.
+
+    Args:
+        config: whose trajectories.
+        folder: where a store is made, and deleted again.
+        batches: read through the loader.
+    """
+    quadratic = problem(config.dimension)
+    starts = draw_starts(jax.random.key(1), config.trajectories, quadratic.b)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="benchmark-") as aside:
+        begin = time.perf_counter()
+        path = store_trajectories(
+            Path(aside), quadratic, starts, config.step_norm, config.trajectory_steps
+        )
+        stored = time.perf_counter()
+        states = read_trajectories(path, 0, config.trajectories)
+        iterator = batch_iterator(states, config.batch_size, batches + 1, (0,))
+        next(iterator)
+        ready = time.perf_counter()
+    for _ in range(batches):
+        next(iterator)
+    seconds = time.perf_counter() - ready
+    return {
+        "pairs": config.trajectories * config.trajectory_steps,
+        "bytes": states.nbytes,
+        "make_and_store_s": round(stored - begin, 3),
+        "first_batch_s": round(ready - begin, 3),
+        "batch": config.batch_size,
+        "loader_pairs_per_s": batches * config.batch_size / seconds,
+        "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+    }

@@ -49,6 +49,9 @@ class Models:
     steps_per_dispatch: int = 2
     """Training steps in a call of the compiled program."""
 
+    replicates: int = 1
+    """Trainings in one program; rates count the pairs of all."""
+
     starts: int = 512
     """Starts rolled out side by side."""
 
@@ -169,7 +172,15 @@ def check(config: Models) -> None:
             parse_size(size)
     except ValueError as error:
         fail(str(error))
-    for name in ("dimension", "batch", "steps_per_dispatch", "starts", "rollout_steps", "repeats"):
+    for name in (
+        "dimension",
+        "batch",
+        "steps_per_dispatch",
+        "replicates",
+        "starts",
+        "rollout_steps",
+        "repeats",
+    ):
         if getattr(config, name) < 1:
             fail(f"{name.replace('_', '-')} must be at least 1, got {getattr(config, name)}")
     if not 1 <= config.precision <= 5:
@@ -181,7 +192,7 @@ def measure(kind: str, size: str, config: Models) -> dict[str, Any]:
     shape = (size, config.dimension, config.precision)
     if kind == "train":
         steps, rows = config.steps_per_dispatch, config.micro_batch
-        return train_speed(*shape, config.batch, steps, rows, config.repeats)
+        return train_speed(*shape, config.batch, steps, rows, config.replicates, config.repeats)
     return rollout_speed(*shape, config.starts, config.rollout_steps, config.repeats)
 
 

@@ -29,7 +29,7 @@ from hotmess_jax.codec import PRECISIONS
 from hotmess_jax.model import parse_size
 from hotmess_jax.quadratic import Spectrum
 from hotmess_jax.starts import StartDistribution
-from hotmess_jax.train import LossOn
+from hotmess_jax.train import Compute, LossOn
 
 Preset = Literal["smoke", "quick", "laptop", "paper"]
 ReplicateVaries = Literal["initialisation", "problem"]
@@ -54,7 +54,8 @@ class SweepConfig:
     4.7m, or LAYERSxWIDTH."""
 
     replicates: int = 1
-    """Trainings of each size, each with its own initialisation and data order."""
+    """Trainings of each size, each with its own initialisation and data order; those that share a
+    problem are trained in one program."""
 
     replicate_varies: ReplicateVaries = "initialisation"
     """Whether replicates share one draw of A, b and the trajectories, or each has its own (problem)."""
@@ -129,6 +130,10 @@ class SweepConfig:
 
     loss_on: LossOn = "update"
     """Tokens that count in the training loss: the update's, or the state's too (all)."""
+
+    compute: Compute = "float32"
+    """Number format of matrix products, in training and in rollouts; parameters, sums and logits are
+    float32 in either case."""
 
     checkpoint_every: int = 1_000
     """Training steps between checkpoints."""

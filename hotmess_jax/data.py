@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def _open(path: Path, **options: Any) -> ts.TensorStore:
 class BatchSource:
     """Batches of states in an order shuffled anew each epoch, every state once an epoch.
 
-    One element is one batch, gathered in one go: a batch is a few kilobytes of states.
+    One element is one batch for each replicate, gathered in one go: a batch is a few kilobytes.
     """
 
     def __init__(
@@ -132,27 +132,27 @@ class BatchSource:
         states: Float32[np.ndarray, "count steps d"],
         batch_size: int,
         batches: int,
-        seed: tuple[int, ...],
+        seeds: Sequence[tuple[int, ...]],
     ) -> None:
-        """Serve `batches` batches in an order that follows from `seed`."""
+        """Serve `batches` batches, to each replicate in an order that follows from its seed."""
         self._rows = states.reshape(-1, states.shape[-1])
         self._batch_size = batch_size
         self._batches = batches
-        self._seed = seed
+        self._seeds = seeds
 
     def __len__(self) -> int:
         return self._batches
 
-    def __getitem__(self, index: int) -> Float32[np.ndarray, "batch d"]:
-        """Return batch number `index`."""
+    def __getitem__(self, index: int) -> Float32[np.ndarray, "replicates batch d"]:
+        """Return batch number `index` of each replicate."""
         place = np.arange(self._batch_size, dtype=np.uint64) + np.uint64(index * self._batch_size)
         count = np.uint64(len(self._rows))
         epochs, within = place // count, place % count
-        batch = np.empty((self._batch_size, self._rows.shape[1]), np.float32)
+        batch = np.empty((len(self._seeds), self._batch_size, self._rows.shape[1]), np.float32)
         for epoch in np.unique(epochs):
             chosen = epochs == epoch
-            order = permute(within[chosen], len(self._rows), (*self._seed, int(epoch)))
-            batch[chosen] = self._rows[order]
+            for own, seed in zip(batch, self._seeds, strict=True):
+                own[chosen] = self._rows[permute(within[chosen], len(self._rows), (*seed, int(epoch)))]
         return batch
 
 
@@ -188,10 +188,13 @@ def batch_iterator(
     states: Float32[np.ndarray, "count steps d"],
     batch_size: int,
     batches: int,
-    seed: tuple[int, ...],
+    seeds: Sequence[tuple[int, ...]],
 ) -> grain.DatasetIterator:
-    """Return a Grain iterator over batches of states, whose position can be saved and restored."""
-    source = BatchSource(states, batch_size, batches, seed)
+    """Return a Grain iterator over batches of states, `[replicates, batch, d]`, one seed a replicate.
+
+    Its position can be saved and restored.
+    """
+    source = BatchSource(states, batch_size, batches, seeds)
     # Two threads keep ahead of any model here and leave the cores to the training.
     options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=16)
     return iter(grain.MapDataset.source(source).to_iter_dataset(options))
@@ -202,4 +205,5 @@ def validation_states(
 ) -> Float32[np.ndarray, "pairs d"]:
     """Return a fixed random selection of the held-out states, without repetition."""
     pairs = min(pairs, states.shape[0] * states.shape[1])
-    return BatchSource(states, pairs, 1, seed)[0]
+    (selection,) = BatchSource(states, pairs, 1, [seed])[0]
+    return selection

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
 from hotmess_jax.codec import VOCABULARY
@@ -66,19 +67,19 @@ class Segment(NamedTuple):
 class Block(nnx.Module):
     """A pre-norm transformer block: causal attention, then a GELU MLP, without biases."""
 
-    def __init__(self, size: Size, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, size: Size, dtype: DTypeLike, *, rngs: nnx.Rngs) -> None:
         layers, width, self.heads = size
         small = nnx.initializers.normal(0.02)
         # Residual branches start small, so that depth does not change the scale of the output.
         residual = nnx.initializers.normal(0.02 / (2 * layers) ** 0.5)
 
         def linear(inputs: int, outputs: int, init: nnx.initializers.Initializer) -> nnx.Linear:
-            return nnx.Linear(inputs, outputs, use_bias=False, kernel_init=init, rngs=rngs)
+            return nnx.Linear(inputs, outputs, use_bias=False, dtype=dtype, kernel_init=init, rngs=rngs)
 
-        self.attention_norm = nnx.LayerNorm(width, use_bias=False, rngs=rngs)
+        self.attention_norm = nnx.LayerNorm(width, use_bias=False, dtype=dtype, rngs=rngs)
         self.qkv = linear(width, 3 * width, small)
         self.out = linear(width, width, residual)
-        self.mlp_norm = nnx.LayerNorm(width, use_bias=False, rngs=rngs)
+        self.mlp_norm = nnx.LayerNorm(width, use_bias=False, dtype=dtype, rngs=rngs)
         self.up = linear(width, 4 * width, small)
         self.down = linear(4 * width, width, residual)
 
@@ -105,7 +106,7 @@ class Block(nnx.Module):
         scores = jnp.concatenate([q @ s.keys.swapaxes(-1, -2) for s in segments], axis=-1)
         if mask is not None:
             scores = jnp.where(mask, scores, -jnp.inf)
-        weights = jax.nn.softmax(scores, axis=-1)
+        weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(q.dtype)
         attended = jnp.zeros_like(q)
         begin = 0
         for segment in segments:
@@ -119,13 +120,24 @@ class Block(nnx.Module):
 class Decoder(nnx.Module):
     """A decoder-only transformer over the codec's tokens (Vaswani et al. 2017, pre-norm)."""
 
-    def __init__(self, size: Size, length: int, *, rngs: nnx.Rngs) -> None:
-        """Make a decoder for sequences of `length` tokens."""
+    def __init__(
+        self, size: Size, length: int, *, dtype: DTypeLike = jnp.float32, rngs: nnx.Rngs
+    ) -> None:
+        """Make a decoder for sequences of `length` tokens.
+
+        Args:
+            size: depth, width and heads.
+            length: the most tokens.
+            dtype: of products and of cached keys and values; parameters, the residual stream, softmax
+                and logits are float32.
+            rngs: for the parameters.
+        """
         small = nnx.initializers.normal(0.02)
         self.embed = nnx.Embed(VOCABULARY, size.width, embedding_init=small, rngs=rngs)
         self.position = nnx.Embed(length, size.width, embedding_init=small, rngs=rngs)
-        self.blocks = nnx.List([Block(size, rngs=rngs) for _ in range(size.layers)])
+        self.blocks = nnx.List([Block(size, dtype, rngs=rngs) for _ in range(size.layers)])
         self.norm = nnx.LayerNorm(size.width, use_bias=False, rngs=rngs)
+        # In float32: it is small, and close logits decide which digit is written.
         self.head = nnx.Linear(size.width, VOCABULARY, use_bias=False, kernel_init=small, rngs=rngs)
 
     def __call__(

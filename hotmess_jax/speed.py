@@ -24,7 +24,7 @@ from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout
 from hotmess_jax.sharding import AXIS, make_mesh
 from hotmess_jax.starts import draw_starts
-from hotmess_jax.train import Trainer, make_optimiser
+from hotmess_jax.train import Trainer, make_optimiser, of_replicate
 
 Json = dict[str, Any]
 PRODUCT = 2_048  # the machine's rate is that of products of square matrices of this size
@@ -113,12 +113,13 @@ def train_speed(
     batch: int,
     steps: int,
     micro_batch: int | None,
+    replicates: int,
     repeats: int,
 ) -> Json:
-    """Measure training steps of one size, `steps` in each call of the compiled program."""
+    """Measure training steps of one size, `steps` of all replicates in each call of the program."""
     trainer = _trainer(size, dimension, precision, batch, micro_batch, steps)
-    state = trainer.initial_state(jax.random.key(2))
-    states = _states(problem(dimension), steps, batch)
+    state = trainer.initial_state(jax.random.split(jax.random.key(2), replicates))
+    states = _states(problem(dimension), steps, replicates, batch)
 
     def step() -> Array:
         nonlocal state
@@ -127,12 +128,13 @@ def train_speed(
 
     found = timed(step, repeats)
     half = dimension * FloatCodec(precision).tokens_per_number
-    rate = steps * batch / found.median
+    rate = steps * replicates * batch / found.median
     flops = rate * training_flops(parse_size(size), 2 * half - 1, half - 1)
     return {
         "parameters": parameter_count(parse_size(size), 2 * half - 1),
         "batch": batch,
         "steps_per_dispatch": steps,
+        "replicates": replicates,
         "devices": trainer.mesh.size,
         **found.json(steps),
         "pairs_per_s": rate,
@@ -145,7 +147,8 @@ def rollout_speed(
 ) -> Json:
     """Measure greedy rollouts of one size, `steps` updates from each start in each call."""
     trainer = _trainer(size, dimension, precision, 64, None, 1)
-    params = trainer.initial_state(jax.random.key(2)).params
+    state = trainer.initial_state(jax.random.split(jax.random.key(2), 1))
+    params = of_replicate(state.params, 0)
     mesh = make_mesh(starts)
     run = ModelRollout(trainer.graph, FloatCodec(precision), dimension, steps, 0.0, mesh)
     x = jnp.asarray(_states(problem(dimension), starts))
@@ -179,7 +182,7 @@ def data_speed(config: SweepConfig, folder: Path, batches: int) -> Json:
         )
         stored = time.perf_counter()
         states = read_trajectories(path, 0, config.trajectories)
-        iterator = batch_iterator(states, config.batch_size, batches + 1, (0,))
+        iterator = batch_iterator(states, config.batch_size, batches + 1, [(0,)])
         next(iterator)
         ready = time.perf_counter()
     for _ in range(batches):

@@ -45,7 +45,9 @@ from hotmess_jax.train import (
     Checkpoints,
     NonFiniteLossError,
     Trainer,
+    TrainState,
     make_optimiser,
+    of_replicate,
 )
 
 SCHEMA = 1
@@ -94,6 +96,26 @@ class Run:
     def name(self) -> str:
         """The run as people read it."""
         return f"{self.size}, replicate {self.replicate}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one size and one problem, whose models are trained in one program."""
+
+    runs: tuple[Run, ...]
+    checkpoints: Path
+
+    @property
+    def name(self) -> str:
+        """The group as people read it."""
+        if len(self.runs) == 1:
+            return self.runs[0].name
+        return f"{self.runs[0].size}, {len(self.runs)} replicates"
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run has its result."""
+        return all(run.result.exists() for run in self.runs)
 
 
 def stream(config: SweepConfig, name: str, index: int = 0) -> Key[Array, ""]:
@@ -159,6 +181,20 @@ def runs_of(config: SweepConfig) -> list[Run]:
     ]
 
 
+def groups_of(config: SweepConfig) -> list[Group]:
+    """Return the sweep's runs by what is trained together: replicates that share a problem."""
+    runs = runs_of(config)
+    if config.replicates == 1 or config.replicate_varies == "problem":
+        return [Group((run,), run.folder / "checkpoints") for run in runs]
+    return [
+        Group(
+            tuple(run for run in runs if run.size == size),
+            config.folder / "models" / size / "checkpoints",
+        )
+        for size in config.sizes
+    ]
+
+
 def claim_folder(config: SweepConfig) -> None:
     """Mark the folder as this configuration's.
 
@@ -213,6 +249,7 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic) -> Trainer:
         config.loss_on,
         config.micro_batch,
         config.steps_per_dispatch,
+        config.compute,
     )
 
 
@@ -268,11 +305,12 @@ class Sweep:
             CorruptCheckpointError: where a checkpoint to go on from cannot be read.
         """
         begin = time.perf_counter()
-        pending = [run for run in runs_of(self.config) if not run.result.exists()]
-        data = {index: self._data(index) for index in {self.study_index(run) for run in pending}}
+        pending = [group for group in groups_of(self.config) if not group.finished]
+        indices = {self.study_index(group.runs[0]) for group in pending}
+        data = {index: self._data(index) for index in indices}
         self._check_checkpoints(pending, data)
-        for run in pending:
-            self._carry_out_run(run, data[self.study_index(run)])
+        for group in pending:
+            self._carry_out(group, data[self.study_index(group.runs[0])])
         return self._assemble(time.perf_counter() - begin)
 
     def _data(self, index: int) -> TrainingData:
@@ -294,29 +332,50 @@ class Sweep:
             validation_states(held_out, config.validation_pairs, (config.seed, index)),
         )
 
-    def _batches(self, run: Run, data: TrainingData) -> grain.DatasetIterator:
+    def _batches(self, group: Group, data: TrainingData) -> grain.DatasetIterator:
         config = self.config
-        seed = (config.seed, run.replicate)
-        return batch_iterator(data.training, config.batch_size, config.train_steps, seed)
+        seeds = [(config.seed, run.replicate) for run in group.runs]
+        return batch_iterator(data.training, config.batch_size, config.train_steps, seeds)
 
-    def _check_checkpoints(self, pending: list[Run], data: dict[int, TrainingData]) -> None:
-        """Read every checkpoint that a run would go on from, before any is gone on from."""
-        for run in pending:
-            folder = run.folder / "checkpoints"
-            if folder.exists():
-                batches = self._batches(run, data[self.study_index(run)])
-                checkpoints = Checkpoints(folder)
+    def _check_checkpoints(self, pending: list[Group], data: dict[int, TrainingData]) -> None:
+        """Read every checkpoint that a group would go on from, before any is gone on from."""
+        for group in pending:
+            if group.checkpoints.exists():
+                first = group.runs[0]
+                batches = self._batches(group, data[self.study_index(first)])
+                checkpoints = Checkpoints(group.checkpoints)
                 try:
-                    checkpoints.restore(self.trainer(run).abstract_state(), batches)
+                    abstract = self.trainer(first).abstract_state(len(group.runs))
+                    checkpoints.restore(abstract, batches)
                 finally:
                     checkpoints.close()
 
-    def _carry_out_run(self, run: Run, data: TrainingData) -> None:
-        """Train and roll out one model, and write its result."""
-        config, study = self.config, self.studies[self.study_index(run)]
-        trainer = self.trainer(run)
+    def _carry_out(self, group: Group, data: TrainingData) -> None:
+        """Train a group's models, roll each out, and write their results."""
+        try:
+            state, seconds = self._train(group, data)
+            bad_steps = jax.device_get(state.bad_step).tolist()
+        except NonFiniteLossError as error:
+            self.progress.say(f"{group.name}: {error}; the last good checkpoint is kept")
+            state, seconds, bad_steps = None, 0.0, error.steps
+        for place, (run, bad_step) in enumerate(zip(group.runs, bad_steps, strict=True)):
+            if run.result.exists():
+                continue
+            about = self._about(run)
+            if state is None or bad_step >= 0:
+                reason = f"the loss was not finite at step {bad_step}"
+                if state is not None:
+                    self.progress.say(f"{run.name}: {reason}")
+                write_json(run.result, about | {"failed": {"step": bad_step, "reason": reason}})
+            else:
+                params = of_replicate(state.params, place)
+                self._finish(run, params, seconds / len(group.runs), data, about)
+
+    def _about(self, run: Run) -> Json:
+        """Return what a result says of the run itself."""
+        config = self.config
         length = 2 * config.dimension * self.codec.tokens_per_number - 1
-        about: Json = {
+        return {
             "size": run.size,
             "parameters": parameter_count(parse_size(run.size), length),
             "replicate": run.replicate,
@@ -325,13 +384,13 @@ class Sweep:
             "learning_rate": learning_rate(config, run.size),
             "git_commit": git_commit(),
         }
-        try:
-            params, train_seconds = self._train(run, trainer, data)
-        except NonFiniteLossError as error:
-            self.progress.say(f"{run.name}: {error}; its last good checkpoint is kept")
-            write_json(run.result, about | {"failed": {"step": error.step, "reason": str(error)}})
-            return
-        about["validation_loss"] = trainer.validation_loss(params, data.validation)
+
+    def _finish(
+        self, run: Run, params: PyTree, train_seconds: float, data: TrainingData, about: Json
+    ) -> None:
+        """Roll a trained model out, and write its result."""
+        config, study = self.config, self.studies[self.study_index(run)]
+        about["validation_loss"] = self.trainer(run).validation_loss(params, data.validation)
 
         begin = time.perf_counter()
         self.progress.begin("  rolling out", config.rollout_steps)
@@ -346,26 +405,28 @@ class Sweep:
         self.progress.update(config.rollout_steps, f"{seconds:.1f} s")
         write_json(run.result, about)
 
-    def _train(self, run: Run, trainer: Trainer, data: TrainingData) -> tuple[PyTree, float]:
-        """Train one model to the end from where it stands; return parameters and seconds in all."""
-        config = self.config
-        checkpoints = Checkpoints(run.folder / "checkpoints")
+    def _train(self, group: Group, data: TrainingData) -> tuple[TrainState, float]:
+        """Train a group to the end from where it stands; return its state and seconds in all."""
+        config, trainer = self.config, self.trainer(group.runs[0])
+        checkpoints = Checkpoints(group.checkpoints)
         try:
-            batches = self._batches(run, data)
-            found = checkpoints.restore(trainer.abstract_state(), batches)
+            batches = self._batches(group, data)
+            found = checkpoints.restore(trainer.abstract_state(len(group.runs)), batches)
             if found is None:
-                key = stream(config, "initialisation", run.replicate)
-                found = trainer.initial_state(key), 0.0
+                keys = [stream(config, "initialisation", run.replicate) for run in group.runs]
+                found = trainer.initial_state(jnp.stack(keys)), 0.0
             state, seconds = found
             began_at = int(state.step)
-            self.progress.begin(run.name, config.train_steps, began_at)
+            self.progress.begin(group.name, config.train_steps, began_at)
+            pairs = config.batch_size * len(group.runs)
             begin = time.perf_counter()
 
-            def on_step(step: int, loss: float) -> None:
-                rate = (step - began_at) * config.batch_size / (time.perf_counter() - begin)
+            def on_step(step: int, losses: list[float]) -> None:
+                rate = (step - began_at) * pairs / (time.perf_counter() - begin)
+                loss = sum(losses) / len(losses)
                 self.progress.update(step, f"loss {loss:.4f}  {rate:,.0f} pairs/s")
 
-            state, seconds = trainer.train(
+            return trainer.train(
                 state,
                 batches,
                 config.train_steps,
@@ -374,7 +435,6 @@ class Sweep:
                 seconds,
                 on_step,
             )
-            return state.params, seconds
         finally:
             checkpoints.close()
 

@@ -24,24 +24,30 @@ from hotmess_jax.teacher import steepest_descent
 from kernels.arrays import AnyArray
 
 LossOn = Literal["update", "all"]
+Compute = Literal["float32", "bfloat16"]
 
 
 class TrainState(NamedTuple):
-    """All that training carries from step to step."""
+    """All that training carries from step to step; replicates are the first axis of every array."""
 
     params: PyTree
     optimiser: PyTree
     step: Int32[Array, ""]
-    # The first step whose loss or gradient was not finite, −1 so far.
-    bad_step: Int32[Array, ""]
+    # Each replicate's first step whose loss or gradient was not finite, −1 so far.
+    bad_step: Int32[Array, " replicates"]
+
+
+def of_replicate(tree: PyTree, replicate: int) -> PyTree:
+    """Return one replicate's part."""
+    return jax.tree.map(lambda leaf: leaf[replicate], tree)
 
 
 class NonFiniteLossError(ArithmeticError):
-    """Training met a loss or gradient that is NaN or infinite."""
+    """Training met a loss or gradient that is NaN or infinite, in every replicate."""
 
-    def __init__(self, step: int) -> None:
-        super().__init__(f"the loss was not finite at step {step}")
-        self.step = step
+    def __init__(self, steps: list[int]) -> None:
+        super().__init__(f"the loss was not finite at step {', '.join(map(str, steps))}")
+        self.steps = steps
 
 
 class CorruptCheckpointError(ValueError):
@@ -102,7 +108,11 @@ def dispatches(first: int, last: int, every: int, most: int) -> Iterator[tuple[i
 
 
 class Trainer:
-    """Trains one decoder on states of the teacher's trajectories, its tokens made on the device."""
+    """Trains decoders on states of the teacher's trajectories, their tokens made on the device.
+
+    Replicates of one size, each with its own parameters and batches, are trained in one program: one
+    after the other on a CPU, all at once elsewhere.
+    """
 
     def __init__(
         self,
@@ -115,6 +125,7 @@ class Trainer:
         loss_on: LossOn = "update",
         micro_batch: int | None = None,
         steps_per_dispatch: int | None = None,
+        compute: Compute = "float32",
     ) -> None:
         """Prepare the training of a size; nothing is computed yet.
 
@@ -130,7 +141,9 @@ class Trainer:
                 all. None is 16 on a CPU, whose cache then holds all activations, and all elsewhere.
             steps_per_dispatch: training steps in one call of the compiled program. None is 8 on a CPU
                 and 64 elsewhere.
+            compute: number format of the decoder's products.
         """
+        self._dtype = jnp.dtype(compute)
         on_cpu = mesh.devices.flat[0].platform == "cpu"
         if micro_batch is None:
             micro_batch = 16 if on_cpu else 0
@@ -152,14 +165,25 @@ class Trainer:
 
         loss_and_grads = jax.value_and_grad(lambda p, states: losses(p, states, first).mean())
 
+        def of_one(params: PyTree, states: Array) -> tuple[Array, PyTree]:
+            return mean_over_parts(loss_and_grads, params, states, micro_batch)
+
+        def of_all(params: PyTree, states: Array) -> tuple[Array, PyTree]:
+            if on_cpu:  # what one replicate computes fills the cache
+                found: tuple[Array, PyTree] = jax.lax.map(lambda pair: of_one(*pair), (params, states))
+                return found
+            return jax.vmap(of_one)(params, states)
+
         def step(state: TrainState, states: Any) -> tuple[TrainState, Array]:
-            loss, grads = mean_over_parts(loss_and_grads, state.params, states, micro_batch)
+            loss, grads = of_all(state.params, states)
             # One flat vector, so that the devices meet once a step.
             flat, unravel = jax.flatten_util.ravel_pytree((loss, grads))
             flat = jax.lax.pmean(flat, AXIS)
             loss, grads = unravel(flat)
-            updates, opt_state = optimiser.update(grads, state.optimiser, state.params)
-            good = jnp.isfinite(flat).all() | (state.bad_step >= 0)
+            updates, opt_state = jax.vmap(optimiser.update)(grads, state.optimiser, state.params)
+            finite = [jnp.isfinite(leaf.reshape(len(loss), -1)).all(axis=1)
+                      for leaf in jax.tree.leaves((loss, grads))]  # fmt: skip
+            good = jnp.stack(finite).all(axis=0) | (state.bad_step >= 0)
             following = TrainState(
                 optax.apply_updates(state.params, updates),
                 opt_state,
@@ -169,12 +193,12 @@ class Trainer:
             return following, loss
 
         def several(
-            state: TrainState, states: Float[AnyArray, "steps batch d"]
-        ) -> tuple[TrainState, Float[Array, " steps"]]:
+            state: TrainState, states: Float[AnyArray, "steps replicates batch d"]
+        ) -> tuple[TrainState, Float[Array, "steps replicates"]]:
             scanned: tuple[TrainState, Array] = jax.lax.scan(step, state, states)
             return scanned
 
-        everywhere, rows = PartitionSpec(), PartitionSpec(None, AXIS)
+        everywhere, rows = PartitionSpec(), PartitionSpec(None, None, AXIS)
         self._batches = NamedSharding(mesh, rows)
         self._steps = jax.jit(
             jax.shard_map(
@@ -189,8 +213,8 @@ class Trainer:
         self._validate = jax.jit(lambda p, states: losses(p, states, self._half - 1).mean())
 
     def step(
-        self, state: TrainState, states: Float[AnyArray, "steps batch d"]
-    ) -> tuple[TrainState, Float[Array, " steps"]]:
+        self, state: TrainState, states: Float[AnyArray, "steps replicates batch d"]
+    ) -> tuple[TrainState, Float[Array, "steps replicates"]]:
         """Train on some batches, one after the other; return the state, and the loss of each.
 
         Args:
@@ -201,21 +225,23 @@ class Trainer:
         return found
 
     def _make(self, key: Key[Array, ""]) -> Decoder:
-        return Decoder(self._size, 2 * self._half - 1, rngs=nnx.Rngs(key))
+        return Decoder(self._size, 2 * self._half - 1, dtype=self._dtype, rngs=nnx.Rngs(key))
 
-    def initial_state(self, key: Key[Array, ""]) -> TrainState:
-        """Draw parameters; the state is on every device of the mesh."""
+    def initial_state(self, keys: Key[Array, " replicates"]) -> TrainState:
+        """Draw parameters, from a key a replicate; the state is on every device of the mesh."""
 
-        def init(key: Key[Array, ""]) -> TrainState:
-            params = nnx.state(self._make(key), nnx.Param)
+        def init(keys: Key[Array, " replicates"]) -> TrainState:
+            params = jax.vmap(lambda key: nnx.state(self._make(key), nnx.Param))(keys)
             zero = jnp.zeros((), jnp.int32)
-            return TrainState(params, self._optimiser.init(params), zero, zero - 1)
+            bad_step = jnp.full(len(keys), -1, jnp.int32)
+            return TrainState(params, jax.vmap(self._optimiser.init)(params), zero, bad_step)
 
-        return jax.jit(init, out_shardings=replicated(self.mesh))(key)
+        return jax.jit(init, out_shardings=replicated(self.mesh))(keys)
 
-    def abstract_state(self) -> TrainState:
+    def abstract_state(self, replicates: int) -> TrainState:
         """Return the state's shapes and placement, for restoring into."""
-        shapes = jax.eval_shape(self.initial_state, jax.random.key(0))
+        keys = jax.random.split(jax.random.key(0), replicates)
+        shapes = jax.eval_shape(self.initial_state, keys)
         where = replicated(self.mesh)
         return jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), shapes
@@ -229,32 +255,33 @@ class Trainer:
         checkpoints: "Checkpoints",
         checkpoint_every: int,
         seconds: float = 0.0,
-        on_step: Callable[[int, float], None] = lambda step, loss: None,
+        on_step: Callable[[int, list[float]], None] = lambda step, losses: None,
     ) -> tuple[TrainState, float]:
         """Train from the state's step to `steps`, saving on the way and at the end.
 
         Args:
             state: where to start; its buffers are donated.
-            batches: of states, at the position that belongs to `state`.
+            batches: of states, `[replicates, batch, d]`, at the position that belongs to `state`.
             steps: the step to stop at.
             checkpoints: where to save.
             checkpoint_every: steps between checkpoints.
             seconds: how long training took up to `state`.
-            on_step: told each step and its loss.
+            on_step: told each step and each replicate's loss.
 
         Returns:
             The last state, and the seconds of training in all.
 
         Raises:
-            NonFiniteLossError: at a loss or gradient that is not finite; nothing is saved after it.
+            NonFiniteLossError: when every replicate has met a loss or gradient that is not finite;
+                nothing is saved after that.
         """
         began = time.perf_counter() - seconds
         waiting: list[tuple[int, Array]] = []
 
         def report() -> None:
             for step, losses in waiting:
-                for i, loss in enumerate(jax.device_get(losses).tolist(), start=1):
-                    on_step(step + i, loss)
+                for i, of_step in enumerate(jax.device_get(losses).tolist(), start=1):
+                    on_step(step + i, of_step)
             waiting.clear()
 
         for first, last in dispatches(
@@ -269,9 +296,9 @@ class Trainer:
             if due or self._one_in_flight:
                 report()
             if due:
-                bad_step = int(state.bad_step)
-                if bad_step >= 0:
-                    raise NonFiniteLossError(bad_step)
+                bad_steps = jax.device_get(state.bad_step).tolist()
+                if min(bad_steps) >= 0:
+                    raise NonFiniteLossError(bad_steps)
                 checkpoints.save(state, batches, time.perf_counter() - began)
         return state, time.perf_counter() - began
 

@@ -89,22 +89,31 @@ def test_permute_leaves_no_trace_of_the_order():
 
 def test_every_state_comes_once_an_epoch():
     states = np.arange(5 * 8 * 2, dtype=np.float32).reshape(5, 8, 2)
-    source = BatchSource(states, 16, 10, (0,))
-    rows = np.concatenate([source[i] for i in range(5)])  # two epochs of 40 states
+    source = BatchSource(states, 16, 10, [(0,)])
+    rows = np.concatenate([source[i][0] for i in range(5)])  # two epochs of 40 states
     for epoch in (rows[:40], rows[40:]):
         assert np.array_equal(np.sort(epoch[:, 0]), np.sort(states.reshape(-1, 2)[:, 0]))
     assert not np.array_equal(rows[:40], rows[40:])
 
 
+def test_each_replicate_has_the_batches_of_its_own_seed():
+    states = np.random.default_rng(1).normal(size=(5, 8, 2)).astype(np.float32)
+    together = BatchSource(states, 16, 10, [(0, 0), (0, 1)])
+    for replicate in range(2):
+        alone = BatchSource(states, 16, 10, [(0, replicate)])
+        assert np.array_equal(together[3][replicate], alone[3][0])
+    assert not np.array_equal(*together[3])
+
+
 def test_the_iterator_goes_on_exactly_where_its_state_was_taken():
     states = np.random.default_rng(0).normal(size=(5, 8, 2)).astype(np.float32)
-    whole = [*batch_iterator(states, 16, 9, (3,))]
+    whole = [*batch_iterator(states, 16, 9, [(3,)])]
     assert len(whole) == 9
-    iterator = batch_iterator(states, 16, 9, (3,))
+    iterator = batch_iterator(states, 16, 9, [(3,)])
     for _ in range(4):
         next(iterator)
     position = iterator.get_state()
-    resumed = batch_iterator(states, 16, 9, (3,))
+    resumed = batch_iterator(states, 16, 9, [(3,)])
     resumed.set_state(position)
     for expected, batch in zip(whole[4:], resumed, strict=True):
         assert np.array_equal(expected, batch)

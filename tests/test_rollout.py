@@ -53,7 +53,7 @@ def test_what_saturates_is_counted_for_each_start():
     assert rolled.saturated.tolist() == [2, 3]
 
 
-def test_a_rollout_is_compiled_once_and_alike_on_one_device_or_two():
+def test_a_rollout_is_compiled_once_and_alike_on_1_2_and_4_devices():
     length = 2 * 2 * CODEC.tokens_per_number - 1
     graph, params = nnx.split(Decoder(Size(2, 16, 2), length, rngs=nnx.Rngs(0)))
     starts = draw_starts(jax.random.key(4), 64, PROBLEM.b)
@@ -62,9 +62,11 @@ def test_a_rollout_is_compiled_once_and_alike_on_one_device_or_two():
     halved = jax.tree.map(lambda leaf: leaf / 2, params)
     run(halved, starts + 0.1, jax.random.key(6))
     assert run.compilations == 1
-    assert (make_mesh(64).size, make_mesh(64, 64).size) == (2, 1)
-    alone = ModelRollout(graph, CODEC, 2, 5, 1.0, make_mesh(64, 64))
-    assert np.array_equal(first.states, alone(params, starts, jax.random.key(5)).states)
+    for devices in (1, 2):
+        mesh = make_mesh(64, 64 // devices)
+        assert mesh.size == devices and make_mesh(64).size == 4
+        fewer = ModelRollout(graph, CODEC, 2, 5, 1.0, mesh)
+        assert np.array_equal(first.states, fewer(params, starts, jax.random.key(5)).states)
     few = ModelRollout(graph, CODEC, 2, 5, 1.0, make_mesh(64), rows_at_once=8)
     found = few(params, starts, jax.random.key(5))
     assert np.array_equal(first.states, found.states)

@@ -123,7 +123,7 @@ def test_report_and_figures_are_there(finished):
 
 def test_a_finished_sweep_is_not_done_again(finished, monkeypatch):
     before = (finished / "run" / "sweep.json").read_text()
-    monkeypatch.setattr(sweep_module.Sweep, "_carry_out_run", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
     run(monkeypatch, *TINY, *places(finished), "--replicates", 2, "--temperature", 1)
     assert comparable(before) == comparable((finished / "run" / "sweep.json").read_text())
 
@@ -253,7 +253,7 @@ def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
     run(monkeypatch, *TINY, *places(tmp_path), "--sizes", "3k")
     model = tmp_path / "run" / "models" / "3k-0"
     (model / "result.json").unlink()
-    monkeypatch.setattr(sweep_module.Sweep, "_carry_out_run", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
     for file in (model / "checkpoints" / "40").rglob("*"):
         if file.is_file() and file.parent.name == "d":
             file.write_bytes(b"")

@@ -22,6 +22,7 @@ from hotmess_jax.train import (
     dispatches,
     make_optimiser,
     mean_over_parts,
+    of_replicate,
     pair_tokens,
 )
 
@@ -29,6 +30,7 @@ CODEC = FloatCodec(2)
 PROBLEM = random_quadratic(jax.random.key(0), 2, 50.0)
 STATES = np.asarray(draw_starts(jax.random.key(1), 640, PROBLEM.b)).reshape(20, 32, 2)
 STEPS = 12
+KEY = jax.random.split(jax.random.key(2), 1)
 
 
 def trainer(rate=1e-2, devices=2, loss_on="update", micro_batch=None, steps_per_dispatch=4):
@@ -39,15 +41,15 @@ def trainer(rate=1e-2, devices=2, loss_on="update", micro_batch=None, steps_per_
 
 
 def batches():
-    return batch_iterator(STATES, 64, STEPS, (0,))
+    return batch_iterator(STATES, 64, STEPS, [(0,)])
 
 
 def run(path, made, losses=None, steps=STEPS, every=4):
     checkpoints = Checkpoints(path)
     position = batches()
-    found = checkpoints.restore(made.abstract_state(), position)
-    state, seconds = found or (made.initial_state(jax.random.key(2)), 0.0)
-    record = (lambda step, loss: losses.append(loss)) if losses is not None else lambda *_: None
+    found = checkpoints.restore(made.abstract_state(1), position)
+    state, seconds = found or (made.initial_state(KEY), 0.0)
+    record = (lambda step, of_step: losses.extend(of_step)) if losses is not None else lambda *_: None
     try:
         state, _ = made.train(state, position, steps, checkpoints, every, seconds, record)
         return state
@@ -65,7 +67,7 @@ def test_a_pair_is_the_tokens_of_the_state_and_of_its_update():
 
 def test_validation_loss_is_the_mean_negative_log_probability():
     made = trainer()
-    params = made.initial_state(jax.random.key(3)).params
+    params = of_replicate(made.initial_state(KEY).params, 0)
     states = STATES.reshape(-1, 2)[:100]
     model = nnx.merge(made.graph, params)
     tokens = pair_tokens(CODEC, PROBLEM, 0.05, states)
@@ -102,12 +104,15 @@ def test_the_schedule_warms_up_and_decays_to_zero():
     assert sizes[-1] < 1e-3
 
 
-def test_the_loss_falls_and_two_devices_do_what_one_does(tmp_path):
-    one, two = [], []
-    run(tmp_path / "1", trainer(devices=1), one)
-    run(tmp_path / "2", trainer(devices=2), two)
-    assert one[-1] < one[0] - 0.3
-    np.testing.assert_allclose(one, two, rtol=1e-4)
+def test_the_loss_falls_and_2_and_4_devices_do_what_one_does(tmp_path):
+    losses = {1: [], 2: [], 4: []}
+    for devices, found in losses.items():
+        made = trainer(devices=devices)
+        assert made.mesh.size == devices
+        run(tmp_path / f"{devices}", made, found)
+    assert losses[1][-1] < losses[1][0] - 0.3
+    np.testing.assert_allclose(losses[2], losses[1], rtol=1e-4)
+    np.testing.assert_allclose(losses[4], losses[1], rtol=1e-4)
 
 
 def test_stopped_and_resumed_is_bit_for_bit_never_stopped(tmp_path):
@@ -126,9 +131,9 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tmp_
     blown = trainer(rate=1e38)
     with pytest.raises(NonFiniteLossError) as caught:
         run(tmp_path, blown)
-    assert 4 < caught.value.step < 8
+    assert 4 < caught.value.steps[0] < 8
     checkpoints = Checkpoints(tmp_path)
-    state, _ = checkpoints.restore(made.abstract_state(), batches())
+    state, _ = checkpoints.restore(made.abstract_state(1), batches())
     checkpoints.close()
     assert int(state.step) == 4
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
@@ -156,7 +161,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(micro_batch):
     plain, parts = trainer(micro_batch=0, devices=1), trainer(micro_batch=micro_batch, devices=1)
     # Two steps: the first has a learning rate of 0.
     (one, losses), (other, others) = (
-        made.step(made.initial_state(jax.random.key(2)), np.stack([states, states]))
+        made.step(made.initial_state(KEY), np.stack([states, states])[:, None])
         for made in (plain, parts)
     )
     np.testing.assert_allclose(losses, others, rtol=1e-6)
@@ -166,6 +171,38 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(micro_batch):
     mean_over_parts(lambda p, s: (calls.append(s.shape[0]), (s.mean(), p))[1], jnp.ones(1),
                     jnp.ones((64, 2)), micro_batch)  # fmt: skip
     assert set(calls) == {{1: 1, 5: 4, 8: 8, 32: 32}[micro_batch]}
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_replicates_together_are_those_one_by_one(devices, tmp_path):
+    keys = jax.random.split(jax.random.key(7), 3)
+    seeds = [(replicate,) for replicate in range(3)]
+
+    def losses_of(folder, keys, seeds):
+        made, losses = trainer(devices=devices), []
+        checkpoints = Checkpoints(folder)
+        position = batch_iterator(STATES, 64, STEPS, seeds)
+        made.train(made.initial_state(keys), position, STEPS, checkpoints, 4, 0.0,
+                   lambda step, of_step: losses.append(of_step))  # fmt: skip
+        checkpoints.close()
+        return np.asarray(losses)
+
+    together = losses_of(tmp_path / "all", keys, seeds)
+    assert together.shape == (STEPS, 3) and np.ptp(together[0]) > 1e-4
+    for replicate in range(3):
+        alone = losses_of(tmp_path / f"{replicate}", keys[replicate : replicate + 1],
+                          seeds[replicate : replicate + 1])  # fmt: skip
+        np.testing.assert_allclose(together[:, replicate], alone[:, 0], rtol=1e-5)
+
+
+def test_one_replicate_that_fails_does_not_stop_the_others(tmp_path):
+    made = trainer()
+    state = made.initial_state(jax.random.split(jax.random.key(7), 2))
+    harmed = jax.tree.map(lambda leaf: leaf.at[0].set(jnp.nan), state.params)
+    states = np.tile(STATES.reshape(-1, 2)[:64], (4, 2, 1, 1))
+    state, losses = made.step(state._replace(params=harmed), states)
+    assert state.bad_step.tolist() == [0, -1]
+    assert np.isnan(losses[:, 0]).all() and np.isfinite(losses[:, 1]).all()
 
 
 def test_several_steps_a_dispatch_are_as_many_single_ones(tmp_path):

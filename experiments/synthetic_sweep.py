@@ -39,15 +39,20 @@ def main() -> None:
         with failing_on(ValueError):
             sweep = Sweep(config, progress)
         with failing_on(CorruptStoreError, CorruptCheckpointError):
-            document = sweep.carry_out()
-    document |= {"fits": {}, "claims": []}
+            document = carry_out(sweep)
+    print_summary(document, config.folder, console)
+    if not document["models"]:
+        raise SystemExit(1)
+
+
+def carry_out(sweep: Sweep) -> Json:
+    """Carry a sweep out, write its outputs, and return what sweep.json holds."""
+    document = sweep.carry_out() | {"fits": {}, "claims": []}
     if document["models"]:
         document |= fit_sweep(document)
         document["claims"] = [claim.to_json() for claim in claims(document)]
     write_outputs(sweep, document)
-    print_summary(document, config.folder, console)
-    if not document["models"]:
-        raise SystemExit(1)
+    return document
 
 
 def write_outputs(sweep: Sweep, document: Json) -> None:

@@ -17,6 +17,7 @@ from hotmess_jax.data import CorruptStoreError
 from hotmess_jax.files import write_json, write_text
 from hotmess_jax.findings import claims, fit_sweep
 from hotmess_jax.plan import plan, store_bytes
+from hotmess_jax.processes import FirstProcessError, is_first, join
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.report import interval, number, report
 from hotmess_jax.sharding import use_every_core
@@ -35,10 +36,15 @@ def main() -> None:
             config.validate()
         print_plan(config, console)
         return
+    if config.distributed or (config.coordinator, config.processes, config.process) != (None,) * 3:
+        with failing_on(ValueError):
+            config.validate()
+            join(config.coordinator, config.processes, config.process)
+        console.quiet = not is_first()
     with SweepProgress(console) as progress:
         with failing_on(ValueError):
             sweep = Sweep(config, progress)
-        with failing_on(CorruptStoreError, CorruptCheckpointError):
+        with failing_on(CorruptStoreError, CorruptCheckpointError, FirstProcessError):
             document = carry_out(sweep)
     print_summary(document, config.folder, console)
     if not document["models"]:
@@ -46,8 +52,13 @@ def main() -> None:
 
 
 def carry_out(sweep: Sweep) -> Json:
-    """Carry a sweep out, write its outputs, and return what sweep.json holds."""
+    """Carry a sweep out, write its outputs, and return what sweep.json holds.
+
+    Of several processes, the first alone fits and writes.
+    """
     document = sweep.carry_out() | {"fits": {}, "claims": []}
+    if not is_first():
+        return document
     if document["models"]:
         document |= fit_sweep(document)
         document["claims"] = [claim.to_json() for claim in claims(document)]

@@ -168,6 +168,20 @@ class SweepConfig:
     """Training steps in one call of the compiled program; it changes rounding alone. None is 8 on a CPU
     and 64 elsewhere."""
 
+    distributed: bool = False
+    """This is one of several processes that carry the run out together, each started with the same
+    settings and with folders that all of them share; the cluster's environment says which (Slurm, Open
+    MPI, TPU pods and others that JAX knows)."""
+
+    coordinator: str | None = None
+    """The same, said here: HOST:PORT at which the others reach the first process."""
+
+    processes: int | None = None
+    """With a coordinator: how many processes there are."""
+
+    process: int | None = None
+    """With a coordinator: which of them this is, from 0."""
+
     dry_run: bool = False
     """Print the plan (parameters, tokens, FLOPs, bytes) and stop."""
 
@@ -179,7 +193,7 @@ class SweepConfig:
     def identity(self) -> dict[str, object]:
         """Return the settings that determine the results, as plain JSON values."""
         settings = dataclasses.asdict(self)
-        for other in ("out", "store", "dry_run", "micro_batch", "steps_per_dispatch"):
+        for other in _NOT_OF_THE_RESULTS:
             del settings[other]
         return settings | {"sizes": list(self.sizes)}
 
@@ -213,6 +227,8 @@ class SweepConfig:
             )
 
 
+_NOT_OF_THE_RESULTS = ("out", "store", "dry_run", "micro_batch", "steps_per_dispatch",
+                       "distributed", "coordinator", "processes", "process")  # fmt: skip
 _TINY, _HUGE = 1e-12, 1e12
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("replicates", 1, 1_000),
@@ -243,6 +259,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("bootstrap", 10, 10**6),
     ("micro_batch", 0, 10**6),
     ("steps_per_dispatch", 1, 10**6),
+    ("processes", 1, 10**5),
+    ("process", 0, 10**5),
 )
 
 PRESETS: dict[str, SweepConfig] = {

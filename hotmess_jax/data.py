@@ -1,7 +1,9 @@
 """Teacher trajectories in TensorStore, and batches of their states through Grain."""
 
+import functools
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -19,6 +21,7 @@ from hotmess_jax.teacher import teacher_trajectories
 
 MANIFEST = "manifest.json"
 CHUNK_BYTES = 8 * 2**20
+ROUNDS = 4
 
 
 class CorruptStoreError(ValueError):
@@ -124,7 +127,9 @@ def _open(path: Path, **options: Any) -> ts.TensorStore:
 class BatchSource:
     """Batches of states in an order shuffled anew each epoch, every state once an epoch.
 
-    One element is one batch for each replicate, gathered in one go: a batch is a few kilobytes.
+    The trajectories are cut into equal lanes, and each batch takes equally many states from each: a
+    process that holds some of the lanes has its share of every batch, whatever processes there are. One
+    element is one batch for each replicate, gathered in one go: a batch is a few kilobytes.
     """
 
     def __init__(
@@ -133,55 +138,96 @@ class BatchSource:
         batch_size: int,
         batches: int,
         seeds: Sequence[tuple[int, ...]],
+        lanes: Sequence[int] = (0,),
     ) -> None:
-        """Serve `batches` batches, to each replicate in an order that follows from its seed."""
+        """Serve `batches` batches, to each replicate in an order that follows from its seed.
+
+        Args:
+            states: of the lanes held here, one after the other.
+            batch_size: states of a batch, out of these lanes.
+            batches: how many.
+            seeds: one a replicate.
+            lanes: numbers of the lanes held here.
+        """
         self._rows = states.reshape(-1, states.shape[-1])
-        self._batch_size = batch_size
+        self._of_lane = len(self._rows) // len(lanes)
+        self._from_lane = batch_size // len(lanes)
+        self._shape = (len(seeds), batch_size, states.shape[-1])
         self._batches = batches
-        self._seeds = seeds
+        self._seeds = [[(*seed, lane) for lane in lanes] for seed in seeds]
+        self._begins = np.arange(len(lanes))[:, None] * self._of_lane
+        self._keys = functools.lru_cache(maxsize=4)(self._draw_keys)
 
     def __len__(self) -> int:
         return self._batches
 
+    def _draw_keys(self, epoch: int) -> UInt64[np.ndarray, "replicates lanes rounds"]:
+        return np.asarray([[round_keys((*seed, epoch)) for seed in lanes] for lanes in self._seeds])
+
     def __getitem__(self, index: int) -> Float32[np.ndarray, "replicates batch d"]:
         """Return batch number `index` of each replicate."""
-        place = np.arange(self._batch_size, dtype=np.uint64) + np.uint64(index * self._batch_size)
-        count = np.uint64(len(self._rows))
-        epochs, within = place // count, place % count
-        batch = np.empty((len(self._seeds), self._batch_size, self._rows.shape[1]), np.float32)
-        for epoch in np.unique(epochs):
-            chosen = epochs == epoch
-            for own, seed in zip(batch, self._seeds, strict=True):
-                own[chosen] = self._rows[permute(within[chosen], len(self._rows), (*seed, int(epoch)))]
-        return batch
+        first = index * self._from_lane
+        chosen = []
+        while first < (index + 1) * self._from_lane:
+            epoch, begin = divmod(first, self._of_lane)
+            end = min(begin + (index + 1) * self._from_lane - first, self._of_lane)
+            place = np.arange(begin, end, dtype=np.uint64)
+            chosen.append(permute(place, self._of_lane, self._keys(epoch)) + self._begins)
+            first += end - begin
+        rows = chosen[0] if len(chosen) == 1 else np.concatenate(chosen, axis=-1)
+        return np.take(self._rows, rows, axis=0).reshape(self._shape)
+
+
+def round_keys(seed: tuple[int, ...]) -> UInt64[np.ndarray, " rounds"]:
+    """Return what a permutation follows from."""
+    return np.random.SeedSequence(seed).generate_state(ROUNDS, np.uint64)
 
 
 def permute(
-    indices: UInt64[np.ndarray, " n"], size: int, seed: tuple[int, ...]
-) -> Int64[np.ndarray, " n"]:
-    """Return where a pseudo-random permutation of range(size) sends the indices.
+    indices: UInt64[np.ndarray, " n"], size: int, keys: UInt64[np.ndarray, "*many rounds"]
+) -> Int64[np.ndarray, "*many n"]:
+    """Return where pseudo-random permutations of range(size) send the indices, one for each set of keys.
 
-    A Feistel network over the next even power of two, walked until it lands inside: any element can
-    be looked up alone, so no permutation of a hundred million pairs is ever held in memory.
+    A Feistel network on pairs of digits, in bases whose product is hardly more than `size`, walked until
+    it lands inside: any element can be looked up alone, so no permutation of a hundred million pairs is
+    ever held in memory.
+
+    Args:
+        indices: below `size`.
+        size: at most 2⁶².
+        keys: of each permutation, see `round_keys`.
 
     Source: Black and Rogaway 2002, "Ciphers with arbitrary finite domains".
     """
-    half_bits = max(1, (int(size - 1).bit_length() + 1) // 2)
-    shift, mask = np.uint64(half_bits), np.uint64(2**half_bits - 1)
-    round_keys = np.random.SeedSequence(seed).generate_state(4, np.uint64)
+    high = math.isqrt(size - 1) + 1
+    low = -(-size // high)
+    bases = np.asarray([high, low], np.uint64)
 
-    def encrypt(value: np.ndarray) -> np.ndarray:
-        left, right = value >> shift, value & mask
-        for round_key in round_keys:
-            mixed = (right + round_key) * np.uint64(0x9E3779B97F4A7C15)  # wraps, as hashes do
-            mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-            left, right = right, left ^ ((mixed >> np.uint64(32)) & mask)
-        return left << shift | right
+    def encrypt(value: np.ndarray, keys: Sequence[np.ndarray]) -> np.ndarray:
+        digits = list(np.divmod(value, bases[1]))
+        for turn, key in enumerate(keys):
+            changed, base = turn % 2, bases[turn % 2]
+            mixed = (digits[1 - changed] + key) * np.uint64(0x9E3779B97F4A7C15)  # wraps, as hashes do
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            mixed >>= np.uint64(32)
+            mixed *= base
+            mixed >>= np.uint64(32)  # below the base
+            mixed += digits[changed]
+            digits[changed] = np.minimum(mixed, mixed - base)  # wraps where it is below the base
+        return digits[0] * bases[1] + digits[1]
 
-    result = encrypt(indices)
+    of_rounds = [keys[..., turn, None] for turn in range(ROUNDS)]
+    result = encrypt(indices, of_rounds)
     while (outside := result >= size).any():
-        result[outside] = encrypt(result[outside])
+        keys_there = [np.broadcast_to(key, result.shape)[outside] for key in of_rounds]
+        result[outside] = encrypt(result[outside], keys_there)
     return result.astype(np.int64)
+
+
+def lanes_of(trajectories: int, batch_size: int) -> int:
+    """Return how many lanes the trajectories are cut into: the most, up to 16, that divide both evenly."""
+    return max(n for n in range(1, 17) if trajectories % n == 0 and batch_size % n == 0)
 
 
 def batch_iterator(
@@ -189,12 +235,13 @@ def batch_iterator(
     batch_size: int,
     batches: int,
     seeds: Sequence[tuple[int, ...]],
+    lanes: Sequence[int] = (0,),
 ) -> grain.DatasetIterator:
-    """Return a Grain iterator over batches of states, `[replicates, batch, d]`, one seed a replicate.
+    """Return a Grain iterator over batches of states, `[replicates, batch, d]`, as in `BatchSource`.
 
     Its position can be saved and restored.
     """
-    source = BatchSource(states, batch_size, batches, seeds)
+    source = BatchSource(states, batch_size, batches, seeds, lanes)
     # Two threads keep ahead of any model here and leave the cores to the training.
     options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=16)
     return iter(grain.MapDataset.source(source).to_iter_dataset(options))

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Decoder, Segment
 from hotmess_jax.quadratic import Quadratic
-from hotmess_jax.sharding import AXIS, by_row, part_size, replicated
+from hotmess_jax.sharding import AXIS, by_row, gathered, part_size, placed, replicated
 from hotmess_jax.teacher import steepest_descent
 from kernels.arrays import Scalar
 
@@ -170,24 +170,28 @@ class ModelRollout:
             return Rollout(states, found.saturated.reshape(rows))
 
         by_start = PartitionSpec(AXIS)
-        self._placement = (replicated(mesh), by_row(mesh), by_row(mesh))
-        self._device = mesh.devices.flat[0]
+        self._mesh = mesh
         # Each device walks on its own: nothing is exchanged.
-        self._compiled = jax.jit(
-            jax.shard_map(
-                rollout,
-                mesh=mesh,
-                in_specs=(PartitionSpec(), by_start, by_start),
-                out_specs=Rollout(PartitionSpec(None, AXIS), by_start),  # type: ignore[arg-type]
-                check_vma=False,
-            )
+        on_each = jax.shard_map(
+            rollout,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), by_start, by_start),
+            out_specs=Rollout(PartitionSpec(None, AXIS), by_start),  # type: ignore[arg-type]
+            check_vma=False,
         )
 
+        def with_keys(params: PyTree, starts: Array, key_data: Array) -> Rollout:
+            keys = jax.random.split(jax.random.wrap_key_data(key_data), starts.shape[0])
+            found: Rollout = on_each(params, starts, keys)
+            return found
+
+        self._compiled = jax.jit(with_keys)
+
     def __call__(self, params: PyTree, starts: Float[Array, "rows d"], key: Key[Array, ""]) -> Rollout:
-        """Roll a decoder out from each start; the result is on the mesh's first device."""
-        keys = jax.random.split(key, len(starts))
-        placed = jax.device_put((params, starts, keys), self._placement)
-        return jax.device_put(self._compiled(*placed), self._device)
+        """Roll a decoder out from each start; the result is on this process's first device."""
+        params, data = placed((params, jax.random.key_data(key)), replicated(self._mesh))
+        starts = placed(starts, by_row(self._mesh))
+        return gathered(self._compiled(params, starts, data), self._mesh)
 
     @property
     def compilations(self) -> int:

@@ -28,17 +28,19 @@ from hotmess_jax.curves import (
 )
 from hotmess_jax.data import (
     batch_iterator,
+    lanes_of,
     read_trajectories,
     store_trajectories,
     validation_states,
 )
 from hotmess_jax.files import write_json, written_whole
 from hotmess_jax.model import parameter_count, parse_size
+from hotmess_jax.processes import from_first, is_first, wait_for_all
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.provenance import git_commit, provenance
 from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout, oracle_rollout
-from hotmess_jax.sharding import make_mesh
+from hotmess_jax.sharding import fetch, make_mesh
 from hotmess_jax.starts import draw_starts
 from hotmess_jax.teacher import teacher_trajectories
 from hotmess_jax.train import (
@@ -70,7 +72,8 @@ class Study(NamedTuple):
 class TrainingData(NamedTuple):
     """States of one study's trajectories."""
 
-    training: Float32[np.ndarray, "count steps d"]
+    training: Float32[np.ndarray, "count steps d"]  # of the lanes
+    lanes: range  # this process's
     validation: Float32[np.ndarray, "pairs d"]
 
 
@@ -111,11 +114,6 @@ class Group:
         if len(self.runs) == 1:
             return self.runs[0].name
         return f"{self.runs[0].size}, {len(self.runs)} replicates"
-
-    @property
-    def finished(self) -> bool:
-        """Whether every run has its result."""
-        return all(run.result.exists() for run in self.runs)
 
 
 def stream(config: SweepConfig, name: str, index: int = 0) -> Key[Array, ""]:
@@ -229,8 +227,27 @@ def learning_rate(config: SweepConfig, size: str) -> float:
     return config.learning_rate * (32 / width) ** config.learning_rate_exponent
 
 
-def make_trainer(config: SweepConfig, size: str, problem: Quadratic) -> Trainer:
-    """Prepare the training of a size."""
+def share_of_lanes(config: SweepConfig) -> tuple[int, range]:
+    """Return how many lanes the training trajectories are cut into, and which are this process's.
+
+    Raises:
+        ValueError: where the processes cannot share them, or the starts, evenly.
+    """
+    training = config.trajectories - round(config.trajectories * config.holdout)
+    processes, lanes = jax.process_count(), lanes_of(training, config.batch_size)
+    if lanes % processes:
+        raise ValueError(
+            f"{processes} processes cannot share {training} training trajectories and batches of "
+            f"{config.batch_size} evenly: both can be divided by {lanes}, of at most 16"
+        )
+    if config.starts % processes:
+        raise ValueError(f"{processes} processes cannot share {config.starts} starts evenly")
+    each = lanes // processes
+    return lanes, range(jax.process_index() * each, (jax.process_index() + 1) * each)
+
+
+def make_trainer(config: SweepConfig, size: str, problem: Quadratic, replicates: int) -> Trainer:
+    """Prepare the training of a size, of so many replicates at once."""
     optimiser = make_optimiser(
         learning_rate(config, size),
         config.train_steps,
@@ -238,7 +255,7 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic) -> Trainer:
         config.weight_decay,
         config.clip_norm,
     )
-    codec, mesh = FloatCodec(config.precision), make_mesh(config.batch_size)
+    codec, mesh = FloatCodec(config.precision), make_mesh(config.batch_size, replicates=replicates)
     return Trainer(
         parse_size(size),
         problem,
@@ -259,10 +276,14 @@ class Sweep:
     def __init__(self, config: SweepConfig, progress: SweepProgress) -> None:
         """Check the configuration and the folder; nothing is computed yet.
 
+        Where there are several processes, each makes the same sweep, and all of them share the folders.
+
         Raises:
-            ValueError: for a setting out of range, starts beyond the codec, or a folder of another run.
+            ValueError: for a setting out of range, starts beyond the codec, a folder of another run, or
+                processes that cannot share the work evenly.
         """
         config.validate()
+        self._lanes, self._own_lanes = share_of_lanes(config)
         self.config = config
         self.progress = progress
         self.codec = FloatCodec(config.precision)
@@ -270,7 +291,7 @@ class Sweep:
         self.studies = [draw_study(config, index) for index in range(problems)]
         self._trainers: dict[tuple[str, int], Trainer] = {}
         self._rollouts: dict[tuple[str, float], ModelRollout] = {}
-        claim_folder(config)
+        from_first(lambda: claim_folder(config))
 
     def study_index(self, run: Run) -> int:
         """Return which draw of the problem a run belongs to."""
@@ -280,7 +301,8 @@ class Sweep:
         """Return the trainer of a run, the same for all replicates that share a problem."""
         index = self.study_index(run)
         if (run.size, index) not in self._trainers:
-            trainer = make_trainer(self.config, run.size, self.studies[index].problem)
+            together = self.config.replicates if len(self.studies) == 1 else 1
+            trainer = make_trainer(self.config, run.size, self.studies[index].problem, together)
             self._trainers[run.size, index] = trainer
         return self._trainers[run.size, index]
 
@@ -303,70 +325,89 @@ class Sweep:
         Raises:
             CorruptStoreError: where the trajectories cannot be read.
             CorruptCheckpointError: where a checkpoint to go on from cannot be read.
+            FirstProcessError: where the first process met one of these, in the others.
         """
         begin = time.perf_counter()
-        pending = [group for group in groups_of(self.config) if not group.finished]
-        indices = {self.study_index(group.runs[0]) for group in pending}
+        groups = groups_of(self.config)
+        # Files appear while others still look, so the first process looks for all.
+        finished, begun = from_first(
+            lambda: (
+                [[run.result.exists() for run in group.runs] for group in groups],
+                [group.checkpoints.exists() for group in groups],
+            )
+        )
+        places = [place for place, done in enumerate(finished) if not all(done)]
+        indices = sorted({self.study_index(groups[place].runs[0]) for place in places})
         data = {index: self._data(index) for index in indices}
-        self._check_checkpoints(pending, data)
-        for group in pending:
-            self._carry_out(group, data[self.study_index(group.runs[0])])
+        self._check_checkpoints([groups[place] for place in places if begun[place]], data)
+        for place in places:
+            group = groups[place]
+            self._carry_out(group, data[self.study_index(group.runs[0])], finished[place])
+        wait_for_all("results")
         return self._assemble(time.perf_counter() - begin)
 
     def _data(self, index: int) -> TrainingData:
         config, study = self.config, self.studies[index]
         self.progress.begin("trajectories", config.trajectories)
-        path = store_trajectories(
-            config.store,
-            study.problem,
-            study.training_starts,
-            config.step_norm,
-            config.trajectory_steps,
-            lambda done: self.progress.update(done, "writing"),
-        )
+
+        def store() -> str:
+            path = store_trajectories(
+                config.store,
+                study.problem,
+                study.training_starts,
+                config.step_norm,
+                config.trajectory_steps,
+                lambda done: self.progress.update(done, "writing"),
+            )
+            return str(path)
+
+        path = Path(from_first(store))
         self.progress.update(config.trajectories, "stored")
         training = config.trajectories - round(config.trajectories * config.holdout)
         held_out = read_trajectories(path, training, config.trajectories)
+        lanes, of_lane = self._own_lanes, training // self._lanes
         return TrainingData(
-            read_trajectories(path, 0, training),
+            read_trajectories(path, lanes.start * of_lane, lanes.stop * of_lane),
+            lanes,
             validation_states(held_out, config.validation_pairs, (config.seed, index)),
         )
 
     def _batches(self, group: Group, data: TrainingData) -> grain.DatasetIterator:
         config = self.config
         seeds = [(config.seed, run.replicate) for run in group.runs]
-        return batch_iterator(data.training, config.batch_size, config.train_steps, seeds)
+        share = config.batch_size // self._lanes * len(data.lanes)
+        return batch_iterator(data.training, share, config.train_steps, seeds, data.lanes)
 
-    def _check_checkpoints(self, pending: list[Group], data: dict[int, TrainingData]) -> None:
+    def _check_checkpoints(self, begun: list[Group], data: dict[int, TrainingData]) -> None:
         """Read every checkpoint that a group would go on from, before any is gone on from."""
-        for group in pending:
-            if group.checkpoints.exists():
-                first = group.runs[0]
-                batches = self._batches(group, data[self.study_index(first)])
-                checkpoints = Checkpoints(group.checkpoints)
-                try:
-                    abstract = self.trainer(first).abstract_state(len(group.runs))
-                    checkpoints.restore(abstract, batches)
-                finally:
-                    checkpoints.close()
+        for group in begun:
+            first = group.runs[0]
+            batches = self._batches(group, data[self.study_index(first)])
+            checkpoints = Checkpoints(group.checkpoints)
+            try:
+                abstract = self.trainer(first).abstract_state(len(group.runs))
+                checkpoints.restore(abstract, batches)
+            finally:
+                checkpoints.close()
 
-    def _carry_out(self, group: Group, data: TrainingData) -> None:
+    def _carry_out(self, group: Group, data: TrainingData, finished: list[bool]) -> None:
         """Train a group's models, roll each out, and write their results."""
         try:
             state, seconds = self._train(group, data)
-            bad_steps = jax.device_get(state.bad_step).tolist()
+            bad_steps = fetch(state.bad_step).tolist()
         except NonFiniteLossError as error:
             self.progress.say(f"{group.name}: {error}; the last good checkpoint is kept")
             state, seconds, bad_steps = None, 0.0, error.steps
         for place, (run, bad_step) in enumerate(zip(group.runs, bad_steps, strict=True)):
-            if run.result.exists():
+            if finished[place]:
                 continue
             about = self._about(run)
             if state is None or bad_step >= 0:
                 reason = f"the loss was not finite at step {bad_step}"
                 if state is not None:
                     self.progress.say(f"{run.name}: {reason}")
-                write_json(run.result, about | {"failed": {"step": bad_step, "reason": reason}})
+                if is_first():
+                    write_json(run.result, about | {"failed": {"step": bad_step, "reason": reason}})
             else:
                 params = of_replicate(state.params, place)
                 self._finish(run, params, seconds / len(group.runs), data, about)
@@ -388,18 +429,21 @@ class Sweep:
     def _finish(
         self, run: Run, params: PyTree, train_seconds: float, data: TrainingData, about: Json
     ) -> None:
-        """Roll a trained model out, and write its result."""
+        """Roll a trained model out, in all processes, and write its result, in the first."""
         config, study = self.config, self.studies[self.study_index(run)]
-        about["validation_loss"] = self.trainer(run).validation_loss(params, data.validation)
-
         begin = time.perf_counter()
         self.progress.begin("  rolling out", config.rollout_steps)
         states, saturated = self._roll_out(run, params, study, 0.0, 1)
+        sampled = None
+        if config.temperature > 0:
+            sampled, _ = self._roll_out(run, params, study, config.temperature, config.samples)
+        if not is_first():
+            return
+        about["validation_loss"] = self.trainer(run).validation_loss(params, data.validation)
         about |= self._measure(study, run, states[:, 0])
         about["saturated"] = int(saturated.sum())
-        if config.temperature > 0:
-            states, _ = self._roll_out(run, params, study, config.temperature, config.samples)
-            about["sampled"] = self._measure_samples(study, states)
+        if sampled is not None:
+            about["sampled"] = self._measure_samples(study, sampled)
         seconds = time.perf_counter() - begin
         about["seconds"] = {"train": round(train_seconds, 3), "rollout": round(seconds, 3)}
         self.progress.update(config.rollout_steps, f"{seconds:.1f} s")

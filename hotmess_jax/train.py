@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, Int32, Key, PyTree
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Decoder, Size
 from hotmess_jax.quadratic import Quadratic
-from hotmess_jax.sharding import AXIS, part_size, replicated
+from hotmess_jax.sharding import AXIS, REPLICATES, fetch, own_device, part_size
 from hotmess_jax.teacher import steepest_descent
 from kernels.arrays import AnyArray
 
@@ -38,8 +38,8 @@ class TrainState(NamedTuple):
 
 
 def of_replicate(tree: PyTree, replicate: int) -> PyTree:
-    """Return one replicate's part."""
-    return jax.tree.map(lambda leaf: leaf[replicate], tree)
+    """Return one replicate's part, on the host."""
+    return jax.tree.map(lambda leaf: leaf[replicate], fetch(tree))
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -135,7 +135,7 @@ class Trainer:
             codec: the numbers' encoding.
             step_norm: the teacher's.
             optimiser: of the parameters.
-            mesh: the devices that share each batch.
+            mesh: the devices that share the replicates and each batch.
             loss_on: whether the update's tokens alone count in the loss, or the state's as well.
             micro_batch: rows whose gradients a device computes at once, before they are added up; 0 is
                 all. None is 16 on a CPU, whose cache then holds all activations, and all elsewhere.
@@ -176,7 +176,7 @@ class Trainer:
 
         def step(state: TrainState, states: Any) -> tuple[TrainState, Array]:
             loss, grads = of_all(state.params, states)
-            # One flat vector, so that the devices meet once a step.
+            # One flat vector, so that the devices of a batch meet once a step.
             flat, unravel = jax.flatten_util.ravel_pytree((loss, grads))
             flat = jax.lax.pmean(flat, AXIS)
             loss, grads = unravel(flat)
@@ -198,17 +198,21 @@ class Trainer:
             scanned: tuple[TrainState, Array] = jax.lax.scan(step, state, states)
             return scanned
 
-        everywhere, rows = PartitionSpec(), PartitionSpec(None, None, AXIS)
+        own, everywhere = PartitionSpec(REPLICATES), PartitionSpec()
+        states = TrainState(own, own, everywhere, own)  # type: ignore[arg-type]
+        rows, losses_of = PartitionSpec(None, REPLICATES, AXIS), PartitionSpec(None, REPLICATES)
         self._batches = NamedSharding(mesh, rows)
+        self._placement = TrainState(*(NamedSharding(mesh, spec) for spec in states))  # type: ignore
         self._steps = jax.jit(
             jax.shard_map(
                 several,
                 mesh=mesh,
-                in_specs=(everywhere, rows),
-                out_specs=everywhere,
+                in_specs=(states, rows),
+                out_specs=(states, losses_of),
                 check_vma=False,
             ),
             donate_argnums=0,
+            out_shardings=(self._placement, NamedSharding(mesh, losses_of)),
         )
         self._validate = jax.jit(lambda p, states: losses(p, states, self._half - 1).mean())
 
@@ -219,16 +223,18 @@ class Trainer:
 
         Args:
             state: its buffers are donated.
-            states: the teacher's states.
+            states: the teacher's states; of each batch, this process's share.
         """
-        found: tuple[TrainState, Array] = self._steps(state, jax.device_put(states, self._batches))
+        placed = jax.make_array_from_process_local_data(self._batches, states)
+        with jax.transfer_guard("disallow"):  # nothing else goes there and back
+            found: tuple[TrainState, Array] = self._steps(state, placed)
         return found
 
     def _make(self, key: Key[Array, ""]) -> Decoder:
         return Decoder(self._size, 2 * self._half - 1, dtype=self._dtype, rngs=nnx.Rngs(key))
 
     def initial_state(self, keys: Key[Array, " replicates"]) -> TrainState:
-        """Draw parameters, from a key a replicate; the state is on every device of the mesh."""
+        """Draw parameters, from a key a replicate; the state is on the mesh."""
 
         def init(keys: Key[Array, " replicates"]) -> TrainState:
             params = jax.vmap(lambda key: nnx.state(self._make(key), nnx.Param))(keys)
@@ -236,16 +242,19 @@ class Trainer:
             bad_step = jnp.full(len(keys), -1, jnp.int32)
             return TrainState(params, jax.vmap(self._optimiser.init)(params), zero, bad_step)
 
-        return jax.jit(init, out_shardings=replicated(self.mesh))(keys)
+        return jax.jit(init, out_shardings=self._placement)(keys)
 
     def abstract_state(self, replicates: int) -> TrainState:
         """Return the state's shapes and placement, for restoring into."""
         keys = jax.random.split(jax.random.key(0), replicates)
         shapes = jax.eval_shape(self.initial_state, keys)
-        where = replicated(self.mesh)
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), shapes
-        )
+
+        def there(where: NamedSharding, part: PyTree) -> PyTree:
+            return jax.tree.map(
+                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), part
+            )
+
+        return TrainState(*map(there, self._placement, shapes))
 
     def train(
         self,
@@ -261,7 +270,8 @@ class Trainer:
 
         Args:
             state: where to start; its buffers are donated.
-            batches: of states, `[replicates, batch, d]`, at the position that belongs to `state`.
+            batches: of states, `[replicates, batch, d]` (of each batch, this process's share), at the
+                position that belongs to `state`.
             steps: the step to stop at.
             checkpoints: where to save.
             checkpoint_every: steps between checkpoints.
@@ -280,7 +290,7 @@ class Trainer:
 
         def report() -> None:
             for step, losses in waiting:
-                for i, of_step in enumerate(jax.device_get(losses).tolist(), start=1):
+                for i, of_step in enumerate(fetch(losses).tolist(), start=1):
                     on_step(step + i, of_step)
             waiting.clear()
 
@@ -288,15 +298,14 @@ class Trainer:
             int(state.step), steps, checkpoint_every, self._steps_per_dispatch
         ):
             states = np.stack([next(batches) for _ in range(first, last)])
-            with jax.transfer_guard("disallow"):
-                state, losses = self._steps(state, jax.device_put(states, self._batches))
+            state, losses = self.step(state, states)
             report()  # of the dispatch before, while this one is computed
             waiting.append((first, losses))
             due = last % checkpoint_every == 0 or last == steps
             if due or self._one_in_flight:
                 report()
             if due:
-                bad_steps = jax.device_get(state.bad_step).tolist()
+                bad_steps = fetch(state.bad_step).tolist()
                 if min(bad_steps) >= 0:
                     raise NonFiniteLossError(bad_steps)
                 checkpoints.save(state, batches, time.perf_counter() - began)
@@ -309,7 +318,7 @@ class Trainer:
 
         It counts those tokens alone whatever `loss_on` is, so that runs can be compared.
         """
-        device = self.mesh.devices.flat[0]
+        device = own_device(self.mesh)
         params = jax.device_put(params, device)
         total = 0.0
         for begin in range(0, len(states), batch_size):
@@ -347,12 +356,16 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(path.absolute(), options=options)
 
     def save(self, state: TrainState, batches: grain.DatasetIterator, seconds: float) -> None:
-        """Save in the background; a checkpoint appears whole or not at all."""
+        """Save in the background; a checkpoint appears whole or not at all.
+
+        Each process writes a part of the state. The data's position is the same in all of them, so that
+        another number of processes can go on from it.
+        """
         self._manager.save(
             int(state.step),
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state._asdict()),
-                data=grain.checkpoint.CheckpointSave(batches),
+                data=ocp.args.JsonSave(batches.get_state()),
                 seconds=ocp.args.JsonSave(seconds),
             ),
         )
@@ -372,7 +385,7 @@ class Checkpoints:
             return None
         items = {
             "state": ocp.args.StandardRestore(abstract._asdict()),
-            "data": grain.checkpoint.CheckpointRestore(batches),
+            "data": ocp.args.JsonRestore(),
             "seconds": ocp.args.JsonRestore(),
         }
         try:
@@ -382,6 +395,7 @@ class Checkpoints:
                 f"checkpoint {self._path / str(step)} cannot be read "
                 f"({str(error).splitlines()[0][:120]}); delete it to go on from the one before"
             ) from error
+        batches.set_state(found["data"])
         return TrainState(**found["state"]), found["seconds"]
 
     def close(self) -> None:

@@ -8,8 +8,10 @@ from hotmess_jax.data import (
     BatchSource,
     CorruptStoreError,
     batch_iterator,
+    lanes_of,
     permute,
     read_trajectories,
+    round_keys,
     store_trajectories,
     validation_states,
 )
@@ -72,16 +74,18 @@ def test_a_harmed_store_is_named(tmp_path, monkeypatch, harm):
 @pytest.mark.parametrize("size", [1, 2, 7, 1000, 4097])
 def test_permute_is_a_permutation_and_depends_on_its_seed(size):
     indices = np.arange(size, dtype=np.uint64)
-    one, again, other = (permute(indices, size, seed) for seed in ((1, 2), (1, 2), (1, 3)))
+    one, again, other = (permute(indices, size, round_keys(seed)) for seed in ((1, 2), (1, 2), (1, 3)))
     assert sorted(one) == list(range(size))
     assert np.array_equal(one, again)
     if size > 10:
         assert (one != other).mean() > 0.9
+    keys = np.asarray([[round_keys((1, 2))], [round_keys((1, 3))]])
+    assert np.array_equal(permute(indices, size, keys), [[one], [other]])
 
 
 def test_permute_leaves_no_trace_of_the_order():
     size = 100_000
-    order = permute(np.arange(size, dtype=np.uint64), size, (5,)).astype(float)
+    order = permute(np.arange(size, dtype=np.uint64), size, round_keys((5,))).astype(float)
     # Ranks of a random order: neighbours, and an element and its place, are uncorrelated.
     for other in (np.arange(size), np.roll(order, 1), np.roll(order, 64)):
         assert abs(np.corrcoef(order, other)[0, 1]) < 4 / np.sqrt(size)
@@ -103,6 +107,24 @@ def test_each_replicate_has_the_batches_of_its_own_seed():
         alone = BatchSource(states, 16, 10, [(0, replicate)])
         assert np.array_equal(together[3][replicate], alone[3][0])
     assert not np.array_equal(*together[3])
+
+
+def test_processes_that_hold_some_lanes_have_their_share_of_every_batch():
+    states = np.random.default_rng(2).normal(size=(12, 5, 2)).astype(np.float32)
+    whole = BatchSource(states, 8, 20, [(0, 0), (0, 1)], range(4))
+    shares = [BatchSource(states[i * 3 : i * 3 + 3], 2, 20, [(0, 0), (0, 1)], [i]) for i in range(4)]
+    for index in range(20):  # 2.7 epochs of 15 states a lane, so that batches span two of them
+        parts = np.concatenate([share[index] for share in shares], axis=1)
+        assert np.array_equal(whole[index], parts)
+    epoch = np.concatenate([shares[1][i][0] for i in range(8)])[:15]
+    assert np.array_equal(np.sort(epoch[:, 0]), np.sort(states[3:6].reshape(-1, 2)[:, 0]))
+
+
+@pytest.mark.parametrize(
+    ("trajectories", "batch", "lanes"), [(18_000, 1024, 16), (54, 32, 2), (53, 32, 1), (90, 30, 15)]
+)
+def test_lanes_divide_trajectories_and_batches(trajectories, batch, lanes):
+    assert lanes_of(trajectories, batch) == lanes
 
 
 def test_the_iterator_goes_on_exactly_where_its_state_was_taken():

@@ -33,8 +33,10 @@ STEPS = 12
 KEY = jax.random.split(jax.random.key(2), 1)
 
 
-def trainer(rate=1e-2, devices=2, loss_on="update", micro_batch=None, steps_per_dispatch=4):
-    mesh = make_mesh(64, 64 // devices)
+def trainer(
+    rate=1e-2, devices=2, loss_on="update", micro_batch=None, steps_per_dispatch=4, replicates=1
+):
+    mesh = make_mesh(64, 64 // devices, replicates)
     optimiser = make_optimiser(rate, STEPS, 2, 1e-4, 1.0)
     how = (loss_on, micro_batch, steps_per_dispatch)
     return Trainer(Size(1, 16, 2), PROBLEM, CODEC, 0.05, optimiser, mesh, *how)
@@ -173,13 +175,15 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(micro_batch):
     assert set(calls) == {{1: 1, 5: 4, 8: 8, 32: 32}[micro_batch]}
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_replicates_together_are_those_one_by_one(devices, tmp_path):
+@pytest.mark.parametrize(("copies", "devices"), [(1, 1), (1, 2), (3, 1)])
+def test_replicates_together_are_those_one_by_one(copies, devices, tmp_path):
     keys = jax.random.split(jax.random.key(7), 3)
     seeds = [(replicate,) for replicate in range(3)]
 
     def losses_of(folder, keys, seeds):
-        made, losses = trainer(devices=devices), []
+        made, losses = trainer(devices=devices, replicates=copies if len(keys) > 1 else 1), []
+        if len(keys) > 1:
+            assert made.mesh.devices.shape == (copies, devices)
         checkpoints = Checkpoints(folder)
         position = batch_iterator(STATES, 64, STEPS, seeds)
         made.train(made.initial_state(keys), position, STEPS, checkpoints, 4, 0.0,
@@ -193,6 +197,17 @@ def test_replicates_together_are_those_one_by_one(devices, tmp_path):
         alone = losses_of(tmp_path / f"{replicate}", keys[replicate : replicate + 1],
                           seeds[replicate : replicate + 1])  # fmt: skip
         np.testing.assert_allclose(together[:, replicate], alone[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "replicates", "shape"),
+    [(64, 1, (1, 4)), (64, 2, (2, 2)), (64, 4, (4, 1)), (64, 3, (1, 4)), (17, 1, (1, 1)),
+     (17, 2, (2, 1)), (17, 3, (3, 1)), (32, 1, (1, 2)), (32, 6, (2, 2))],
+)  # fmt: skip
+def test_replicates_take_the_devices_that_rows_leave(rows, replicates, shape):
+    mesh = make_mesh(rows, replicates=replicates)
+    assert mesh.devices.shape == shape
+    assert len({device.id for device in mesh.devices.flat}) == mesh.size
 
 
 def test_one_replicate_that_fails_does_not_stop_the_others(tmp_path):

@@ -25,6 +25,7 @@ from hotmess_jax.model import parse_size
 from hotmess_jax.provenance import git_commit
 from hotmess_jax.sharding import make_mesh, use_every_core
 from hotmess_jax.speed import data_speed, machine, rollout_speed, train_speed
+from hotmess_jax.train import Compute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,9 @@ class Models:
 
     precision: int = 4
     """Mantissa digits after the first."""
+
+    compute: Compute = "float32"
+    """Number format of matrix products, the models' and those that the machine's rate is of."""
 
     batch: int = 1_024
     """Pairs in a training batch."""
@@ -147,7 +151,7 @@ def main() -> None:
         show([{"benchmark": "data", "preset": config.preset} | found | about()], config.json)
         return
     check(config)
-    rates = machine(make_mesh(config.batch))
+    rates = machine(make_mesh(config.batch), config.compute)
     rows = []
     for size in config.size:
         for kind in ("train", "rollout"):
@@ -189,7 +193,7 @@ def check(config: Models) -> None:
 
 def measure(kind: str, size: str, config: Models) -> dict[str, Any]:
     """Measure one size."""
-    shape = (size, config.dimension, config.precision)
+    shape = (size, config.dimension, config.precision, config.compute)
     if kind == "train":
         steps, rows = config.steps_per_dispatch, config.micro_batch
         return train_speed(*shape, config.batch, steps, rows, config.replicates, config.repeats)

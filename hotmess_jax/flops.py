@@ -4,22 +4,30 @@ from hotmess_jax.codec import VOCABULARY
 from hotmess_jax.model import Size
 
 
-def training_flops(size: Size, length: int, first: int) -> float:
-    """Return the operations of one sequence's forward and backward pass.
-
-    2 a weight and position forward, twice that backward, and attention's.
-    """
+def forward_flops(size: Size, length: int, first: int) -> float:
+    """Return the operations of one sequence's logits from position `first` on."""
     layers, width, _ = size
-    queries = [length] * (layers - 1) + [length - first]
-    forward = 0.0
-    for count in queries:
-        weights = 2 * width * width * length + (width + width + 8 * width) * width * count
-        forward += 2 * weights + 4 * width * count * length
-    forward += 2 * width * VOCABULARY * (length - first)
-    return 3 * forward
+    total = 0
+    for count in [length] * (layers - 1) + [length - first]:
+        weights = 3 * width * width * length + 9 * width * width * count
+        total += 2 * weights + 4 * width * count * length
+    return float(total + 2 * width * VOCABULARY * (length - first))
 
 
-def update_flops(size: Size, length: int) -> float:
-    """Return the operations of decoding one update: each position once, over those before it."""
-    weights = 12 * size.layers * size.width**2 + VOCABULARY * size.width
-    return float(2 * weights * length + 4 * size.layers * size.width * length * length / 2)
+def training_flops(size: Size, length: int, first: int) -> float:
+    """Return the operations of one sequence's forward and backward pass, which is two forward ones."""
+    return 3 * forward_flops(size, length, first)
+
+
+def update_flops(size: Size, dimension: int, tokens_per_number: int) -> float:
+    """Return the operations of decoding one update: the state at once, then token by token.
+
+    Each token attends to the state, and to all numbers of the update that are begun.
+    """
+    half = dimension * tokens_per_number
+    total = forward_flops(size, half, half - 1)
+    for token in range(half - 1):
+        keys = half + (token // tokens_per_number + 1) * tokens_per_number
+        weights = 12 * size.layers * size.width**2 + VOCABULARY * size.width
+        total += 2 * weights + 4 * size.layers * size.width * keys
+    return total

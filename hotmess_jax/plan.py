@@ -28,7 +28,8 @@ def plan(config: SweepConfig) -> list[SizePlan]:
     the activations that the backward pass keeps or the cached keys and values with the states of the
     rollout, whichever is more: an estimate of the peak.
     """
-    half = config.dimension * FloatCodec(config.precision).tokens_per_number
+    tokens = FloatCodec(config.precision).tokens_per_number
+    half = config.dimension * tokens
     length = 2 * half - 1
     rows = config.starts * (config.samples if config.temperature > 0 else 1)
     rollouts = config.starts + (rows if config.temperature > 0 else 0)
@@ -50,7 +51,7 @@ def plan(config: SweepConfig) -> list[SizePlan]:
                 sequences * 2 * half,
                 updates * 2 * half,
                 sequences * training_flops(size, length, first),
-                updates * update_flops(size, length),
+                updates * update_flops(size, config.dimension, tokens),
                 3 * 4 * parameters,
                 4 * 4 * parameters + max(activations, caches + 3 * states),
             )

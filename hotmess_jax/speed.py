@@ -24,7 +24,7 @@ from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout
 from hotmess_jax.sharding import AXIS, make_mesh
 from hotmess_jax.starts import draw_starts
-from hotmess_jax.train import Trainer, make_optimiser, of_replicate
+from hotmess_jax.train import Compute, Trainer, make_optimiser, of_replicate
 
 Json = dict[str, Any]
 PRODUCT = 2_048  # the machine's rate is that of products of square matrices of this size
@@ -56,8 +56,8 @@ def timed(work: Callable[[], Any], repeats: int) -> Timing:
     return Timing(times[0], statistics.median(times[1:]), min(times[1:]), max(times[1:]))
 
 
-def machine(mesh: Mesh, repeats: int = 5) -> Json:
-    """Measure float32 matrix products, in FLOP/s, and memory traffic, in bytes/s, of all devices."""
+def machine(mesh: Mesh, compute: Compute = "float32", repeats: int = 5) -> Json:
+    """Measure matrix products of a format, in FLOP/s, and memory traffic, in bytes/s, of all devices."""
     everywhere = PartitionSpec()
     rows = PartitionSpec(AXIS)
 
@@ -66,8 +66,8 @@ def machine(mesh: Mesh, repeats: int = 5) -> Json:
             jax.shard_map(work, mesh=mesh, in_specs=(rows, everywhere), out_specs=rows, check_vma=False)
         )
 
-    square = jnp.ones((PRODUCT, PRODUCT), jnp.float32)
-    wide = jnp.ones((mesh.size * PRODUCT, PRODUCT), jnp.float32)
+    square = jnp.ones((PRODUCT, PRODUCT), compute)
+    wide = jnp.ones((mesh.size * PRODUCT, PRODUCT), compute)
     product = timed(functools.partial(on_each(jnp.matmul), wide, square), repeats)
     long = jnp.ones((STREAM_BYTES // 4,), jnp.float32)
     scale = on_each(lambda x, f: jax.lax.fori_loop(0, PASSES, lambda _, y: y * f, x))
@@ -89,20 +89,26 @@ def _states(problem: Quadratic, *shape: int) -> Float[np.ndarray, "..."]:
 
 
 def _trainer(
-    size: str, dimension: int, precision: int, batch: int, micro_batch: int | None, steps: int
+    size: str,
+    dimension: int,
+    precision: int,
+    compute: Compute,
+    mesh: Mesh,
+    micro_batch: int | None,
+    steps: int,
 ) -> Trainer:
     optimiser = make_optimiser(1e-3, 1_000, 100, 1e-4, 1.0)
-    codec, mesh = FloatCodec(precision), make_mesh(batch)
     return Trainer(
         parse_size(size),
         problem(dimension),
-        codec,
+        FloatCodec(precision),
         0.005,
         optimiser,
         mesh,
         "update",
         micro_batch,
         steps,
+        compute,
     )
 
 
@@ -110,6 +116,7 @@ def train_speed(
     size: str,
     dimension: int,
     precision: int,
+    compute: Compute,
     batch: int,
     steps: int,
     micro_batch: int | None,
@@ -117,7 +124,8 @@ def train_speed(
     repeats: int,
 ) -> Json:
     """Measure training steps of one size, `steps` of all replicates in each call of the program."""
-    trainer = _trainer(size, dimension, precision, batch, micro_batch, steps)
+    mesh = make_mesh(batch, replicates=replicates)
+    trainer = _trainer(size, dimension, precision, compute, mesh, micro_batch, steps)
     state = trainer.initial_state(jax.random.split(jax.random.key(2), replicates))
     states = _states(problem(dimension), steps, replicates, batch)
 
@@ -132,10 +140,11 @@ def train_speed(
     flops = rate * training_flops(parse_size(size), 2 * half - 1, half - 1)
     return {
         "parameters": parameter_count(parse_size(size), 2 * half - 1),
+        "compute": compute,
         "batch": batch,
         "steps_per_dispatch": steps,
         "replicates": replicates,
-        "devices": trainer.mesh.size,
+        "devices": mesh.size,
         **found.json(steps),
         "pairs_per_s": rate,
         "flops_per_s": flops,
@@ -143,25 +152,32 @@ def train_speed(
 
 
 def rollout_speed(
-    size: str, dimension: int, precision: int, starts: int, steps: int, repeats: int
+    size: str,
+    dimension: int,
+    precision: int,
+    compute: Compute,
+    starts: int,
+    steps: int,
+    repeats: int,
 ) -> Json:
     """Measure greedy rollouts of one size, `steps` updates from each start in each call."""
-    trainer = _trainer(size, dimension, precision, 64, None, 1)
+    mesh = make_mesh(starts)
+    trainer = _trainer(size, dimension, precision, compute, mesh, None, 1)
     state = trainer.initial_state(jax.random.split(jax.random.key(2), 1))
     params = of_replicate(state.params, 0)
-    mesh = make_mesh(starts)
     run = ModelRollout(trainer.graph, FloatCodec(precision), dimension, steps, 0.0, mesh)
     x = jnp.asarray(_states(problem(dimension), starts))
     found = timed(lambda: run(params, x, jax.random.key(3)), repeats)
-    half = dimension * FloatCodec(precision).tokens_per_number
+    tokens = FloatCodec(precision).tokens_per_number
     rate = steps * starts / found.median
     return {
-        "parameters": parameter_count(parse_size(size), 2 * half - 1),
+        "parameters": parameter_count(parse_size(size), 2 * dimension * tokens - 1),
+        "compute": compute,
         "starts": starts,
         "devices": mesh.size,
         **found.json(steps),
         "updates_per_s": rate,
-        "flops_per_s": rate * update_flops(parse_size(size), 2 * half - 1),
+        "flops_per_s": rate * update_flops(parse_size(size), dimension, tokens),
     }
 
 

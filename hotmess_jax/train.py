@@ -143,6 +143,8 @@ class Trainer:
                 and 64 elsewhere.
             compute: number format of the decoder's products.
         """
+        # On the host, so that the program holds it and nothing is transferred when it is compiled.
+        problem = jax.device_get(problem)
         self._dtype = jnp.dtype(compute)
         on_cpu = mesh.devices.flat[0].platform == "cpu"
         if micro_batch is None:

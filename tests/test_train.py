@@ -1,6 +1,7 @@
 """Training: the loss, what stops it, and going on from a checkpoint."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -155,6 +156,28 @@ def test_one_step_is_compiled_once(tmp_path):
     made = trainer()
     run(tmp_path, made)
     assert made._steps._cache_size() == 1
+
+
+def constants(jaxpr):
+    """Yield what a program holds that is not an argument."""
+    yield from getattr(jaxpr, "consts", [])
+    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+        for inner in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda p: hasattr(p, "eqns") or hasattr(p, "jaxpr")
+        ):
+            if hasattr(inner, "eqns") or hasattr(inner, "jaxpr"):
+                yield from constants(inner)
+
+
+def test_a_step_holds_nothing_on_a_device_and_lowers_for_accelerators():
+    made = trainer(micro_batch=0)
+    states = jax.ShapeDtypeStruct((4, 1, 64, 2), np.float32, sharding=made._batches)
+    arguments = made.abstract_state(1), states
+    # An array on a device would be copied to the host when the step is compiled.
+    held = list(constants(jax.make_jaxpr(made._steps)(*arguments)))
+    assert held and not [array for array in held if isinstance(array, jax.Array)]
+    for platform in ("cuda", "tpu"):
+        assert jax.export.export(made._steps, platforms=[platform])(*arguments).mlir_module()
 
 
 @pytest.mark.parametrize("micro_batch", [1, 5, 8, 32])

@@ -20,6 +20,8 @@ from hotmess_jax.progress import SweepProgress
 from hotmess_jax.sharding import use_every_core
 from hotmess_jax.sweep import Sweep
 
+LEASE = 600.0  # seconds after which a shared file system has freed what a lost machine held
+
 
 @dataclass(frozen=True, kw_only=True)
 class GridConfig:
@@ -112,11 +114,16 @@ def of(arguments: Sequence[str]) -> SweepConfig:
     return parse_with_preset(PRESETS, "quick", arguments)
 
 
-def one(arguments: Sequence[str]) -> str | None:
-    """Carry one sweep out; return what went wrong, if anything did."""
+def one(arguments: Sequence[str], wait: float = 0.0) -> str | None:
+    """Carry one sweep out; return what went wrong, if anything did.
+
+    Args:
+        arguments: the sweep's command line.
+        wait: seconds to wait while another process works in its folder.
+    """
     with SweepProgress(Console()) as progress:
         try:
-            document = carry_out(Sweep(of(arguments), progress))
+            document = carry_out(Sweep(of(arguments), progress, wait))
         except ValueError as error:
             return str(error)
     return None if document["models"] else "no model was trained"
@@ -159,7 +166,7 @@ def on_ray(sweeps: dict[str, list[str]], config: GridConfig) -> Iterator[tuple[s
 
 def _alone(arguments: list[str]) -> str | None:
     use_every_core()
-    return one(arguments)
+    return one(arguments, LEASE)
 
 
 if __name__ == "__main__":

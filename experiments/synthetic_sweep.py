@@ -21,7 +21,7 @@ from hotmess_jax.processes import FirstProcessError, is_first, join
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.report import interval, number, report
 from hotmess_jax.sharding import use_every_core
-from hotmess_jax.sweep import EXAMPLES, Sweep, runs_of
+from hotmess_jax.sweep import EXAMPLES, FolderInUseError, Sweep, runs_of
 from hotmess_jax.sweep_figures import draw_figures, save_figures
 from hotmess_jax.train import CorruptCheckpointError
 
@@ -44,7 +44,7 @@ def main() -> None:
     with SweepProgress(console) as progress:
         with failing_on(ValueError):
             sweep = Sweep(config, progress)
-        with failing_on(CorruptStoreError, CorruptCheckpointError, FirstProcessError):
+        with failing_on(FolderInUseError, CorruptStoreError, CorruptCheckpointError, FirstProcessError):
             document = carry_out(sweep)
     print_summary(document, config.folder, console)
     if not document["models"]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
 import grain
 import numpy as np
 import tensorstore as ts
@@ -40,7 +41,8 @@ def store_trajectories(
 
     A store is a zarr3 array `[count, steps, d]` of float32, a few whole trajectories a chunk, with
     checksums. Its name is a digest of all that determines its content, so runs on one machine, or
-    on several that share the folder, find each other's. It is written aside and renamed when whole.
+    on several that share the folder, find each other's. It is written aside and renamed when whole;
+    who else wants it waits.
 
     Args:
         folder: where stores live.
@@ -53,14 +55,32 @@ def store_trajectories(
     Returns:
         The store's path.
     """
-    count, dimension = starts.shape
     content = [np.asarray(a, np.float32).tobytes() for a in (*problem, starts, step_norm)]
     digest = hashlib.sha256(b"".join([*content, str(steps).encode()])).hexdigest()
     path = folder / f"trajectories-{digest[:16]}"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f"{path.name}.writing-", dir=folder))
+    with filelock.FileLock(folder / f".{path.name}.lock"):
+        if not path.exists():
+            _write_store(path, problem, starts, step_norm, steps, digest, progress)
+    return path
+
+
+def _write_store(
+    path: Path,
+    problem: Quadratic,
+    starts: Float[Array, "count d"],
+    step_norm: float,
+    steps: int,
+    digest: str,
+    progress: Callable[[int], None],
+) -> None:
+    """Write a store that nobody else writes."""
+    count, dimension = starts.shape
+    for left in path.parent.glob(f"{path.name}.writing-*"):  # by a process that was killed
+        shutil.rmtree(left)
+    aside = Path(tempfile.mkdtemp(prefix=f"{path.name}.writing-", dir=path.parent))
     try:
         rows = max(1, min(count, CHUNK_BYTES // (steps * dimension * 4)))
         store = _open(
@@ -85,14 +105,9 @@ def store_trajectories(
             write.result()
         manifest = {"shape": [count, steps, dimension], "digest": digest, "step_norm": step_norm}
         (aside / MANIFEST).write_text(json.dumps(manifest))
-        try:
-            os.rename(aside, path)
-        except OSError:
-            if not path.exists():  # otherwise another process finished the same store first
-                raise
+        os.rename(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return path
 
 
 def read_trajectories(path: Path, first: int, last: int) -> Float32[np.ndarray, "count steps d"]:

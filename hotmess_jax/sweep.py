@@ -1,11 +1,14 @@
 """A sweep: the problem, its trajectories, every model trained and rolled out, and what came of it."""
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
 import grain
 import jax
 import jax.numpy as jnp
@@ -59,6 +62,10 @@ STRAY_STEPS = 5  # so many of the teacher's steps from the minimum, a start has 
 
 class ConfigMismatchError(ValueError):
     """A folder holds something other than a run of this configuration."""
+
+
+class FolderInUseError(ValueError):
+    """Another process carries out the run of a folder."""
 
 
 class Study(NamedTuple):
@@ -221,6 +228,28 @@ def claim_folder(config: SweepConfig) -> None:
     write_json(mark, identity)
 
 
+@contextlib.contextmanager
+def held(folder: Path, wait: float) -> Iterator[None]:
+    """Keep other runs away from a folder, in the first process; wait so many seconds until it is free.
+
+    Raises:
+        FolderInUseError: where it is not free by then.
+    """
+    lock = filelock.FileLock(folder / "run.lock")
+
+    def acquire() -> None:
+        try:
+            lock.acquire(timeout=wait)
+        except filelock.Timeout:
+            raise FolderInUseError(f"another process works in {folder}; wait for its end") from None
+
+    from_first(acquire)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def learning_rate(config: SweepConfig, size: str) -> float:
     """Return the peak learning rate of a size."""
     width = parse_size(size).width
@@ -273,10 +302,15 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic, replicates:
 class Sweep:
     """Everything that one configuration's runs share."""
 
-    def __init__(self, config: SweepConfig, progress: SweepProgress) -> None:
+    def __init__(self, config: SweepConfig, progress: SweepProgress, wait: float = 0.0) -> None:
         """Check the configuration and the folder; nothing is computed yet.
 
         Where there are several processes, each makes the same sweep, and all of them share the folders.
+
+        Args:
+            config: the settings.
+            progress: what is shown meanwhile.
+            wait: seconds to wait while another process works in the folder.
 
         Raises:
             ValueError: for a setting out of range, starts beyond the codec, a folder of another run, or
@@ -286,6 +320,7 @@ class Sweep:
         self._lanes, self._own_lanes = share_of_lanes(config)
         self.config = config
         self.progress = progress
+        self._wait = wait
         self.codec = FloatCodec(config.precision)
         problems = config.replicates if config.replicate_varies == "problem" else 1
         self.studies = [draw_study(config, index) for index in range(problems)]
@@ -323,10 +358,15 @@ class Sweep:
         """Do what is still to be done, and return the sweep as it goes into sweep.json.
 
         Raises:
+            FolderInUseError: where another process works in the folder.
             CorruptStoreError: where the trajectories cannot be read.
             CorruptCheckpointError: where a checkpoint to go on from cannot be read.
             FirstProcessError: where the first process met one of these, in the others.
         """
+        with held(self.config.folder, self._wait):
+            return self._carry_out_all()
+
+    def _carry_out_all(self) -> Json:
         begin = time.perf_counter()
         groups = groups_of(self.config)
         # Files appear while others still look, so the first process looks for all.

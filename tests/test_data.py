@@ -1,5 +1,8 @@
 """The trajectory store and the order of batches."""
 
+import threading
+
+import filelock
 import jax
 import numpy as np
 import pytest
@@ -44,7 +47,23 @@ def test_a_second_run_reuses_the_store_and_another_problem_gets_its_own(tmp_path
     assert write(tmp_path, monkeypatch) == path
     assert {f: f.stat().st_mtime_ns for f in path.rglob("*")} == before
     assert write(tmp_path, monkeypatch, STARTS + 0.01) != path
-    assert len(list(tmp_path.iterdir())) == 2  # nothing half-written is left beside them
+    assert len(stores(tmp_path)) == 2  # nothing half-written is left beside them
+
+
+def stores(folder):
+    return [found for found in folder.iterdir() if found.suffix != ".lock"]
+
+
+def test_who_else_wants_a_store_waits_and_finds_what_a_killed_one_left_gone(tmp_path, monkeypatch):
+    path = write(tmp_path / "other", monkeypatch)
+    (tmp_path / f"{path.name}.writing-abc").mkdir()
+    with filelock.FileLock(tmp_path / f".{path.name}.lock"):
+        waiting = threading.Thread(target=write, args=(tmp_path, monkeypatch))
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive() and not (tmp_path / path.name).exists()
+    waiting.join(60)
+    assert {found.name for found in stores(tmp_path)} == {"other", path.name}
 
 
 def chunks(path):

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 
@@ -247,6 +248,15 @@ def test_a_folder_of_something_else_is_refused(tmp_path, monkeypatch, capsys):
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.txt"]
 
 
+def test_a_folder_in_use_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "run").mkdir()
+    config = parse_with_preset(PRESETS, "quick", [*TINY, *map(str, places(tmp_path))])
+    sweep_module.claim_folder(config)
+    with filelock.FileLock(tmp_path / "run" / "run.lock"):
+        said = refused(monkeypatch, capsys, *TINY, *places(tmp_path))
+    assert said == f"error: another process works in {tmp_path / 'run'}; wait for its end"
+
+
 def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
     tmp_path, monkeypatch, capsys, finished
 ):
@@ -259,7 +269,7 @@ def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
             file.write_bytes(b"")
     arguments = (*TINY, *places(tmp_path), "--sizes", "3k")
     assert str(model / "checkpoints" / "40") in refused(monkeypatch, capsys, *arguments)
-    (store,) = (tmp_path / "store").iterdir()
+    (store,) = (tmp_path / "store").glob("trajectories-*")
     chunk = next(p for p in (store / "c").rglob("*") if p.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-9])
     assert str(store) in refused(monkeypatch, capsys, *arguments)

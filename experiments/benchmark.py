@@ -20,7 +20,6 @@ from rich.console import Console
 
 from hotmess_jax.command_line import fail, parse_any, right_aligned_table
 from hotmess_jax.config import PRESETS
-from hotmess_jax.llm.analysis import METRICS, Block, metric_summary
 from hotmess_jax.model import parse_size
 from hotmess_jax.provenance import git_commit
 from hotmess_jax.sharding import make_mesh, use_every_core
@@ -241,6 +240,10 @@ def expect(config: Models, rows: list[dict[str, Any]]) -> None:
 
 def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
     """Time the kernels and NumPy on the same answers."""
+    try:
+        from hotmess_jax.llm.analysis import METRICS, Block, metric_summary
+    except ImportError:
+        fail("metrics needs the extra llm: pip install -e '.[llm]'")
     rng = np.random.default_rng(0)
     shape = (config.questions, config.samples)
     probs = rng.dirichlet(np.full(config.classes, 0.5), shape)

@@ -20,8 +20,9 @@ from hotmess_jax.plan import plan, store_bytes
 from hotmess_jax.processes import FirstProcessError, is_first, join
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.report import interval, number, report
+from hotmess_jax.run_folder import FolderInUseError, runs_of
 from hotmess_jax.sharding import use_every_core
-from hotmess_jax.sweep import EXAMPLES, FolderInUseError, Sweep, runs_of
+from hotmess_jax.sweep import EXAMPLES, Sweep
 from hotmess_jax.sweep_figures import draw_figures, save_figures
 from hotmess_jax.train import CorruptCheckpointError
 

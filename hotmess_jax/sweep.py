@@ -1,14 +1,10 @@
 """A sweep: the problem, its trajectories, every model trained and rolled out, and what came of it."""
 
-import contextlib
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import filelock
 import grain
 import jax
 import jax.numpy as jnp
@@ -43,6 +39,7 @@ from hotmess_jax.progress import SweepProgress
 from hotmess_jax.provenance import git_commit, provenance
 from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout, oracle_rollout
+from hotmess_jax.run_folder import Group, Run, claim_folder, groups_of, held, runs_of
 from hotmess_jax.sharding import fetch, make_mesh
 from hotmess_jax.starts import draw_starts
 from hotmess_jax.teacher import teacher_trajectories
@@ -60,14 +57,6 @@ EXAMPLES = 8  # trajectories kept of each model, for figures
 STRAY_STEPS = 5  # so many of the teacher's steps from the minimum, a start has strayed
 
 
-class ConfigMismatchError(ValueError):
-    """A folder holds something other than a run of this configuration."""
-
-
-class FolderInUseError(ValueError):
-    """Another process carries out the run of a folder."""
-
-
 class Study(NamedTuple):
     """One draw of the problem, and where its trajectories start."""
 
@@ -82,45 +71,6 @@ class TrainingData(NamedTuple):
     training: Float32[np.ndarray, "count steps d"]  # of the lanes
     lanes: range  # this process's
     validation: Float32[np.ndarray, "pairs d"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One model of a sweep: a size and a replicate."""
-
-    size: str
-    replicate: int
-    folder: Path
-
-    @property
-    def result(self) -> Path:
-        """Where the finished run's numbers are."""
-        return self.folder / "result.json"
-
-    @property
-    def paths(self) -> Path:
-        """Where the finished run's example trajectories are."""
-        return self.folder / "paths.npz"
-
-    @property
-    def name(self) -> str:
-        """The run as people read it."""
-        return f"{self.size}, replicate {self.replicate}"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs of one size and one problem, whose models are trained in one program."""
-
-    runs: tuple[Run, ...]
-    checkpoints: Path
-
-    @property
-    def name(self) -> str:
-        """The group as people read it."""
-        if len(self.runs) == 1:
-            return self.runs[0].name
-        return f"{self.runs[0].size}, {len(self.runs)} replicates"
 
 
 def stream(config: SweepConfig, name: str, index: int = 0) -> Key[Array, ""]:
@@ -175,79 +125,6 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
         starts("training_starts", config.trajectories, config.start_scale * config.training_spread),
         starts("rollout_starts", config.starts, config.start_scale),
     )
-
-
-def runs_of(config: SweepConfig) -> list[Run]:
-    """Return the sweep's runs in the order in which they are done."""
-    return [
-        Run(size, replicate, config.folder / "models" / f"{size}-{replicate}")
-        for size in config.sizes
-        for replicate in range(config.replicates)
-    ]
-
-
-def groups_of(config: SweepConfig) -> list[Group]:
-    """Return the sweep's runs by what is trained together: replicates that share a problem."""
-    runs = runs_of(config)
-    if config.replicates == 1 or config.replicate_varies == "problem":
-        return [Group((run,), run.folder / "checkpoints") for run in runs]
-    return [
-        Group(
-            tuple(run for run in runs if run.size == size),
-            config.folder / "models" / size / "checkpoints",
-        )
-        for size in config.sizes
-    ]
-
-
-def claim_folder(config: SweepConfig) -> None:
-    """Mark the folder as this configuration's.
-
-    Raises:
-        ConfigMismatchError: where it holds another run, or anything else; it is left as it is.
-    """
-    folder, mark = config.folder, config.folder / "run.json"
-    identity = json.loads(json.dumps(config.identity()))
-    if mark.exists():
-        try:
-            found = json.loads(mark.read_text())
-        except ValueError as error:
-            raise ConfigMismatchError(f"{mark} cannot be read: {error}") from error
-        differing = [k for k in {**identity, **found} if identity.get(k) != found.get(k)]
-        if differing:
-            was = ", ".join(
-                f"{k.replace('_', '-')} {found.get(k)!r} instead of {identity.get(k)!r}"
-                for k in sorted(differing)
-            )
-            raise ConfigMismatchError(
-                f"{folder} holds a run with another configuration ({was}); choose another --out"
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigMismatchError(f"{folder} exists and holds no sweep; choose another --out")
-    write_json(mark, identity)
-
-
-@contextlib.contextmanager
-def held(folder: Path, wait: float) -> Iterator[None]:
-    """Keep other runs away from a folder, in the first process; wait so many seconds until it is free.
-
-    Raises:
-        FolderInUseError: where it is not free by then.
-    """
-    lock = filelock.FileLock(folder / "run.lock")
-
-    def acquire() -> None:
-        try:
-            lock.acquire(timeout=wait)
-        except filelock.Timeout:
-            raise FolderInUseError(f"another process works in {folder}; wait for its end") from None
-
-    from_first(acquire)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def learning_rate(config: SweepConfig, size: str) -> float:

@@ -2,7 +2,9 @@
 
 import json
 import math
+import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +17,8 @@ from hotmess_jax.codec import FloatCodec
 from hotmess_jax.flops import training_flops, update_flops
 from hotmess_jax.model import Decoder, parse_size
 from hotmess_jax.rollout import model_policy
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def products(jaxpr):
@@ -45,6 +49,17 @@ def test_operations_are_those_of_the_program(size):
     policy, keys = model_policy(model, codec, d), jax.random.split(jax.random.key(0), 5)
     decoding = products(jax.make_jaxpr(policy)(tokens[:, :half], keys).jaxpr) / 5
     assert update_flops(parse_size(size), d, codec.tokens_per_number) == decoding
+
+
+def test_the_core_needs_no_extra():
+    """What an accelerator's machine may lack: the packages of language models."""
+    missing = "; ".join(f"sys.modules[{name!r}] = None" for name in ("polars", "pydantic", "openai"))
+    modules = "benchmark, grid, scaling_laws, synthetic_sweep"
+    code = f"import sys; {missing}; from experiments import {modules}; sys.argv[1:] = ['metrics']; "
+    found = subprocess.run([sys.executable, "-c", code + "benchmark.main()"], cwd=ROOT, text=True,
+                           capture_output=True)  # fmt: skip
+    assert found.returncode == 2
+    assert found.stderr == "error: metrics needs the extra llm: pip install -e '.[llm]'\n"
 
 
 def run(monkeypatch, capsys, *arguments):

@@ -19,6 +19,7 @@ from hotmess_jax.command_line import parse_with_preset
 from hotmess_jax.config import PRESETS
 from hotmess_jax.plan import plan
 from hotmess_jax.report import FIGURES
+from hotmess_jax.run_folder import claim_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = [
@@ -251,7 +252,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path, monkeypatch, capsys):
 def test_a_folder_in_use_is_refused(tmp_path, monkeypatch, capsys):
     (tmp_path / "run").mkdir()
     config = parse_with_preset(PRESETS, "quick", [*TINY, *map(str, places(tmp_path))])
-    sweep_module.claim_folder(config)
+    claim_folder(config)
     with filelock.FileLock(tmp_path / "run" / "run.lock"):
         said = refused(monkeypatch, capsys, *TINY, *places(tmp_path))
     assert said == f"error: another process works in {tmp_path / 'run'}; wait for its end"

@@ -47,7 +47,7 @@ class SweepConfig:
     preset: Preset = "quick"
     """Where the other settings' defaults come from. smoke: a test of the plumbing, under 30 s. quick:
     models that learn to descend in 2 dimensions, under 5 minutes on 2 CPU cores. laptop: larger models
-    and 3 replicates, under 2 hours on 2 cores. paper: as published, for an accelerator."""
+    and 3 replicates, under an hour on 2 cores. paper: as published, for an accelerator."""
 
     sizes: tuple[str, ...] = ("3k", "6k", "25k", "83k")
     """Model sizes, by approximate number of parameters: 3k 6k 14k 25k 47k 83k 200k 450k 790k 1.2m
@@ -282,7 +282,7 @@ PRESETS: dict[str, SweepConfig] = {
     ),
     # A first look at the whole study.
     "quick": SweepConfig(),
-    # As near to the published problem as 2 hours on 2 cores allow.
+    # As near to the published problem as an hour or two on 2 cores allow.
     "laptop": SweepConfig(
         preset="laptop",
         sizes=("6k", "25k", "83k", "200k"),

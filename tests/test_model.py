@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from hotmess_jax.codec import VOCABULARY, FloatCodec
-from hotmess_jax.model import SIZES, Decoder, Size, parameter_count, parse_size
+from hotmess_jax.model import SIZES, Decoder, Size, gelu, parameter_count, parse_size
 from hotmess_jax.rollout import model_policy
 
 CODEC, DIMENSION = FloatCodec(2), 2
@@ -37,6 +37,27 @@ def test_a_token_changes_nothing_before_it(model):
         after = model(changed)
         np.testing.assert_array_equal(before[:, :position], after[:, :position])
         assert np.abs(before[:, position:] - after[:, position:]).max() > 1e-3
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float32, 1e-5), (jnp.bfloat16, 2e-2)])
+def test_gelu_and_its_kept_derivative_equal_those_of_jax_and_of_differences(dtype, tolerance):
+    x = jnp.concatenate([jnp.linspace(-8, 8, 2001), jnp.array([-1e4, -50, 0, 50, 1e4])]).astype(dtype)
+    value, pull = jax.vjp(gelu, x)
+    slope = pull(jnp.ones_like(x))[0]
+    assert value.dtype == slope.dtype == dtype
+    expected, pull = jax.vjp(jax.nn.gelu, x.astype(jnp.float32))
+    np.testing.assert_allclose(value.astype(jnp.float32), expected, tolerance, tolerance)
+    np.testing.assert_allclose(
+        slope.astype(jnp.float32), pull(jnp.ones_like(expected))[0], tolerance, tolerance
+    )
+
+    def plain(x):
+        return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+    inner = np.asarray(x[:2001], np.float64)
+    differences = (plain(inner + 1e-5) - plain(inner - 1e-5)) / 2e-5
+    np.testing.assert_allclose(slope[:2001].astype(jnp.float32), differences, tolerance, tolerance)
+    np.testing.assert_array_equal(jax.grad(lambda x: gelu(x).sum())(x), slope)
 
 
 @pytest.mark.parametrize("first", [1, HALF - 1, 2 * HALF - 2])

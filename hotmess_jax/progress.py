@@ -1,5 +1,6 @@
-"""What a person sees while a sweep runs: live lines on a terminal, silence elsewhere."""
+"""What a person sees while a sweep runs: live lines on a terminal, now and then one elsewhere."""
 
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -11,6 +12,16 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+# Where there is no terminal (a batch job's log), a line every so often.
+LINE_EVERY_S = 30.0
+
+
+def minutes_left(begun: int, done: int, total: int, seconds: float) -> str:
+    """Return `, 3.2 min left` at the pace from `begun` to `done`, or nothing where none is known."""
+    if done <= begun or done >= total:
+        return ""
+    return f", {(total - done) * seconds / (done - begun) / 60:.1f} min left"
 
 
 class SweepProgress:
@@ -28,6 +39,8 @@ class SweepProgress:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._name, self._total, self._begun = "", 0, 0
+        self._start = self._last = time.monotonic()
 
     def __enter__(self) -> "SweepProgress":
         self._live.start()
@@ -44,11 +57,18 @@ class SweepProgress:
     def begin(self, name: str, total: int, done: int = 0, detail: str = "") -> None:
         """Start a line; the one before stays as it ended."""
         self._task = self._live.add_task(name, total=total, completed=done, detail=detail)
+        self._name, self._total, self._begun = name.strip(), total, done
+        self._start = time.monotonic()
 
     def update(self, done: int, detail: str) -> None:
         """Move the current line on."""
         assert self._task is not None
         self._live.update(self._task, completed=done, detail=detail)
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self._last > LINE_EVERY_S:
+            self._last = now
+            left = minutes_left(self._begun, done, self._total, now - self._start)
+            self.say(f"{self._name}: {done:,} of {self._total:,}, {detail}{left}")
 
     def say(self, text: str) -> None:
         """Print a line that stays, also where there is no terminal."""

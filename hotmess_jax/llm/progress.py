@@ -7,9 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hotmess_jax.llm.collect import Counts
-
-# Where there is no terminal, a line every so often.
-LINE_EVERY_S = 30.0
+from hotmess_jax.progress import LINE_EVERY_S, minutes_left
 
 
 class SamplingProgress:
@@ -68,10 +66,8 @@ class SamplingProgress:
     def _say(self) -> None:
         self._last = time.monotonic()
         done = self._present + self._counts.done
-        left = ""
-        if self._counts.done and done < self._wanted:
-            pace = (time.monotonic() - self._start) / self._counts.done
-            left = f", {(self._wanted - done) * pace / 60:.1f} min left"
+        seconds = time.monotonic() - self._start
+        left = minutes_left(self._present, done, self._wanted, seconds)
         self._console.print(
             f"{done:,} of {self._wanted:,} samples, {self._detail()}{left}",
             highlight=False,

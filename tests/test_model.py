@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from hotmess_jax.codec import VOCABULARY, FloatCodec
-from hotmess_jax.model import SIZES, Decoder, Size, gelu, parameter_count, parse_size
+from hotmess_jax.model import SIZES, Decoder, Size, gelu, parameter_count, parse_size, product
 from hotmess_jax.rollout import model_policy
 
 CODEC, DIMENSION = FloatCodec(2), 2
@@ -58,6 +58,25 @@ def test_gelu_and_its_kept_derivative_equal_those_of_jax_and_of_differences(dtyp
     differences = (plain(inner + 1e-5) - plain(inner - 1e-5)) / 2e-5
     np.testing.assert_allclose(slope[:2001].astype(jnp.float32), differences, tolerance, tolerance)
     np.testing.assert_array_equal(jax.grad(lambda x: gelu(x).sum())(x), slope)
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 7, 5), (2, 3, 4, 5)])
+def test_a_product_of_all_positions_and_its_gradients_equal_those_of_one_position_at_a_time(shape):
+    linear = nnx.Linear(5, 6, use_bias=False, rngs=nnx.Rngs(0))
+    x, cotangent = (
+        jax.random.normal(jax.random.key(i), (*shape[:-1], n)) for i, n in enumerate((5, 6))
+    )
+    graph, weights = nnx.split(linear)
+    value, pull = jax.vjp(lambda weights, x: product(nnx.merge(graph, weights), x), weights, x)
+    to_weights, to_x = pull(cotangent)
+    kernel = np.asarray(linear.kernel[...], np.float64)
+    expected, gradient = np.zeros(value.shape), np.zeros(kernel.shape)
+    for at in np.ndindex(shape[:-1]):
+        expected[at] = np.asarray(x[at]) @ kernel
+        gradient += np.outer(x[at], cotangent[at])
+        np.testing.assert_allclose(to_x[at], kernel @ np.asarray(cotangent[at]), 1e-5, 1e-5)
+    np.testing.assert_allclose(value, expected, 1e-5, 1e-5)
+    np.testing.assert_allclose(to_weights["kernel"][...], gradient, 1e-5, 1e-5)
 
 
 @pytest.mark.parametrize("first", [1, HALF - 1, 2 * HALF - 2])

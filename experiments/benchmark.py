@@ -20,11 +20,11 @@ from rich.console import Console
 
 from hotmess_jax.command_line import fail, parse_any, right_aligned_table
 from hotmess_jax.config import PRESETS
-from hotmess_jax.model import parse_size
+from hotmess_jax.model import Attention, parse_size
 from hotmess_jax.provenance import git_commit
 from hotmess_jax.sharding import make_mesh, use_every_core
 from hotmess_jax.speed import data_speed, machine, rollout_speed, train_speed
-from hotmess_jax.train import Compute
+from hotmess_jax.train import Compute, check_attention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,9 @@ class Models:
 
     compute: Compute = "float32"
     """Number format of matrix products, the models' and those that the machine's rate is of."""
+
+    attention: Attention = "xla"
+    """Attention within whole sequences; as in synthetic_sweep."""
 
     batch: int = 1_024
     """Pairs in a training batch."""
@@ -173,6 +176,7 @@ def check(config: Models) -> None:
     try:
         for size in config.size:
             parse_size(size)
+        check_attention(config.attention, config.compute)
     except ValueError as error:
         fail(str(error))
     for name in (
@@ -192,7 +196,7 @@ def check(config: Models) -> None:
 
 def measure(kind: str, size: str, config: Models) -> dict[str, Any]:
     """Measure one size."""
-    shape = (size, config.dimension, config.precision, config.compute)
+    shape = (size, config.dimension, config.precision, config.compute, config.attention)
     if kind == "train":
         steps, rows = config.steps_per_dispatch, config.micro_batch
         return train_speed(*shape, config.batch, steps, rows, config.replicates, config.repeats)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Literal
 
 from hotmess_jax.codec import PRECISIONS
-from hotmess_jax.model import parse_size
+from hotmess_jax.model import Attention, parse_size
 from hotmess_jax.quadratic import Spectrum
 from hotmess_jax.starts import StartDistribution
 from hotmess_jax.train import Compute, LossOn
@@ -164,6 +164,10 @@ class SweepConfig:
     """Pairs of a batch whose gradients a device computes at once (0: all); it changes rounding alone.
     None is 16 on a CPU, so that activations stay in its cache, and all elsewhere."""
 
+    attention: Attention = "xla"
+    """Attention within whole sequences, in training above all: as XLA compiles it, or cuDNN's fused
+    kernel, on a GPU in bfloat16; it changes rounding alone."""
+
     steps_per_dispatch: int | None = None
     """Training steps in one call of the compiled program; it changes rounding alone. None is 8 on a CPU
     and 64 elsewhere."""
@@ -227,8 +231,8 @@ class SweepConfig:
             )
 
 
-_NOT_OF_THE_RESULTS = ("out", "store", "dry_run", "micro_batch", "steps_per_dispatch",
-                       "distributed", "coordinator", "processes", "process")  # fmt: skip
+_NOT_OF_THE_RESULTS = ("out", "store", "dry_run", "micro_batch", "attention",
+                       "steps_per_dispatch", "distributed", "coordinator", "processes", "process")  # fmt: skip
 _TINY, _HUGE = 1e-12, 1e12
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("replicates", 1, 1_000),

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,7 @@ def parse_size(name: str) -> Size:
 
 Heads = Float[Array, "batch heads positions features"]
 Queries = Float[Array, "batch heads queries features"]
+Attention = Literal["xla", "cudnn"]
 
 
 class Segment(NamedTuple):
@@ -100,6 +101,45 @@ def product(
     return linear(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
+def attend(q: Queries, segments: list[Segment], mask: Bool[Array, "queries keys"] | None) -> Queries:
+    """Return what the queries find at the segments' positions: softmax(q·kᵀ/√features)·v."""
+    q = q * q.shape[-1] ** -0.5
+    scores = jnp.concatenate([q @ s.keys.swapaxes(-1, -2) for s in segments], axis=-1)
+    if mask is not None:
+        scores = jnp.where(mask, scores, -jnp.inf)
+    weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(q.dtype)
+    attended = jnp.zeros_like(q)
+    begin = 0
+    for segment in segments:
+        end = begin + segment.values.shape[2]
+        attended += weights[..., begin:end] @ segment.values
+        begin = end
+    return attended
+
+
+def fused_causal_attention(q: Queries, segment: Segment) -> Queries:
+    """Return what `attend` does for the last queries of a segment, each seeing no key after its own.
+
+    cuDNN's kernel, whose scores never leave the chip; it needs a GPU and 16-bit numbers.
+    """
+    length = segment.keys.shape[2]
+    missing = length - q.shape[2]
+
+    def padded(y: Heads, before: int) -> Float[Array, "batch padded heads features"]:
+        # The kernel counts queries and keys from the first on, and wants an even number of each; a key
+        # after the last is seen by no query that counts.
+        return jnp.pad(y, ((0, 0), (0, 0), (before, length % 2), (0, 0))).swapaxes(1, 2)
+
+    attended = jax.nn.dot_product_attention(
+        padded(q, missing),
+        padded(segment.keys, 0),
+        padded(segment.values, 0),
+        is_causal=True,
+        implementation="cudnn",
+    )
+    return attended.swapaxes(1, 2)[:, :, missing:length]
+
+
 class Block(nnx.Module):
     """A pre-norm transformer block: causal attention, then a GELU MLP, without biases."""
 
@@ -133,22 +173,9 @@ class Block(nnx.Module):
     def finish(
         self,
         x: Float[Array, "batch queries width"],
-        q: Queries,
-        segments: list[Segment],
-        mask: Bool[Array, "queries keys"] | None,
+        attended: Queries,
     ) -> Float[Array, "batch queries width"]:
-        """Attend from the queries to the segments' positions, then apply the MLP."""
-        q = q * q.shape[-1] ** -0.5
-        scores = jnp.concatenate([q @ s.keys.swapaxes(-1, -2) for s in segments], axis=-1)
-        if mask is not None:
-            scores = jnp.where(mask, scores, -jnp.inf)
-        weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(q.dtype)
-        attended = jnp.zeros_like(q)
-        begin = 0
-        for segment in segments:
-            end = begin + segment.values.shape[2]
-            attended += weights[..., begin:end] @ segment.values
-            begin = end
+        """Add what was attended to, then apply the MLP."""
         x = x + product(self.out, attended.transpose(0, 2, 1, 3).reshape(x.shape))
         return x + product(self.down, gelu(product(self.up, self.mlp_norm(x))))
 
@@ -157,7 +184,13 @@ class Decoder(nnx.Module):
     """A decoder-only transformer over the codec's tokens (Vaswani et al. 2017, pre-norm)."""
 
     def __init__(
-        self, size: Size, length: int, *, dtype: DTypeLike = jnp.float32, rngs: nnx.Rngs
+        self,
+        size: Size,
+        length: int,
+        *,
+        dtype: DTypeLike = jnp.float32,
+        attention: Attention = "xla",
+        rngs: nnx.Rngs,
     ) -> None:
         """Make a decoder for sequences of `length` tokens.
 
@@ -166,8 +199,10 @@ class Decoder(nnx.Module):
             length: the most tokens.
             dtype: of products and of cached keys and values; parameters, the residual stream, softmax
                 and logits are float32.
+            attention: how whole sequences attend to themselves: as XLA compiles it, or cuDNN's kernel.
             rngs: for the parameters.
         """
+        self.attention = attention
         small = nnx.initializers.normal(0.02)
         self.embed = nnx.Embed(VOCABULARY, size.width, embedding_init=small, rngs=rngs)
         self.position = nnx.Embed(length, size.width, embedding_init=small, rngs=rngs)
@@ -194,8 +229,11 @@ class Decoder(nnx.Module):
             # The last block's queries and MLP serve only the positions whose logits are wanted.
             skip = first if i == len(self.blocks) - 1 else 0
             q, segment = block.project(x, skip)
-            mask = jnp.tri(length, dtype=bool)[skip:]
-            x = block.finish(x[:, skip:], q, [segment], mask)
+            if self.attention == "cudnn":
+                attended = fused_causal_attention(q, segment)
+            else:
+                attended = attend(q, [segment], jnp.tri(length, dtype=bool)[skip:])
+            x = block.finish(x[:, skip:], attended)
             segments.append(segment)
         return product(self.head, self.norm(x)), segments
 
@@ -229,7 +267,7 @@ class Decoder(nnx.Module):
                     for buffer, value in zip(current, new, strict=True)
                 )
             )
-            x = block.finish(x, q, [*full, current], mask)
+            x = block.finish(x, attend(q, [*full, current], mask))
             written.append(current)
         return product(self.head, self.norm(x))[:, 0], written
 

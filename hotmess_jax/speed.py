@@ -19,7 +19,7 @@ from hotmess_jax.codec import FloatCodec
 from hotmess_jax.config import SweepConfig
 from hotmess_jax.data import batch_iterator, read_trajectories, store_trajectories
 from hotmess_jax.flops import training_flops, update_flops
-from hotmess_jax.model import parameter_count, parse_size
+from hotmess_jax.model import Attention, parameter_count, parse_size
 from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout
 from hotmess_jax.sharding import AXIS, make_mesh
@@ -93,6 +93,7 @@ def _trainer(
     dimension: int,
     precision: int,
     compute: Compute,
+    attention: Attention,
     mesh: Mesh,
     micro_batch: int | None,
     steps: int,
@@ -109,6 +110,7 @@ def _trainer(
         micro_batch,
         steps,
         compute,
+        attention,
     )
 
 
@@ -117,6 +119,7 @@ def train_speed(
     dimension: int,
     precision: int,
     compute: Compute,
+    attention: Attention,
     batch: int,
     steps: int,
     micro_batch: int | None,
@@ -125,7 +128,7 @@ def train_speed(
 ) -> Json:
     """Measure training steps of one size, `steps` of all replicates in each call of the program."""
     mesh = make_mesh(batch, replicates=replicates)
-    trainer = _trainer(size, dimension, precision, compute, mesh, micro_batch, steps)
+    trainer = _trainer(size, dimension, precision, compute, attention, mesh, micro_batch, steps)
     state = trainer.initial_state(jax.random.split(jax.random.key(2), replicates))
     states = _states(problem(dimension), steps, replicates, batch)
 
@@ -141,6 +144,7 @@ def train_speed(
     return {
         "parameters": parameter_count(parse_size(size), 2 * half - 1),
         "compute": compute,
+        "attention": attention,
         "batch": batch,
         "steps_per_dispatch": steps,
         "replicates": replicates,
@@ -156,13 +160,14 @@ def rollout_speed(
     dimension: int,
     precision: int,
     compute: Compute,
+    attention: Attention,
     starts: int,
     steps: int,
     repeats: int,
 ) -> Json:
     """Measure greedy rollouts of one size, `steps` updates from each start in each call."""
     mesh = make_mesh(starts)
-    trainer = _trainer(size, dimension, precision, compute, mesh, None, 1)
+    trainer = _trainer(size, dimension, precision, compute, attention, mesh, None, 1)
     state = trainer.initial_state(jax.random.split(jax.random.key(2), 1))
     params = of_replicate(state.params, 0)
     run = ModelRollout(trainer.graph, FloatCodec(precision), dimension, steps, 0.0, mesh)
@@ -173,6 +178,7 @@ def rollout_speed(
     return {
         "parameters": parameter_count(parse_size(size), 2 * dimension * tokens - 1),
         "compute": compute,
+        "attention": attention,
         "starts": starts,
         "devices": mesh.size,
         **found.json(steps),

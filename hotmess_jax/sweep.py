@@ -48,6 +48,7 @@ from hotmess_jax.train import (
     NonFiniteLossError,
     Trainer,
     TrainState,
+    check_attention,
     make_optimiser,
     of_replicate,
 )
@@ -173,6 +174,7 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic, replicates:
         config.micro_batch,
         config.steps_per_dispatch,
         config.compute,
+        config.attention,
     )
 
 
@@ -190,10 +192,11 @@ class Sweep:
             wait: seconds to wait while another process works in the folder.
 
         Raises:
-            ValueError: for a setting out of range, starts beyond the codec, a folder of another run, or
-                processes that cannot share the work evenly.
+            ValueError: for a setting out of range, attention that this machine lacks, starts beyond the
+                codec, a folder of another run, or processes that cannot share the work evenly.
         """
         config.validate()
+        check_attention(config.attention, config.compute)
         self._lanes, self._own_lanes = share_of_lanes(config)
         self.config = config
         self.progress = progress

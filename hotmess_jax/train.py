@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Int32, Key, PyTree
 
 from hotmess_jax.codec import FloatCodec
-from hotmess_jax.model import Decoder, Size
+from hotmess_jax.model import Attention, Decoder, Size
 from hotmess_jax.quadratic import Quadratic
 from hotmess_jax.sharding import AXIS, REPLICATES, fetch, own_device, part_size
 from hotmess_jax.teacher import steepest_descent
@@ -35,6 +35,20 @@ class TrainState(NamedTuple):
     step: Int32[Array, ""]
     # Each replicate's first step whose loss or gradient was not finite, −1 so far.
     bad_step: Int32[Array, " replicates"]
+
+
+def check_attention(attention: Attention, compute: Compute) -> None:
+    """Check that this machine has that attention.
+
+    Raises:
+        ValueError: for cuDNN's without a GPU, or in float32.
+    """
+    platform = jax.default_backend()
+    if attention == "cudnn" and (platform != "gpu" or compute != "bfloat16"):
+        raise ValueError(
+            "attention cudnn needs a GPU and compute bfloat16: "
+            f"this machine's platform is {platform}, compute is {compute}"
+        )
 
 
 def of_replicate(tree: PyTree, replicate: int) -> PyTree:
@@ -126,6 +140,7 @@ class Trainer:
         micro_batch: int | None = None,
         steps_per_dispatch: int | None = None,
         compute: Compute = "float32",
+        attention: Attention = "xla",
     ) -> None:
         """Prepare the training of a size; nothing is computed yet.
 
@@ -142,10 +157,12 @@ class Trainer:
             steps_per_dispatch: training steps in one call of the compiled program. None is 8 on a CPU
                 and 64 elsewhere.
             compute: number format of the decoder's products.
+            attention: of the decoder; see `check_attention`.
         """
         # On the host, so that the program holds it and nothing is transferred when it is compiled.
         problem = jax.device_get(problem)
         self._dtype = jnp.dtype(compute)
+        self._attention = attention
         on_cpu = mesh.devices.flat[0].platform == "cpu"
         if micro_batch is None:
             micro_batch = 16 if on_cpu else 0
@@ -233,7 +250,13 @@ class Trainer:
         return found
 
     def _make(self, key: Key[Array, ""]) -> Decoder:
-        return Decoder(self._size, 2 * self._half - 1, dtype=self._dtype, rngs=nnx.Rngs(key))
+        return Decoder(
+            self._size,
+            2 * self._half - 1,
+            dtype=self._dtype,
+            attention=self._attention,
+            rngs=nnx.Rngs(key),
+        )
 
     def initial_state(self, keys: Key[Array, " replicates"]) -> TrainState:
         """Draw parameters, from a key a replicate; the state is on the mesh."""

@@ -97,6 +97,7 @@ def test_data_is_measured_and_nothing_is_left(tmp_path, monkeypatch, capsys):
         (["train", "--size", "huge"], "huge"),
         (["rollout", "--starts", "0"], "starts must be at least 1, got 0"),
         (["sweep", "--precision", "9"], "precision must be 1 to 5, got 9"),
+        (["train", "--attention", "cudnn"], "this machine's platform is cpu, compute is float32"),
         (["data", "--preset", "big"], "unknown preset 'big'"),
         (["metrics", "--questions", "1"], "questions must be at least 2, got 1"),
     ],

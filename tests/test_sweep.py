@@ -222,6 +222,7 @@ def test_replicates_may_each_draw_their_own_problem(tmp_path, monkeypatch):
         (["--train-steps", "-1"], "got -1"),
         (["--nosuch", "1"], "--nosuch"),
         (["--seed", "x"], "--seed"),
+        (["--attention", "cudnn"], "attention cudnn needs a GPU and compute bfloat16"),
     ],
 )
 def test_bad_input_is_one_line_before_any_work(tmp_path, monkeypatch, capsys, arguments, said):

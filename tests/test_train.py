@@ -35,11 +35,17 @@ KEY = jax.random.split(jax.random.key(2), 1)
 
 
 def trainer(
-    rate=1e-2, devices=2, loss_on="update", micro_batch=None, steps_per_dispatch=4, replicates=1
+    rate=1e-2,
+    devices=2,
+    loss_on="update",
+    micro_batch=None,
+    steps_per_dispatch=4,
+    replicates=1,
+    attention="xla",
 ):
     mesh = make_mesh(64, 64 // devices, replicates)
     optimiser = make_optimiser(rate, STEPS, 2, 1e-4, 1.0)
-    how = (loss_on, micro_batch, steps_per_dispatch)
+    how = (loss_on, micro_batch, steps_per_dispatch, "float32", attention)
     return Trainer(Size(1, 16, 2), PROBLEM, CODEC, 0.05, optimiser, mesh, *how)
 
 
@@ -180,18 +186,38 @@ def test_a_step_holds_nothing_on_a_device_and_lowers_for_accelerators():
         assert jax.export.export(made._steps, platforms=[platform])(*arguments).mlir_module()
 
 
-@pytest.mark.parametrize("micro_batch", [1, 5, 8, 32])
-def test_gradients_of_parts_add_up_to_those_of_the_batch(micro_batch):
+def compare_two_steps(plain, other):
+    """Hold two trainers' losses and the optimisers' moments, which are sums of gradients, together."""
     states = STATES.reshape(-1, 2)[:64]
-    plain, parts = trainer(micro_batch=0, devices=1), trainer(micro_batch=micro_batch, devices=1)
-    # Two steps: the first has a learning rate of 0.
-    (one, losses), (other, others) = (
+    # The first step has a learning rate of 0.
+    (expected, losses), (found, others) = (
         made.step(made.initial_state(KEY), np.stack([states, states])[:, None])
-        for made in (plain, parts)
+        for made in (plain, other)
     )
     np.testing.assert_allclose(losses, others, rtol=1e-6)
-    for a, b in zip(jax.tree.leaves(one.optimiser), jax.tree.leaves(other.optimiser), strict=True):
+    pairs = zip(jax.tree.leaves(expected.optimiser), jax.tree.leaves(found.optimiser), strict=True)
+    for a, b in pairs:
         np.testing.assert_allclose(a, b, atol=1e-5 * max(1e-3, float(np.abs(a).max())))
+
+
+@pytest.mark.parametrize("loss_on", ["update", "all"])
+def test_fused_attention_is_given_what_trains_the_same(loss_on, monkeypatch):
+    """cuDNN's kernel needs a GPU; here the function that would call it computes the same as XLA."""
+    asked, attention = [], jax.nn.dot_product_attention
+
+    def on_cpu(*heads, implementation, **how):
+        asked.append(implementation)
+        return attention(*heads, implementation="xla", **how)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", on_cpu)
+    compare_two_steps(trainer(loss_on=loss_on), trainer(loss_on=loss_on, attention="cudnn"))
+    assert set(asked) == {"cudnn"}
+
+
+@pytest.mark.parametrize("micro_batch", [1, 5, 8, 32])
+def test_gradients_of_parts_add_up_to_those_of_the_batch(micro_batch):
+    plain, parts = trainer(micro_batch=0, devices=1), trainer(micro_batch=micro_batch, devices=1)
+    compare_two_steps(plain, parts)
     calls = []
     mean_over_parts(lambda p, s: (calls.append(s.shape[0]), (s.mean(), p))[1], jnp.ones(1),
                     jnp.ones((64, 2)), micro_batch)  # fmt: skip

@@ -127,7 +127,8 @@ def zero_one(
     """Split the 0/1 error: bias2 = [the mode of the mean is wrong], variance = share off the mode.
 
     Here error = bias2 + a·variance with the factor of `zero_one_factor`, so the parts cannot be
-    averaged over questions and divided: there is no incoherence. Ties go to the first class.
+    averaged over questions and divided: there is no incoherence. Ties go to the first class; means that
+    differ by no more than rounding are tied, so that the order of the samples does not matter.
 
     Args:
         probs: of each class.
@@ -141,7 +142,9 @@ def zero_one(
     """
     probs = jnp.asarray(probs)
     answers = jnp.argmax(probs, axis=-1)
-    mode = jnp.argmax(sample_mean(probs, present), axis=-1)
+    mean = sample_mean(probs, present)
+    rounding = probs.shape[-2] * jnp.finfo(mean.dtype).eps
+    mode = jnp.argmax(mean >= mean.max(axis=-1, keepdims=True) * (1 - rounding), axis=-1)
     target = jnp.broadcast_to(jnp.asarray(target), mode.shape)
 
     def share_off(answer: Int[Array, "*shape"]) -> Float[Array, "*shape"]:

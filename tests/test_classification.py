@@ -1,5 +1,8 @@
 """Decompositions of predicted probabilities against plain loops, in float64 and float32."""
 
+import itertools
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,8 +54,9 @@ def loop_kl(probs, target, smoothing):
 
 def loop_zero_one(probs, target, smoothing):
     answers = [max(range(len(p)), key=lambda c, p=p: p[c]) for p in probs]
-    mean = [sum(p[c] for p in probs) / len(probs) for c in range(len(probs[0]))]
-    mode = max(range(len(mean)), key=lambda c: mean[c])
+    # Exact sums, so that classes tied are tied in whatever order the samples come.
+    votes = [sum(Fraction(float(p[c])) for p in probs) for c in range(len(probs[0]))]
+    mode = max(range(len(votes)), key=lambda c: votes[c])
     share = lambda x: sum(a != x for a in answers) / len(answers)  # noqa: E731
     return share(target), float(mode != target), share(mode)
 
@@ -133,6 +137,17 @@ def test_order_of_samples_classes_and_questions_does_not_matter(name, drawn, see
     after = apply(name, moved, np.argsort(classes)[target[order]], 1e-12)
     for one, other in zip(before, after, strict=True):
         np.testing.assert_allclose(np.asarray(one)[order], other, rtol=1e-9, atol=1e-11)
+
+
+def test_tied_classes_are_tied_in_any_order_of_the_samples():
+    """Their sums differ by the order in which floating point adds."""
+    votes = np.eye(2)[np.asarray(list(itertools.permutations([0, 0, 1, 1])))]
+    probs = (votes + 1e-12) / (1 + 2e-12)
+    assert np.ptp(probs.cumsum(axis=1)[:, -1, 0] - probs.cumsum(axis=1)[:, -1, 1]) > 0
+    np.testing.assert_array_equal(zero_one(probs, np.zeros(len(probs), int)).bias2, 0)
+    # A vote more than half is no tie, however many votes there are.
+    many = np.eye(2)[np.arange(2_001) % 2]
+    assert float(zero_one(many.astype(np.float32), 1).bias2) == 1
 
 
 @pytest.mark.parametrize("name", LOOPS)

@@ -44,14 +44,19 @@ def roll_out(
     Source: Hägele et al. 2026, Appendix B.4 (Evaluation).
     """
 
-    def step(
-        x: Float[Array, "starts d"], number: Int[Array, ""]
-    ) -> tuple[Float[Array, "starts d"], Float[Array, "starts d"]]:
-        return x + codec.decode(policy(codec.encode(x), fold_in_all(keys, number))), x
+    def beyond(x: Float[Array, "starts d"]) -> Int[Array, " starts"]:
+        return codec.saturates(x).sum(axis=-1, dtype=jnp.int32)
 
-    last, states = jax.lax.scan(step, starts, jnp.arange(steps))
-    states = jnp.concatenate([states, last[None]])
-    return Rollout(states, codec.saturates(states).sum(axis=(0, 2), dtype=jnp.int32))
+    # Counted on the way: over the whole trajectories afterwards, a TPU would pad every few numbers to 128.
+    def step(
+        carry: tuple[Float[Array, "starts d"], Int[Array, " starts"]], number: Int[Array, ""]
+    ) -> tuple[tuple[Float[Array, "starts d"], Int[Array, " starts"]], Float[Array, "starts d"]]:
+        x, saturated = carry
+        following = x + codec.decode(policy(codec.encode(x), fold_in_all(keys, number)))
+        return (following, saturated + beyond(following)), x
+
+    (last, saturated), states = jax.lax.scan(step, (starts, beyond(starts)), jnp.arange(steps))
+    return Rollout(jnp.concatenate([states, last[None]]), saturated)
 
 
 def fold_in_all(keys: Keys, number: Int[Array, ""]) -> Keys:

@@ -40,7 +40,7 @@ def test_a_token_changes_nothing_before_it(model):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float32, 1e-5), (jnp.bfloat16, 2e-2)])
-def test_gelu_and_its_kept_derivative_equal_those_of_jax_and_of_differences(dtype, tolerance):
+def test_gelu_and_its_derivative_equal_those_of_jax_and_of_differences(dtype, tolerance):
     x = jnp.concatenate([jnp.linspace(-8, 8, 2001), jnp.array([-1e4, -50, 0, 50, 1e4])]).astype(dtype)
     value, pull = jax.vjp(gelu, x)
     slope = pull(jnp.ones_like(x))[0]
@@ -83,6 +83,27 @@ def test_a_product_of_all_positions_and_its_gradients_equal_those_of_one_positio
 def test_leaving_early_positions_out_leaves_the_others_as_they_are(model, first):
     tokens = random_tokens(4, 2 * HALF - 1)
     np.testing.assert_allclose(model(tokens, first), model(tokens)[:, first:], atol=2e-5)
+
+
+@pytest.mark.parametrize("length", [HALF, HALF - 1])
+@pytest.mark.parametrize("first", [0, 3, HALF - 2])
+def test_fused_attention_is_given_even_numbers_of_positions(model, length, first, monkeypatch):
+    """cuDNN's kernel needs a GPU; here the function that would call it computes the same as XLA."""
+    attention, asked = jax.nn.dot_product_attention, []
+
+    def on_cpu(*heads, implementation, **how):
+        asked.extend(y.shape[1] for y in heads)
+        return attention(*heads, implementation="xla", **how)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", on_cpu)
+    tokens = random_tokens(4, length)
+    expected = model.prefill(tokens, first)
+    monkeypatch.setattr(model, "attention", "cudnn")
+    found = model.prefill(tokens, first)
+    assert set(asked) == {HALF}
+    for one, other in zip(jax.tree.leaves(expected), jax.tree.leaves(found), strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, atol=2e-5)
 
 
 def uncached_update(model, state_tokens):

@@ -133,7 +133,7 @@ class SweepConfig:
 
     compute: Compute = "float32"
     """Number format of matrix products, in training and in rollouts; parameters, sums and logits are
-    float32 in either case."""
+    float32 in either case. float32 is that on every device, without rounding to TF32 or bfloat16."""
 
     checkpoint_every: int = 1_000
     """Training steps between checkpoints."""

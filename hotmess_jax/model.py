@@ -1,5 +1,6 @@
 """The decoder transformer, its size presets, and its cached decoding."""
 
+import functools
 import math
 import re
 from typing import Literal, NamedTuple
@@ -99,6 +100,14 @@ def _gelu_backward(
 gelu.defvjp(lambda x: (gelu(x), x), _gelu_backward)
 
 
+def precision_of(dtype: DTypeLike) -> Literal["highest"] | None:
+    """Return what products of a format ask XLA for.
+
+    Unless it is asked, it rounds float32 operands: to TF32 on a GPU, to bfloat16 on a TPU.
+    """
+    return "highest" if jnp.dtype(dtype) == jnp.float32 else None
+
+
 def product(
     linear: nnx.Linear, x: Float[Array, "*positions inputs"]
 ) -> Float[Array, "*positions outputs"]:
@@ -127,8 +136,9 @@ def row_major(
 
 def attend(q: Queries, segments: list[Segment], mask: Bool[Array, "queries keys"] | None) -> Queries:
     """Return what the queries find at the segments' positions: softmax(q·kᵀ/√features)·v."""
+    multiply = functools.partial(jnp.matmul, precision=precision_of(q.dtype))
     q = q * q.shape[-1] ** -0.5
-    scores = jnp.concatenate([q @ s.keys.swapaxes(-1, -2) for s in segments], axis=-1)
+    scores = jnp.concatenate([multiply(q, s.keys.swapaxes(-1, -2)) for s in segments], axis=-1)
     if mask is not None:
         scores = jnp.where(mask, scores, -jnp.inf)
     weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(q.dtype)
@@ -136,7 +146,7 @@ def attend(q: Queries, segments: list[Segment], mask: Bool[Array, "queries keys"
     begin = 0
     for segment in segments:
         end = begin + segment.values.shape[2]
-        attended += weights[..., begin:end] @ segment.values
+        attended += multiply(weights[..., begin:end], segment.values)
         begin = end
     return attended
 
@@ -165,7 +175,15 @@ class Block(nnx.Module):
         residual = nnx.initializers.normal(0.02 / (2 * layers) ** 0.5)
 
         def linear(inputs: int, outputs: int, init: nnx.initializers.Initializer) -> nnx.Linear:
-            return nnx.Linear(inputs, outputs, use_bias=False, dtype=dtype, kernel_init=init, rngs=rngs)
+            return nnx.Linear(
+                inputs,
+                outputs,
+                use_bias=False,
+                dtype=dtype,
+                precision=precision_of(dtype),
+                kernel_init=init,
+                rngs=rngs,
+            )
 
         self.attention_norm = nnx.LayerNorm(width, use_bias=False, dtype=dtype, rngs=rngs)
         self.qkv = linear(width, 3 * width, small)
@@ -224,7 +242,14 @@ class Decoder(nnx.Module):
         self.blocks = nnx.List([Block(size, dtype, rngs=rngs) for _ in range(size.layers)])
         self.norm = nnx.LayerNorm(size.width, use_bias=False, rngs=rngs)
         # In float32: it is small, and close logits decide which digit is written.
-        self.head = nnx.Linear(size.width, VOCABULARY, use_bias=False, kernel_init=small, rngs=rngs)
+        self.head = nnx.Linear(
+            size.width,
+            VOCABULARY,
+            use_bias=False,
+            precision=precision_of(jnp.float32),
+            kernel_init=small,
+            rngs=rngs,
+        )
 
     def __call__(
         self, tokens: Int[Array, "batch length"], first: int = 0

@@ -19,7 +19,7 @@ from hotmess_jax.codec import FloatCodec
 from hotmess_jax.config import SweepConfig
 from hotmess_jax.data import batch_iterator, read_trajectories, store_trajectories
 from hotmess_jax.flops import training_flops, update_flops
-from hotmess_jax.model import Attention, parameter_count, parse_size
+from hotmess_jax.model import Attention, parameter_count, parse_size, precision_of
 from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout
 from hotmess_jax.sharding import AXIS, make_mesh
@@ -68,7 +68,8 @@ def machine(mesh: Mesh, compute: Compute = "float32", repeats: int = 5) -> Json:
 
     square = jnp.ones((PRODUCT, PRODUCT), compute)
     wide = jnp.ones((mesh.size * PRODUCT, PRODUCT), compute)
-    product = timed(functools.partial(on_each(jnp.matmul), wide, square), repeats)
+    multiply = functools.partial(jnp.matmul, precision=precision_of(square.dtype))
+    product = timed(functools.partial(on_each(multiply), wide, square), repeats)
     long = jnp.ones((STREAM_BYTES // 4,), jnp.float32)
     scale = on_each(lambda x, f: jax.lax.fori_loop(0, PASSES, lambda _, y: y * f, x))
     stream = timed(functools.partial(scale, long, jnp.float32(0.5)), repeats)

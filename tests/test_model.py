@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from programs import products
 
 from hotmess_jax.codec import VOCABULARY, FloatCodec
 from hotmess_jax.model import SIZES, Decoder, Size, gelu, parameter_count, parse_size, product
@@ -143,6 +144,22 @@ def test_bfloat16_is_near_float32_and_decodes_with_its_cache_as_without():
     # Sums in another order round differently: only near ties may be decided otherwise.
     agree = (np.asarray(cached) == np.asarray(expected)).all(axis=1)
     assert agree.mean() > 0.9
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_float32_is_asked_for_where_a_device_would_round(dtype):
+    """A GPU rounds float32 operands to TF32 and a TPU to bfloat16, unless highest precision is asked for."""
+    model = Decoder(Size(2, 16, 2), 2 * HALF - 1, dtype=dtype, rngs=nnx.Rngs(0))
+    graph, params = nnx.split(model)
+    policy, tokens = model_policy(model, CODEC, DIMENSION), random_tokens(3, HALF)
+    for program in (
+        jax.make_jaxpr(jax.grad(lambda params: nnx.merge(graph, params)(tokens).sum()))(params),
+        jax.make_jaxpr(policy)(tokens, keys(tokens)),
+    ):
+        for equation, _ in products(program.jaxpr):
+            full = equation.invars[0].aval.dtype == jnp.float32
+            assert (equation.params["precision"] == (jax.lax.Precision.HIGHEST,) * 2) == full
+            assert full or dtype == jnp.bfloat16
 
 
 def test_sampling_follows_the_model_s_probabilities(model):

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
+from programs import products
 
 from experiments import benchmark
 from hotmess_jax import speed
@@ -21,20 +22,13 @@ from hotmess_jax.rollout import model_policy
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def products(jaxpr):
+def operations(jaxpr):
     """Count the operations of every product in a program, loops' bodies as often as they run."""
     total = 0
-    for equation in jaxpr.eqns:
-        if equation.primitive.name == "dot_general":
-            (contracted, _), _ = equation.params["dimension_numbers"]
-            shape = equation.invars[0].aval.shape
-            total += 2 * equation.outvars[0].aval.size * math.prod(shape[i] for i in contracted)
-        times = equation.params["length"] if equation.primitive.name == "scan" else 1
-        for inner in jax.tree.leaves(
-            list(equation.params.values()), is_leaf=lambda p: hasattr(p, "eqns") or hasattr(p, "jaxpr")
-        ):
-            if hasattr(inner, "eqns") or hasattr(inner, "jaxpr"):
-                total += times * products(getattr(inner, "jaxpr", inner))
+    for equation, times in products(jaxpr):
+        (contracted, _), _ = equation.params["dimension_numbers"]
+        shape = equation.invars[0].aval.shape
+        total += times * 2 * equation.outvars[0].aval.size * math.prod(shape[i] for i in contracted)
     return total
 
 
@@ -44,10 +38,10 @@ def test_operations_are_those_of_the_program(size):
     half = d * codec.tokens_per_number
     model = Decoder(parse_size(size), 2 * half - 1, rngs=nnx.Rngs(0))
     tokens = jnp.zeros((5, 2 * half - 1), jnp.int32)
-    forward = products(jax.make_jaxpr(lambda t: model(t, half - 1))(tokens).jaxpr)
+    forward = operations(jax.make_jaxpr(lambda t: model(t, half - 1))(tokens).jaxpr)
     assert training_flops(parse_size(size), 2 * half - 1, half - 1) == 3 * forward / 5
     policy, keys = model_policy(model, codec, d), jax.random.split(jax.random.key(0), 5)
-    decoding = products(jax.make_jaxpr(policy)(tokens[:, :half], keys).jaxpr) / 5
+    decoding = operations(jax.make_jaxpr(policy)(tokens[:, :half], keys).jaxpr) / 5
     assert update_flops(parse_size(size), d, codec.tokens_per_number) == decoding
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from programs import programs
 
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.data import batch_iterator
@@ -163,24 +164,14 @@ def test_one_step_is_compiled_once(tmp_path):
     assert made._steps._cache_size() == 1
 
 
-def constants(jaxpr):
-    """Yield what a program holds that is not an argument."""
-    yield from getattr(jaxpr, "consts", [])
-    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-        for inner in jax.tree.leaves(
-            list(equation.params.values()), is_leaf=lambda p: hasattr(p, "eqns") or hasattr(p, "jaxpr")
-        ):
-            if hasattr(inner, "eqns") or hasattr(inner, "jaxpr"):
-                yield from constants(inner)
-
-
 @pytest.mark.parametrize("replicates", [1, 3])
 def test_a_step_holds_nothing_on_a_device_and_lowers_for_accelerators(replicates):
     made = trainer(micro_batch=0)
     states = jax.ShapeDtypeStruct((4, replicates, 64, 2), np.float32, sharding=made._batches)
     arguments = made.abstract_state(replicates), states
     # An array on a device would be copied to the host when the step is compiled.
-    held = list(constants(jax.make_jaxpr(made._steps)(*arguments)))
+    inside = programs(jax.make_jaxpr(made._steps)(*arguments))
+    held = [constant for program, _ in inside for constant in getattr(program, "consts", [])]
     assert held and not [array for array in held if isinstance(array, jax.Array)]
     traced = made._steps.trace(*arguments)
     for platform in ("cpu", "cuda", "tpu"):

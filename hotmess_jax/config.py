@@ -29,6 +29,7 @@ from hotmess_jax.codec import PRECISIONS
 from hotmess_jax.model import Attention, parse_size
 from hotmess_jax.quadratic import Spectrum
 from hotmess_jax.starts import StartDistribution
+from hotmess_jax.teacher import Rule, Teacher
 from hotmess_jax.train import Compute, LossOn
 
 Preset = Literal["smoke", "quick", "laptop", "paper"]
@@ -78,8 +79,14 @@ class SweepConfig:
     precision: int = 3
     """Mantissa digits after the first of each number, 1 to 5."""
 
+    teacher: Rule = "steepest"
+    """The optimiser to imitate. Steps of fixed length: steepest descent in the Euclidean norm
+    (steepest, the published one), in the maximum norm (sign) or in the problem's own (newton); or
+    gradient descent, whose steps shorten (gradient)."""
+
     step_norm: float = 0.05
-    """Length of each of the teacher's steps, in units of x."""
+    """Length of each of the teacher's steps, in units of x; of gradient descent, the learning rate (the
+    largest eigenvalue of A is 1)."""
 
     start_distribution: StartDistribution = "offset"
     """Where trajectories start: to one side of the minimum (offset), or around it: normal, uniform in
@@ -194,6 +201,11 @@ class SweepConfig:
         """The folder of the run."""
         return self.out or Path("results/runs") / self.preset
 
+    @property
+    def imitated(self) -> Teacher:
+        """The optimiser to imitate."""
+        return Teacher(self.step_norm, self.teacher)
+
     def identity(self) -> dict[str, object]:
         """Return the settings that determine the results, as plain JSON values."""
         settings = dataclasses.asdict(self)
@@ -223,6 +235,10 @@ class SweepConfig:
                 continue
             if not low <= value <= high:  # False for NaN as well
                 raise ValueError(f"{name.replace('_', '-')} must be {low:g} to {high:g}, got {value}")
+        if self.teacher == "gradient" and self.step_norm >= 2:
+            raise ValueError(
+                f"step-norm must be below 2 for teacher gradient, which diverges otherwise, got {self.step_norm}"
+            )
         held_out = round(self.trajectories * self.holdout)
         if not 0 < held_out < self.trajectories:
             raise ValueError(

@@ -18,7 +18,7 @@ import tensorstore as ts
 from jaxtyping import Array, Float, Float32, Int64, UInt64
 
 from hotmess_jax.quadratic import Quadratic
-from hotmess_jax.teacher import teacher_trajectories
+from hotmess_jax.teacher import Teacher, teacher_trajectories
 
 MANIFEST = "manifest.json"
 CHUNK_BYTES = 8 * 2**20
@@ -33,7 +33,7 @@ def store_trajectories(
     folder: Path,
     problem: Quadratic,
     starts: Float[Array, "count d"],
-    step_norm: float,
+    teacher: Teacher,
     steps: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Path:
@@ -48,22 +48,22 @@ def store_trajectories(
         folder: where stores live.
         problem: what is descended.
         starts: where each trajectory starts.
-        step_norm: the teacher's.
+        teacher: whose trajectories.
         steps: states kept of each trajectory.
         progress: called with the number of trajectories written so far.
 
     Returns:
         The store's path.
     """
-    content = [np.asarray(a, np.float32).tobytes() for a in (*problem, starts, step_norm)]
-    digest = hashlib.sha256(b"".join([*content, str(steps).encode()])).hexdigest()
+    content = [np.asarray(a, np.float32).tobytes() for a in (*problem, starts, teacher.step_norm)]
+    digest = hashlib.sha256(b"".join([*content, f"{steps} {teacher.rule}".encode()])).hexdigest()
     path = folder / f"trajectories-{digest[:16]}"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / f".{path.name}.lock"):
         if not path.exists():
-            _write_store(path, problem, starts, step_norm, steps, digest, progress)
+            _write_store(path, problem, starts, teacher, steps, digest, progress)
     return path
 
 
@@ -71,7 +71,7 @@ def _write_store(
     path: Path,
     problem: Quadratic,
     starts: Float[Array, "count d"],
-    step_norm: float,
+    teacher: Teacher,
     steps: int,
     digest: str,
     progress: Callable[[int], None],
@@ -96,14 +96,14 @@ def _write_store(
         writes = []
         for begin in range(0, count, rows):
             end = min(begin + rows, count)
-            states = teacher_trajectories(problem, starts[begin:end], step_norm, steps - 1)
+            states = teacher_trajectories(problem, starts[begin:end], teacher, steps - 1)
             writes.append(store[begin:end].write(np.asarray(states).transpose(1, 0, 2)))
             if len(writes) > 2:
                 writes.pop(0).result()
             progress(end)
         for write in writes:
             write.result()
-        manifest = {"shape": [count, steps, dimension], "digest": digest, "step_norm": step_norm}
+        manifest = {"shape": [count, steps, dimension], "digest": digest, "teacher": teacher._asdict()}
         (aside / MANIFEST).write_text(json.dumps(manifest))
         os.rename(aside, path)
     finally:

@@ -73,8 +73,8 @@ def _setting(config: Mapping, provenance: Mapping, sweep: Mapping) -> str:
     commits = sorted({str(model["git_commit"]) for model in sweep["models"]}) or ["none"]
     return (
         f"Problem: d = {config['dimension']}, condition number {config['condition_number']:g} "
-        f"(eigenvalues {eigenvalues}), precision {config['precision']}, teacher's step norm "
-        f"{config['step_norm']:g}. Starts: {config['start_distribution']}, offset "
+        f"(eigenvalues {eigenvalues}), precision {config['precision']}. Teacher: "
+        f"{config['teacher']}, step norm {config['step_norm']:g}. Starts: {config['start_distribution']}, offset "
         f"{config['start_offset']:g}, scale {config['start_scale']:g} (times "
         f"{config['training_spread']:g} in training). Trained on "
         f"{config['trajectories']:,} × {config['trajectory_steps']:,} pairs, {config['train_steps']:,} "
@@ -140,7 +140,7 @@ def _models(sizes: BySize, sweep: Mapping) -> str:
         final["corrected"] = {"bias2": curves["corrected"]["bias2"][-1]}
         rows.append([label, "–", "–", *_final_cells(final), "–", "–", "–", "–", "–"])
     return table(header, rows) + (
-        "\n\nStrayed: starts that end more than 5 of the teacher's steps from the minimum. Worst 1 %: "
+        "\n\nStrayed: starts that end more than 5 of the teacher's step norms from the minimum. Worst 1 %: "
         "the share of the error that the worst hundredth of the starts holds. Saturated: numbers on "
         "the way that the codec could not write. s: seconds of training and rollouts."
     )

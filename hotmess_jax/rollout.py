@@ -14,8 +14,7 @@ from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Decoder, Segment
 from hotmess_jax.quadratic import Quadratic
 from hotmess_jax.sharding import AXIS, by_row, gathered, part_size, placed, replicated
-from hotmess_jax.teacher import steepest_descent
-from kernels.arrays import Scalar
+from hotmess_jax.teacher import Teacher
 
 Tokens = Int[Array, "starts tokens"]
 Keys = Key[Array, " starts"]
@@ -64,11 +63,11 @@ def fold_in_all(keys: Keys, number: Int[Array, ""]) -> Keys:
     return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
 
 
-def oracle_policy(problem: Quadratic, codec: FloatCodec, step_norm: Scalar) -> Policy:
+def oracle_policy(problem: Quadratic, codec: FloatCodec, teacher: Teacher) -> Policy:
     """Return the teacher as a policy: it reads and writes tokens, so it is rounded as a model is."""
 
     def policy(tokens: Tokens, keys: Keys) -> Tokens:
-        return codec.encode(steepest_descent(problem, codec.decode(tokens), step_norm))
+        return codec.encode(teacher.update(problem, codec.decode(tokens)))
 
     return policy
 
@@ -204,15 +203,15 @@ class ModelRollout:
         return self._compiled._cache_size()  # type: ignore[attr-defined]
 
 
-@functools.partial(jax.jit, static_argnames=("codec", "steps"))
+@functools.partial(jax.jit, static_argnames=("teacher", "codec", "steps"))
 def oracle_rollout(
     problem: Quadratic,
-    step_norm: Scalar,
+    teacher: Teacher,
     codec: FloatCodec,
     starts: Float[Array, "starts d"],
     steps: int,
 ) -> Rollout:
     """Roll the teacher out through the codec: what a perfect model of these digits would do."""
-    policy = oracle_policy(problem, codec, step_norm)
+    policy = oracle_policy(problem, codec, teacher)
     # The teacher draws nothing: any keys will do.
     return roll_out(policy, codec, starts, steps, jax.random.split(jax.random.key(0), len(starts)))

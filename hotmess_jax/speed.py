@@ -24,6 +24,7 @@ from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout
 from hotmess_jax.sharding import AXIS, make_mesh
 from hotmess_jax.starts import draw_starts
+from hotmess_jax.teacher import Teacher
 from hotmess_jax.train import Compute, Trainer, make_optimiser, of_replicate
 
 Json = dict[str, Any]
@@ -104,7 +105,7 @@ def _trainer(
         parse_size(size),
         problem(dimension),
         FloatCodec(precision),
-        0.005,
+        Teacher(0.005),
         optimiser,
         mesh,
         "update",
@@ -201,7 +202,7 @@ def data_speed(config: SweepConfig, folder: Path, batches: int) -> Json:
     with tempfile.TemporaryDirectory(dir=folder, prefix="benchmark-") as aside:
         begin = time.perf_counter()
         path = store_trajectories(
-            Path(aside), quadratic, starts, config.step_norm, config.trajectory_steps
+            Path(aside), quadratic, starts, config.imitated, config.trajectory_steps
         )
         stored = time.perf_counter()
         states = read_trajectories(path, 0, config.trajectories)

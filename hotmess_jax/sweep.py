@@ -55,7 +55,7 @@ from hotmess_jax.train import (
 
 SCHEMA = 1
 EXAMPLES = 8  # trajectories kept of each model, for figures
-STRAY_STEPS = 5  # so many of the teacher's steps from the minimum, a start has strayed
+STRAY_STEPS = 5  # so many of the teacher's step norms from the minimum, a start has strayed
 
 
 class Study(NamedTuple):
@@ -167,7 +167,7 @@ def make_trainer(config: SweepConfig, size: str, problem: Quadratic, replicates:
         parse_size(size),
         problem,
         codec,
-        config.step_norm,
+        config.imitated,
         optimiser,
         mesh,
         config.loss_on,
@@ -275,7 +275,7 @@ class Sweep:
                 config.store,
                 study.problem,
                 study.training_starts,
-                config.step_norm,
+                config.imitated,
                 config.trajectory_steps,
                 lambda done: self.progress.update(done, "writing"),
             )
@@ -445,11 +445,11 @@ class Sweep:
         config, study = self.config, self.studies[index]
         return (
             teacher_trajectories(
-                study.problem, study.rollout_starts, config.step_norm, config.rollout_steps
+                study.problem, study.rollout_starts, config.imitated, config.rollout_steps
             ),
             oracle_rollout(
                 study.problem,
-                config.step_norm,
+                config.imitated,
                 self.codec,
                 study.rollout_starts,
                 config.rollout_steps,

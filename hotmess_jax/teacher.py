@@ -1,35 +1,53 @@
-"""The optimiser to imitate: steepest descent with a fixed step norm, and its trajectories."""
+"""The optimiser to imitate, and its trajectories."""
 
 import functools
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from hotmess_jax.quadratic import Quadratic
-from kernels.arrays import AnyArray, Scalar
+from kernels.arrays import AnyArray
+
+Rule = Literal["steepest", "sign", "newton", "gradient"]
 
 
-def steepest_descent(
-    problem: Quadratic, x: Float[AnyArray, "*shape d"], step_norm: Scalar
-) -> Float[Array, "*shape d"]:
-    """Return the update u = −step_norm·g/‖g‖ with g = A(x − b); zero at the minimum.
+class Teacher(NamedTuple):
+    """An optimiser whose update depends on where it is alone.
 
-    Source: Hägele et al. 2026, Section 3.2.2 and Appendix B.4.
+    With g = A(x − b), its update is −step_norm times
+    steepest: g/‖g‖, the paper's, steepest descent in the Euclidean norm;
+    sign: sign(g)/√d, steepest descent in the maximum norm (where no coordinate of g is 0);
+    newton: (x − b)/‖x − b‖, which is steepest descent in the norm that A induces;
+    gradient: g, whose length falls as the minimum comes near.
+
+    Source: Hägele et al. 2026, Section 3.2.2 and Appendix B.4; the other rules go beyond it.
     """
-    gradient = problem.gradient(x)
-    norm = jnp.linalg.norm(gradient, axis=-1, keepdims=True)
-    return jnp.where(norm > 0, -step_norm * gradient / jnp.where(norm > 0, norm, 1), 0)
+
+    step_norm: float
+    rule: Rule = "steepest"
+
+    def update(self, problem: Quadratic, x: Float[AnyArray, "*shape d"]) -> Float[Array, "*shape d"]:
+        """Return the update at x, in units of x; zero at the minimum."""
+        gradient = problem.gradient(x)
+        if self.rule == "gradient":
+            return -self.step_norm * gradient
+        if self.rule == "sign":
+            return -self.step_norm * jnp.sign(gradient) / problem.dimension**0.5
+        direction = gradient if self.rule == "steepest" else x - problem.b
+        norm = jnp.linalg.norm(direction, axis=-1, keepdims=True)
+        return jnp.where(norm > 0, -self.step_norm * direction / jnp.where(norm > 0, norm, 1), 0)
 
 
-@functools.partial(jax.jit, static_argnames=("steps",))
+@functools.partial(jax.jit, static_argnames=("teacher", "steps"))
 def teacher_trajectories(
-    problem: Quadratic, starts: Float[AnyArray, "count d"], step_norm: Scalar, steps: int
+    problem: Quadratic, starts: Float[AnyArray, "count d"], teacher: Teacher, steps: int
 ) -> Float[Array, "points count d"]:
-    """Return the teacher's states at steps 0..steps, so points = steps + 1."""
+    """Return a teacher's states at steps 0..steps, so points = steps + 1."""
 
     def step(x: Float[Array, "count d"], _: None) -> tuple[Float[Array, "count d"], Array]:
-        return x + steepest_descent(problem, x, step_norm), x
+        return x + teacher.update(problem, x), x
 
     last, states = jax.lax.scan(step, jnp.asarray(starts), length=steps)
     return jnp.concatenate([states, last[None]])

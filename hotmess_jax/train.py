@@ -20,7 +20,7 @@ from hotmess_jax.codec import FloatCodec
 from hotmess_jax.model import Attention, Decoder, Size
 from hotmess_jax.quadratic import Quadratic
 from hotmess_jax.sharding import AXIS, REPLICATES, fetch, own_device, part_size
-from hotmess_jax.teacher import steepest_descent
+from hotmess_jax.teacher import Teacher
 from kernels.arrays import AnyArray
 
 LossOn = Literal["update", "all"]
@@ -69,10 +69,10 @@ class CorruptCheckpointError(ValueError):
 
 
 def pair_tokens(
-    codec: FloatCodec, problem: Quadratic, step_norm: float, states: Float[AnyArray, "batch d"]
+    codec: FloatCodec, problem: Quadratic, teacher: Teacher, states: Float[AnyArray, "batch d"]
 ) -> Int32[Array, "batch tokens"]:
     """Return the tokens of x followed by those of the teacher's update u."""
-    updates = steepest_descent(problem, states, step_norm)
+    updates = teacher.update(problem, states)
     return jnp.concatenate([codec.encode(states), codec.encode(updates)], axis=-1)
 
 
@@ -133,7 +133,7 @@ class Trainer:
         size: Size,
         problem: Quadratic,
         codec: FloatCodec,
-        step_norm: float,
+        teacher: Teacher,
         optimiser: optax.GradientTransformation,
         mesh: Mesh,
         loss_on: LossOn = "update",
@@ -146,9 +146,9 @@ class Trainer:
 
         Args:
             size: the decoder's.
-            problem: what the teacher descends.
+            problem: what is descended.
             codec: the numbers' encoding.
-            step_norm: the teacher's.
+            teacher: whose updates are imitated.
             optimiser: of the parameters.
             mesh: the devices that share the replicates and each batch.
             loss_on: whether the update's tokens alone count in the loss, or the state's as well.
@@ -179,7 +179,7 @@ class Trainer:
         self.graph, _ = nnx.split(nnx.eval_shape(lambda: self._make(jax.random.key(0))))
 
         def losses(params: PyTree, states: Float[AnyArray, "batch d"], first: int) -> Array:
-            tokens = pair_tokens(codec, problem, step_norm, states)
+            tokens = pair_tokens(codec, problem, teacher, states)
             return token_losses(nnx.merge(self.graph, params), tokens, first)
 
         loss_and_grads = jax.value_and_grad(lambda p, states: losses(p, states, first).mean())

@@ -20,7 +20,7 @@ from hotmess_jax.data import (
 )
 from hotmess_jax.quadratic import random_quadratic
 from hotmess_jax.starts import draw_starts
-from hotmess_jax.teacher import teacher_trajectories
+from hotmess_jax.teacher import Teacher, teacher_trajectories
 
 PROBLEM = random_quadratic(jax.random.key(0), 2, 50.0)
 STARTS = draw_starts(jax.random.key(1), 30, PROBLEM.b)
@@ -29,12 +29,12 @@ STEPS = 16
 
 def write(folder, monkeypatch, starts=STARTS):
     monkeypatch.setattr("hotmess_jax.data.CHUNK_BYTES", 8 * STEPS * 2 * 4)  # 8 trajectories
-    return store_trajectories(folder, PROBLEM, starts, 0.05, STEPS)
+    return store_trajectories(folder, PROBLEM, starts, Teacher(0.05), STEPS)
 
 
 def test_what_is_read_is_what_the_teacher_did(tmp_path, monkeypatch):
     path = write(tmp_path, monkeypatch)
-    expected = np.asarray(teacher_trajectories(PROBLEM, STARTS, 0.05, STEPS - 1))
+    expected = np.asarray(teacher_trajectories(PROBLEM, STARTS, Teacher(0.05), STEPS - 1))
     whole = read_trajectories(path, 0, 30)
     np.testing.assert_allclose(whole, expected.transpose(1, 0, 2), atol=1e-5)
     assert np.array_equal(read_trajectories(path, 27, 30), whole[27:])

@@ -12,7 +12,7 @@ from hotmess_jax.quadratic import random_quadratic
 from hotmess_jax.rollout import ModelRollout, oracle_policy, oracle_rollout, roll_out
 from hotmess_jax.sharding import make_mesh
 from hotmess_jax.starts import draw_starts
-from hotmess_jax.teacher import steepest_descent, teacher_trajectories
+from hotmess_jax.teacher import Teacher, teacher_trajectories
 from kernels.decompositions import squared_error
 
 CODEC = FloatCodec(3)
@@ -23,22 +23,22 @@ KEYS = jax.random.split(jax.random.key(2), 40)
 
 def test_an_oracle_reproduces_the_rounded_teacher_exactly():
     steps = 60
-    rolled = roll_out(oracle_policy(PROBLEM, CODEC, 0.05), CODEC, STARTS, steps, KEYS)
+    rolled = roll_out(oracle_policy(PROBLEM, CODEC, Teacher(0.05)), CODEC, STARTS, steps, KEYS)
     x, states = STARTS, [STARTS]
     for _ in range(steps):
         rounded = CODEC.decode(CODEC.encode(x))
-        update = steepest_descent(PROBLEM, rounded, 0.05)
+        update = Teacher(0.05).update(PROBLEM, rounded)
         x = x + CODEC.decode(CODEC.encode(update))
         states.append(x)
     assert np.array_equal(rolled.states, jnp.stack(states))
-    named = oracle_rollout(PROBLEM, 0.05, CODEC, STARTS, steps)
+    named = oracle_rollout(PROBLEM, Teacher(0.05), CODEC, STARTS, steps)
     assert curves_json(PROBLEM, rolled.states) == curves_json(PROBLEM, named.states)
     assert int(rolled.saturated.sum()) == 0
 
 
 def test_the_rounded_teacher_is_near_the_teacher_but_not_it():
-    exact = teacher_trajectories(PROBLEM, STARTS, 0.05, 20)
-    rounded = oracle_rollout(PROBLEM, 0.05, CODEC, STARTS, 20).states
+    exact = teacher_trajectories(PROBLEM, STARTS, Teacher(0.05), 20)
+    rounded = oracle_rollout(PROBLEM, Teacher(0.05), CODEC, STARTS, 20).states
     distance = np.abs(exact - rounded).max()
     assert 1e-5 < distance < 0.02
 
@@ -74,7 +74,7 @@ def test_a_rollout_is_compiled_once_and_alike_on_1_2_and_4_devices():
 
 
 def test_directions_add_up_to_the_whole_and_agree_with_numpy():
-    states = teacher_trajectories(PROBLEM, STARTS, 0.05, 10)
+    states = teacher_trajectories(PROBLEM, STARTS, Teacher(0.05), 10)
     split = split_over_starts(PROBLEM, states)
     for part in ("bias2", "variance"):
         summed = getattr(split.directions, part).sum(axis=-1)

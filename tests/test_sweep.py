@@ -216,6 +216,11 @@ def test_replicates_may_each_draw_their_own_problem(tmp_path, monkeypatch):
         (["--dimension", "0"], "dimension must be 1 to 64, got 0"),
         (["--condition-number", "0.5"], "condition-number must be 1 to 1e+06, got 0.5"),
         (["--condition-number", "nan"], "got nan"),
+        (
+            ["--teacher", "gradient", "--step-norm", "2"],
+            "step-norm must be below 2 for teacher gradient",
+        ),
+        (["--teacher", "adam"], "adam"),
         (["--start-offset", "30"], "starts leave the codec's range"),
         (["--holdout", "1e-9"], "holdout"),
         (["--sizes", "3k", "3k"], "names one twice"),

@@ -1,13 +1,17 @@
 """The problem, the starts and the teacher against NumPy."""
 
+from typing import get_args
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.starts import draw_starts
-from hotmess_jax.teacher import steepest_descent, teacher_trajectories
+from hotmess_jax.teacher import Rule, Teacher, teacher_trajectories
 
 
 @pytest.mark.parametrize("spectrum", ["geometric", "random"])
@@ -41,34 +45,76 @@ def test_what_is_out_of_range_is_named(dimension, condition):
         random_quadratic(jax.random.key(0), dimension, condition)
 
 
-def test_the_teacher_agrees_with_a_numpy_loop():
+def numpy_update(rule, A, b, x):
+    """The update of step norm 1, in float64; Newton's by solving for it."""
+    gradient = A @ (x - b)
+    if rule == "sign":
+        gradient = np.where(gradient > 0, 1.0, -1.0)
+    elif rule == "newton":
+        gradient = np.linalg.solve(A, gradient)
+    return -gradient if rule == "gradient" else -gradient / np.sqrt(gradient @ gradient)
+
+
+@pytest.mark.parametrize("rule", get_args(Rule))
+def test_the_teacher_agrees_with_a_numpy_loop(rule):
     problem = random_quadratic(jax.random.key(4), 2, 50.0)
     starts = draw_starts(jax.random.key(5), 6, problem.b)
-    states = np.asarray(teacher_trajectories(problem, starts, 0.05, 40))
+    states = np.asarray(teacher_trajectories(problem, starts, Teacher(0.05, rule), 40))
     A, b = (np.asarray(part, np.float64) for part in problem)
     assert np.array_equal(states[0], starts)
     for i in range(6):
         for step in range(40):
             # From the state it was in: near the minimum the teacher magnifies float32's rounding.
             x = states[step, i].astype(np.float64)
-            gradient = A @ (x - b)
-            x = x - 0.05 * gradient / np.sqrt(gradient @ gradient)
+            x = x + 0.05 * numpy_update(rule, A, b, x)
             np.testing.assert_allclose(states[step + 1, i], x, rtol=0, atol=2e-6)
 
 
-def test_every_update_has_the_step_norm_and_none_is_made_at_the_minimum():
+@pytest.mark.parametrize("rule", ["steepest", "sign", "newton"])
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_no_update_as_long_descends_more_steeply(rule, dimension, seed):
+    """In the norm of each: Euclidean, maximum, and the one that A induces."""
+    rng = np.random.default_rng(seed)
+    problem = random_quadratic(jax.random.key(seed % 1000), dimension, 50.0)
+    A, b = (np.asarray(part, np.float64) for part in problem)
+    norm = {
+        "steepest": lambda v: np.linalg.norm(v, axis=-1),
+        "sign": lambda v: np.abs(v).max(axis=-1),
+        "newton": lambda v: np.sqrt(np.einsum("...i,ij,...j", v, A, v)),
+    }[rule]
+    x = b + 3 * rng.standard_normal(dimension)
+    update = np.asarray(Teacher(0.1, rule).update(problem, x.astype(np.float32)), np.float64)
+    others = rng.standard_normal((200, dimension))
+    others *= (norm(update) / norm(others))[:, None]
+    gradient = A @ (x - b)
+    slack = 1e-5 * np.linalg.norm(gradient)
+    assert (others @ gradient >= gradient @ update - slack).all()
+
+
+@pytest.mark.parametrize("rule", ["steepest", "sign", "newton"])
+def test_every_update_has_the_step_norm_and_none_is_made_at_the_minimum(rule):
     problem = random_quadratic(jax.random.key(6), 4, 50.0)
     x = jnp.concatenate([draw_starts(jax.random.key(7), 100, problem.b), problem.b[None]])
-    norms = np.linalg.norm(steepest_descent(problem, x, 0.005), axis=-1)
+    norms = np.linalg.norm(Teacher(0.005, rule).update(problem, x), axis=-1)
     np.testing.assert_allclose(norms[:-1], 0.005, rtol=1e-5)
     assert norms[-1] == 0
 
 
-def test_from_afar_the_teacher_comes_within_a_step_of_the_minimum():
+@pytest.mark.parametrize("rule", ["steepest", "sign", "newton"])
+def test_from_afar_the_teacher_comes_within_a_step_of_the_minimum(rule):
     problem = Quadratic(jnp.diag(jnp.asarray([0.02, 1.0])), jnp.asarray([0.3, -0.4]))
     starts = draw_starts(jax.random.key(8), 50, problem.b)
-    last = teacher_trajectories(problem, starts, 0.05, 400)[-1]
+    last = teacher_trajectories(problem, starts, Teacher(0.05, rule), 400)[-1]
     assert np.linalg.norm(last - problem.b, axis=-1).max() < 0.051
+
+
+def test_gradient_descent_shrinks_each_direction_by_its_own_factor():
+    problem = Quadratic(jnp.diag(jnp.asarray([0.02, 1.0])), jnp.asarray([0.3, -0.4]))
+    starts = draw_starts(jax.random.key(8), 50, problem.b)
+    last = teacher_trajectories(problem, starts, Teacher(0.5, "gradient"), 20)[-1]
+    expected = (np.asarray(starts, np.float64) - [0.3, -0.4]) * [0.99**20, 0.5**20]
+    np.testing.assert_allclose(last - problem.b, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_starts_have_the_moments_of_their_distribution():

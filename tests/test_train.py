@@ -14,7 +14,7 @@ from hotmess_jax.model import Size
 from hotmess_jax.quadratic import random_quadratic
 from hotmess_jax.sharding import make_mesh
 from hotmess_jax.starts import draw_starts
-from hotmess_jax.teacher import steepest_descent
+from hotmess_jax.teacher import Teacher
 from hotmess_jax.train import (
     Checkpoints,
     CorruptCheckpointError,
@@ -46,7 +46,7 @@ def trainer(
     mesh = make_mesh(64, 64 // devices, replicates)
     optimiser = make_optimiser(rate, STEPS, 2, 1e-4, 1.0)
     how = (loss_on, micro_batch, steps_per_dispatch, "float32", attention)
-    return Trainer(Size(1, 16, 2), PROBLEM, CODEC, 0.05, optimiser, mesh, *how)
+    return Trainer(Size(1, 16, 2), PROBLEM, CODEC, Teacher(0.05), optimiser, mesh, *how)
 
 
 def batches():
@@ -68,10 +68,10 @@ def run(path, made, losses=None, steps=STEPS, every=4):
 
 def test_a_pair_is_the_tokens_of_the_state_and_of_its_update():
     states = STATES[0]
-    tokens = pair_tokens(CODEC, PROBLEM, 0.05, states)
+    tokens = pair_tokens(CODEC, PROBLEM, Teacher(0.05), states)
     decoded = CODEC.decode(tokens)
     np.testing.assert_allclose(decoded[:, :2], states, rtol=6e-3)
-    np.testing.assert_allclose(decoded[:, 2:], steepest_descent(PROBLEM, states, 0.05), rtol=6e-3)
+    np.testing.assert_allclose(decoded[:, 2:], Teacher(0.05).update(PROBLEM, states), rtol=6e-3)
 
 
 def test_validation_loss_is_the_mean_negative_log_probability():
@@ -79,7 +79,7 @@ def test_validation_loss_is_the_mean_negative_log_probability():
     params = of_replicate(made.initial_state(KEY).params, 0)
     states = STATES.reshape(-1, 2)[:100]
     model = nnx.merge(made.graph, params)
-    tokens = pair_tokens(CODEC, PROBLEM, 0.05, states)
+    tokens = pair_tokens(CODEC, PROBLEM, Teacher(0.05), states)
     log_probs = np.asarray(jax.nn.log_softmax(model(tokens[:, :-1])), np.float64)
     half, total = 10, 0.0
     for row in range(100):

@@ -68,6 +68,9 @@ class Segment(NamedTuple):
     values: Heads
 
 
+GELU_SCALE, GELU_CUBIC = (2 / math.pi) ** 0.5, 0.044715
+
+
 @jax.custom_vjp
 def gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Return the Gaussian error linear unit of x, in its tanh form, as `jax.nn.gelu` does.
@@ -80,11 +83,8 @@ def gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return 0.5 * x * (1 + _tanh_of_gelu(x))
 
 
-SCALE, CUBIC = (2 / math.pi) ** 0.5, 0.044715
-
-
 def _tanh_of_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return jnp.tanh(SCALE * x * (1 + CUBIC * x * x))
+    return jnp.tanh(GELU_SCALE * x * (1 + GELU_CUBIC * x * x))
 
 
 def _gelu_backward(
@@ -93,8 +93,8 @@ def _gelu_backward(
     # Else the compiler finds that the forward pass computed the same tanh, and keeps that as well.
     x = jax.lax.optimization_barrier(x)
     tanh = _tanh_of_gelu(x)
-    slope = 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * SCALE * (1 + 3 * CUBIC * x * x)
-    return (cotangent * slope,)
+    of_tanh = (1 - tanh * tanh) * GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)
+    return (cotangent * (0.5 * (1 + tanh) + 0.5 * x * of_tanh),)
 
 
 gelu.defvjp(lambda x: (gelu(x), x), _gelu_backward)

@@ -125,12 +125,9 @@ def row_major(
 
     Left alone, XLA transposes them for the sum over the batch that is the gradient of the positions.
     """
-
-    def constrained(x: Array) -> Array:
-        held: Array = with_layout_constraint(x, Layout((0, 1, 2)))
-        return held
-
-    held: Array = jax.lax.platform_dependent(x, cuda=constrained, default=lambda x: x)
+    held: Array = jax.lax.platform_dependent(
+        x, cuda=lambda x: with_layout_constraint(x, Layout((0, 1, 2))), default=lambda x: x
+    )
     return held
 
 
@@ -262,11 +259,10 @@ class Decoder(nnx.Module):
         self, tokens: Int[Array, "batch length"], first: int
     ) -> tuple[Float[Array, "batch predicted vocabulary"], list[Segment]]:
         """Return the logits as `__call__` does, and every layer's keys and values."""
-        length = positions = tokens.shape[1]
+        length = tokens.shape[1]
         x = row_major(self.embed(tokens) + self.position.embedding[:length])
         if self.attention == "cudnn" and length % 2:
             # Once here, rather than in every layer; no position that counts sees it.
-            positions += 1
             x = jnp.pad(x, ((0, 0), (0, 1), (0, 0)))
         segments = []
         for i, block in enumerate(self.blocks):
@@ -276,7 +272,7 @@ class Decoder(nnx.Module):
             if self.attention == "cudnn":
                 attended = fused_causal_attention(q, segment)
             else:
-                attended = attend(q, [segment], jnp.tri(positions, dtype=bool)[skip:])
+                attended = attend(q, [segment], jnp.tri(length, dtype=bool)[skip:])
             x = block.finish(x[:, skip:], attended)
             segments.append(Segment(*(y[:, :, :length] for y in segment)))
         return product(self.head, self.norm(x[:, : length - first])), segments

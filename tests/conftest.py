@@ -13,5 +13,20 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
+import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
+
+
+@pytest.fixture
+def cudnn_calls(monkeypatch):
+    """Let XLA compute what cuDNN's kernel is asked, which needs a GPU; note the numbers of positions."""
+    attention, calls = jax.nn.dot_product_attention, []
+
+    def on_cpu(*heads, implementation, **how):
+        assert implementation == "cudnn"
+        calls.extend(y.shape[1] for y in heads)
+        return attention(*heads, implementation="xla", **how)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", on_cpu)
+    return calls

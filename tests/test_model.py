@@ -88,20 +88,14 @@ def test_leaving_early_positions_out_leaves_the_others_as_they_are(model, first)
 
 @pytest.mark.parametrize("length", [HALF, HALF - 1])
 @pytest.mark.parametrize("first", [0, 3, HALF - 2])
-def test_fused_attention_is_given_even_numbers_of_positions(model, length, first, monkeypatch):
-    """cuDNN's kernel needs a GPU; here the function that would call it computes the same as XLA."""
-    attention, asked = jax.nn.dot_product_attention, []
-
-    def on_cpu(*heads, implementation, **how):
-        asked.extend(y.shape[1] for y in heads)
-        return attention(*heads, implementation="xla", **how)
-
-    monkeypatch.setattr(jax.nn, "dot_product_attention", on_cpu)
+def test_fused_attention_is_given_even_numbers_of_positions(
+    model, length, first, monkeypatch, cudnn_calls
+):
     tokens = random_tokens(4, length)
     expected = model.prefill(tokens, first)
     monkeypatch.setattr(model, "attention", "cudnn")
     found = model.prefill(tokens, first)
-    assert set(asked) == {HALF}
+    assert set(cudnn_calls) == {HALF}
     for one, other in zip(jax.tree.leaves(expected), jax.tree.leaves(found), strict=True):
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, atol=2e-5)

@@ -1,5 +1,6 @@
 """Numbers as tokens: sign, exponent digit, mantissa digits; and which tokens may stand where."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import jax
@@ -15,6 +16,7 @@ MAX_EXPONENT = 9
 PRECISIONS = range(1, 6)  # float32 tells any 6 decimal digits apart, so 1 + 5 come back exactly
 
 
+@dataclass(frozen=True)
 class FloatCodec:
     """Numbers in scientific notation, one token a digit: ± m.mmmm × 10^(−e) is `± e m m m m m`.
 
@@ -25,16 +27,25 @@ class FloatCodec:
     Source: Hägele et al. 2026, Appendix B.4 (after Song and Bahri 2025).
     """
 
-    def __init__(self, precision: int) -> None:
-        """Make a codec with `precision` mantissa digits after the first, 1 to 5."""
-        if precision not in PRECISIONS:
+    precision: int
+    """Mantissa digits after the first, 1 to 5."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
             raise ValueError(
                 f"precision must be {PRECISIONS[0]} to {PRECISIONS[-1]} mantissa digits, "
-                f"got {precision}"
+                f"got {self.precision}"
             )
-        self.precision = precision
-        self.tokens_per_number = 3 + precision
-        self.limit = 10.0 - 10.0**-precision
+
+    @property
+    def tokens_per_number(self) -> int:
+        """Sign, exponent digit and mantissa digits."""
+        return 3 + self.precision
+
+    @property
+    def limit(self) -> float:
+        """The largest number that can be written."""
+        return 10.0 - 10.0**-self.precision
 
     def encode(self, values: Float[AnyArray, "*shape d"]) -> Int32[Array, "*shape tokens"]:
         """Return the tokens of each vector, number after number; tokens = d·(3 + precision)."""

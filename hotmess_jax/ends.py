@@ -4,12 +4,14 @@ What strays seldom wanders: most of it comes to rest at a few wrong places. One 
 starts is bias, several are variance, so the split of the error is also one of places.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Int32
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
@@ -99,11 +101,16 @@ def seams(
         Indices into `SEAMS`.
     """
     x = np.asarray(x, np.float32)
-    low, high = (np.asarray(codec.encode(x + side)).reshape(*x.shape, -1) for side in (-reach, reach))
+    low, high = (np.asarray(_encode(codec, x + side)).reshape(*x.shape, -1) for side in (-reach, reach))
     differs = low != high
     first = np.where(differs.any(axis=-1), differs.argmax(axis=-1), len(SEAMS) - 1)
     found: Int[np.ndarray, " points"] = np.minimum(first, len(SEAMS) - 1).min(axis=-1)
     return found
+
+
+@functools.partial(jax.jit, static_argnames="codec")
+def _encode(codec: FloatCodec, x: Float[AnyArray, "points d"]) -> Int32[Array, "points tokens"]:
+    return codec.encode(x)
 
 
 def seam_shares(

@@ -49,6 +49,7 @@ from hotmess_jax.run_folder import Group, Run, claim_folder, groups_of, held, ru
 from hotmess_jax.sharding import fetch, make_mesh
 from hotmess_jax.starts import StartDistribution, draw_starts
 from hotmess_jax.teacher import teacher_trajectories
+from hotmess_jax.threads import in_threads
 from hotmess_jax.train import (
     Checkpoints,
     NonFiniteLossError,
@@ -351,9 +352,9 @@ class Sweep:
             bad_steps = error.steps
         if not is_first():
             return
-        for place, (run, bad_step) in enumerate(zip(group.runs, bad_steps, strict=True)):
-            if finished[place]:
-                continue
+
+        def measure(place: int) -> None:
+            run, bad_step = group.runs[place], bad_steps[place]
             about = self._about(run)
             if rolled_out is None or bad_step >= 0:
                 reason = f"the loss was not finite at step {bad_step}"
@@ -364,6 +365,8 @@ class Sweep:
                 validation = data[self.study_index(run)].validation
                 found = self._measure_run(run, place, rolled_out, validation)
             write_json(run.result, about | found)
+
+        in_threads(measure, [place for place, done in enumerate(finished) if not done])
 
     def _about(self, run: Run) -> Json:
         """Return what a result says of the run itself."""
@@ -398,7 +401,6 @@ class Sweep:
         self, run: Run, place: int, rolled_out: RolledOut, validation: Float32[np.ndarray, "pairs d"]
     ) -> Json:
         """Measure the model at a place of its group, and write its example trajectories and ends."""
-        begin = time.perf_counter()
         problem, states = self.study(run).problem, rolled_out.states[place, 0]
         params = of_replicate(rolled_out.params, place)
         loss = self.trainer(run.size).validation_loss(params, problem, validation)
@@ -415,10 +417,9 @@ class Sweep:
         result["saturated"] = int(rolled_out.saturated[place].sum())
         if rolled_out.sampled is not None:
             result["sampled"] = self._measure_samples(problem, rolled_out.sampled[place])
-        seconds = rolled_out.rollout_seconds + time.perf_counter() - begin
         result["seconds"] = {
             "train": round(rolled_out.train_seconds, 3),
-            "rollout": round(seconds, 3),
+            "rollout": round(rolled_out.rollout_seconds, 3),
         }
         return result
 
@@ -523,9 +524,7 @@ class Sweep:
 
     def _assemble(self, seconds: float) -> Json:
         """Gather the runs' results into the document that sweep.json holds."""
-        problems = [
-            from_first(lambda index=index: self._problem(index)) for index in range(len(self.studies))
-        ]
+        problems = from_first(self._problems)
         results = [self._result(run) for run in runs_of(self.config)]
         first = problems[0]
         return {
@@ -540,15 +539,20 @@ class Sweep:
             "failures": [result for result in results if "failed" in result],
         }
 
-    def _problem(self, index: int) -> Json:
-        """Return one draw of the problem: from the folder, where it was measured already."""
-        file = self.config.folder / "problems" / f"{index}.json"
-        if not file.exists():
-            self.progress.begin("teachers", len(self.studies), index)
-            write_json(file, self._measure_problem(index))
-            self.progress.update(index + 1, "measured")
-        found: Json = json.loads(file.read_text())
-        return found
+    def _problems(self) -> list[Json]:
+        """Return all draws of the problem: from the folder, where they were measured already."""
+        files = [
+            self.config.folder / "problems" / f"{index}.json" for index in range(len(self.studies))
+        ]
+        missing = [index for index, file in enumerate(files) if not file.exists()]
+        if missing:
+            self.progress.begin("teachers", len(missing))
+            in_threads(
+                lambda index: write_json(files[index], self._measure_problem(index)),
+                missing,
+                lambda done: self.progress.update(done, "measured"),
+            )
+        return [json.loads(file.read_text()) for file in files]
 
     def _measure_problem(self, index: int) -> Json:
         """Return one draw of the problem, what its teacher does, and the loss of a perfect model of it."""

@@ -47,6 +47,11 @@ class Draws:
         return replace(self, draws=tuple(draw for draw in self.draws if draw.complete))
 
     @property
+    def comparable(self) -> "Draws":
+        """Those that are shown where sizes stand beside one another: complete ones, or all where none is."""
+        return self.complete if any(draw.complete for draw in self.draws) else self
+
+    @property
     def left_out(self) -> int:
         """How many lack a size."""
         return sum(not draw.complete for draw in self.draws)

@@ -1,6 +1,6 @@
 """A number with its 95 % interval, and Student's t over independent values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +61,31 @@ def mean_with_interval(values: Float[np.ndarray, " n"], over: Over) -> Estimate:
         return Estimate(mean, None, over, 1)
     half = float(half_width(values))
     return Estimate(mean, Interval(mean - half, mean + half), over, len(values))
+
+
+def jackknifed(
+    statistic: Callable[[Float[np.ndarray, "n *shape"]], float],
+    values: Float[np.ndarray, "n *shape"],
+    over: Over,
+) -> Estimate:
+    """Return a statistic of independent rows with the interval that leaving each out gives.
+
+    Student's t, n − 1 degrees of freedom, on the jackknife's standard error; none for fewer than three rows.
+
+    Args:
+        statistic: of the rows.
+        values: the rows.
+        over: what a row is.
+
+    Source: Efron and Tibshirani 1993, Chapter 11.
+    """
+    n, value = len(values), statistic(values)
+    if n < 3:
+        return Estimate(value, None, over, n)
+    left_out = np.asarray([statistic(np.delete(values, i, axis=0)) for i in range(n)])
+    error = left_out.std() * np.sqrt(n - 1)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * error)
+    return Estimate(value, Interval(value - half, value + half), over, n)
 
 
 def half_width(values: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]:

@@ -13,6 +13,7 @@ from hotmess_jax.estimate import (
     Estimate,
     Interval,
     holm,
+    jackknifed,
     mean_with_interval,
     p_value_of_interval,
     p_value_of_mean,
@@ -21,6 +22,7 @@ from hotmess_jax.scaling import (
     PowerLaw,
     curvatures,
     exponent_difference,
+    gamma_exponents,
     linear_in_log_size,
     power_law,
     power_law_with_offset,
@@ -69,6 +71,7 @@ class Law:
     with_offset: PowerLaw | None  # needs three sizes
     curvature: Estimate | None  # of log y against log N: lack of fit where its interval excludes 0
     curvature_of_draws: tuple[float, ...]
+    of_means: Estimate | None  # the exponent of the means, see `gamma_exponents`; needs two draws
 
     @property
     def rejected(self) -> bool | None:
@@ -87,6 +90,8 @@ class Law:
             fit["with_offset"] = self.with_offset.to_json()
         if self.curvature is not None:
             fit["curvature"] = self.curvature.to_json()
+        if self.of_means is not None:
+            fit["of_means"] = self.of_means.to_json()
         return fit
 
 
@@ -154,6 +159,7 @@ class Findings:
     draws: Draws
     laws: dict[str, Law]
     exponent_difference: Comparison | None
+    exponent_difference_of_means: Estimate | None
     incoherence_slope: Comparison | None
     incoherence_line: tuple[float, float | None] | None  # intercept and R² of the same
     plateau_difference: Comparison | None
@@ -170,6 +176,9 @@ class Findings:
                 **self.exponent_difference.to_json("difference"),
                 "sizes": sizes,
             }
+            if self.exponent_difference_of_means is not None:
+                of_means = self.exponent_difference_of_means.to_json()
+                found["exponent_difference"]["of_means"] = of_means
         if self.incoherence_slope is not None and self.incoherence_line is not None:
             intercept, r2 = self.incoherence_line
             found["incoherence_slope"] = {
@@ -236,16 +245,17 @@ def findings(sweep: Mapping) -> Findings:
     complete = draws.complete
     comparable = len(draws.names) > 1 and len(complete.draws) > 0
     laws: dict[str, Law] = {}
-    difference = slope = plateau = plateaus = line = None
+    difference = of_means = slope = plateau = plateaus = line = None
     if comparable:
         for name, read in quantities(sweep["config"]).items():
             if (law := _law(complete, read)) is not None:
                 laws[name] = law
         if "bias2" in laws and "variance" in laws:
             difference = _difference(complete)
+            of_means = _difference_of_means(complete)
         slope, line = _slope(complete)
         plateau, plateaus = _plateau(complete)
-    return Findings(draws, laws, difference, slope, line, plateau, plateaus, _rises(draws))
+    return Findings(draws, laws, difference, of_means, slope, line, plateau, plateaus, _rises(draws))
 
 
 def fit_sweep(sweep: Mapping) -> Json:
@@ -316,7 +326,28 @@ def _law(draws: Draws, read: Reader) -> Law | None:
         with_offset,
         curvature,
         tuple(curved.tolist()),
+        _of_means(x, np.nanmean(values, axis=2)[..., None]),
     )
+
+
+def _of_means(
+    x: Float[np.ndarray, " sizes"], values: Float[np.ndarray, "draws sizes parts"]
+) -> Estimate | None:
+    """Return the exponent of the means over draws, or of the first of two parts less that of the second."""
+    if len(values) < 2:
+        return None
+
+    def exponent(rows: Float[np.ndarray, "draws sizes parts"]) -> float:
+        first, *second = gamma_exponents(x, np.moveaxis(rows, -1, 0))
+        return float(first - sum(second))
+
+    return jackknifed(exponent, values, "draws")
+
+
+def _difference_of_means(draws: Draws) -> Estimate | None:
+    """Return the exponent of the means of bias² less that of variance, the draws left out being the same."""
+    both = [np.nanmean(draws.table(of_final(name)), axis=2) for name in ("bias2", "variance")]
+    return _of_means(np.log(draws.parameters), np.stack(both, axis=-1))
 
 
 def _difference(draws: Draws) -> Comparison:

@@ -32,12 +32,13 @@ def draw_figures(sweep: Mapping, examples: Examples | None) -> dict[str, Figure]
         sweep: the document of sweep.json.
         examples: for the figures of one start; None leaves these out.
     """
-    draws = draws_of(sweep)
+    everything = draws_of(sweep)
+    draws = everything.comparable
     readers = quantities(sweep["config"])
     spread = "draws" if len(draws.draws) > 1 else "replicates"
-    figures = {} if examples is None else _of_one_start(draws, examples)
+    figures = {} if examples is None else _of_one_start(everything, examples)
     if of_first := first_draw(sweep["models"]):
-        first = draws.draws[0]
+        first = everything.draws[0]
         figures["ends_of_rollouts"] = ends_of_rollouts(
             np.asarray(first.A), np.asarray(first.b), of_first
         )

@@ -182,6 +182,8 @@ def _bias_falls_faster(found: Findings) -> Claim:
         both = (found.laws[name].exponent.headline for name in ("bias2", "variance"))
         bias2, variance = (0.0 if estimate is None else estimate.value for estimate in both)
         remark = f"bias² {bias2:.2f}, variance {variance:.2f}"
+        if found.exponent_difference_of_means is not None:
+            remark += f"; of the means {_said(found.exponent_difference_of_means)}"
     return _from_comparison(
         "Bias² falls faster with size than variance",
         "Fig. 6 right",

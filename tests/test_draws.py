@@ -20,6 +20,7 @@ from hotmess_jax.estimate import (
     p_value_of_mean,
 )
 from hotmess_jax.findings import findings, fit_sweep
+from hotmess_jax.report import report
 from hotmess_jax.scaling import curvatures, slopes
 from hotmess_jax.verdicts import claims, judge
 
@@ -323,3 +324,22 @@ def test_models_that_have_not_learned_get_no_verdict(change, said):
         change(model)
     for claim in claims(sweep):
         assert claim.verdict == "inconclusive" and claim.remark.startswith(said)
+
+
+def test_tables_and_figures_by_size_are_over_the_same_draws_at_every_size():
+    whole = made_sweep(draws=3, seed=5)
+    sweep = without(whole, "6k", 1)
+    rest = without(sweep, "3k", 1)
+    rest = without(without(rest, "25k", 1), "83k", 1)  # the draw gone altogether
+    texts = []
+    for document in (sweep, rest):
+        document |= fit_sweep(document)
+        text = report(document | {"claims": []})
+        texts.append([text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+                      for title in ("Few starts hold the error", "By eigen-direction")])  # fmt: skip
+    assert all(texts[0])
+    assert texts[0] == texts[1]
+    assert len(draws_of(sweep).comparable.draws) == 2
+    alone = without(without(sweep, "6k", 0), "6k", 2)
+    assert len(draws_of(alone).comparable.draws) == 3  # no draw is complete: all are shown
+    assert "1 of them lacks a size, after a failure: in nothing" in report(sweep | {"claims": []})

@@ -88,6 +88,36 @@ def jackknifed(
     return Estimate(value, Interval(value - half, value + half), over, n)
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How far values lie apart between draws of the problem, and between trainings of one draw."""
+
+    draws: float  # standard deviation; 0 where trainings alone explain all of it
+    trainings: float  # standard deviation
+    count: tuple[int, int]  # draws, and trainings of each
+
+    def to_json(self) -> dict[str, object]:
+        """Return the spread as JSON values."""
+        return {"draws": self.draws, "trainings": self.trainings, "count": list(self.count)}
+
+
+def spread_of(values: Float[np.ndarray, "draws trainings"]) -> Spread | None:
+    """Return the components of variance of values that are grouped by draw of the problem.
+
+    Draws that lack a value are left out; None where fewer than two are left, or have one training each.
+
+    Source: one-way analysis of variance, random effects (Searle, Casella and McCulloch 1992, Chapter 3).
+    """
+    values = values[~np.isnan(values).any(axis=1)]
+    draws, trainings = values.shape
+    if draws < 2 or trainings < 2:
+        return None
+    within = float(values.var(axis=1, ddof=1).mean())
+    of_means = float(values.mean(axis=1).var(ddof=1))
+    between = max(of_means - within / trainings, 0.0)
+    return Spread(between**0.5, within**0.5, (draws, trainings))
+
+
 def half_width(values: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]:
     """Return half the width of Student's t interval about the mean over the last axis."""
     n = values.shape[-1]

@@ -12,11 +12,13 @@ from hotmess_jax.draws import Draw, Draws, Reader, draws_of, of_final, quantitie
 from hotmess_jax.estimate import (
     Estimate,
     Interval,
+    Spread,
     holm,
     jackknifed,
     mean_with_interval,
     p_value_of_interval,
     p_value_of_mean,
+    spread_of,
 )
 from hotmess_jax.scaling import (
     PowerLaw,
@@ -38,6 +40,7 @@ class Comparison:
     over_sizes: Estimate | None
     over_replicates: Estimate | None  # of one draw: what initialisation does, and nothing else
     of_draws: tuple[float, ...]  # one a complete draw
+    spread: Spread | None = None  # where draws have several trainings each
 
     @property
     def headline(self) -> Estimate | None:
@@ -59,6 +62,7 @@ class Comparison:
             "ci95": None if ci95 is None else ci95.to_json(),
             "over": headline.over,
             **others,
+            **({} if self.spread is None else {"spread": self.spread.to_json()}),
         }
 
 
@@ -272,6 +276,7 @@ def _compare(
     of_draws: Float[np.ndarray, " draws"],
     over_sizes: Estimate | None,
     of_replicates: Float[np.ndarray, " replicates"] | None,
+    of_models: Float[np.ndarray, "draws replicates"] | None = None,
 ) -> Comparison:
     return Comparison(
         mean_with_interval(of_draws, "draws") if len(of_draws) > 1 else None,
@@ -282,6 +287,7 @@ def _compare(
             else None
         ),
         tuple(of_draws.tolist()),
+        None if of_models is None else spread_of(of_models),
     )
 
 
@@ -361,6 +367,7 @@ def _difference(draws: Draws) -> Comparison:
         -slopes(x, means),
         Estimate(over_sizes.difference, over_sizes.ci95, "sizes", over_sizes.sizes),
         None if alone is None else -slopes(x, alone),
+        -slopes(x, (bias2 - variance).swapaxes(1, 2)),
     )
 
 
@@ -374,6 +381,7 @@ def _slope(draws: Draws) -> tuple[Comparison, tuple[float, float | None]]:
         slopes(x, means),
         Estimate(line.slope, line.ci95, "sizes", line.sizes),
         None if alone is None else slopes(x, alone),
+        slopes(x, values.swapaxes(1, 2)),
     )
     return comparison, (line.intercept, line.r2)
 
@@ -397,6 +405,7 @@ def _plateau(draws: Draws) -> tuple[Comparison, tuple[float, float]]:
         None,
         unpaired,
         tuple(of_draws.tolist()),
+        spread_of(values[:, -1] - values[:, 0]),
     )
     return comparison, (float(means[:, 0].mean()), float(means[:, -1].mean()))
 

@@ -491,6 +491,12 @@ def _fits(sweep: Mapping) -> str:
     ):
         if part := sweep.get(key):
             lines.append(f"{label}: {exponent(part[value])} {interval(part['ci95'])}, {over(part)}.")
+            if spread := part.get("spread"):
+                draws, trainings = spread["count"]
+                lines.append(
+                    f"(Standard deviation between trainings of one draw {number(spread['trainings'])}, between "
+                    f"draws {number(spread['draws'])}; {draws} draws of {trainings}.)"
+                )
     first = next(iter(sweep["fits"].values()))
     left_out = sweep.get("draws_left_out", 0)
     return (

@@ -18,6 +18,7 @@ from hotmess_jax.estimate import (
     mean_with_interval,
     p_value_of_interval,
     p_value_of_mean,
+    spread_of,
 )
 from hotmess_jax.findings import findings, fit_sweep
 from hotmess_jax.report import report
@@ -343,3 +344,24 @@ def test_tables_and_figures_by_size_are_over_the_same_draws_at_every_size():
     alone = without(without(sweep, "6k", 0), "6k", 2)
     assert len(draws_of(alone).comparable.draws) == 3  # no draw is complete: all are shown
     assert "1 of them lacks a size, after a failure: in nothing" in report(sweep | {"claims": []})
+
+
+def test_the_spread_is_split_into_draws_and_trainings():
+    rng = np.random.default_rng(0)
+    draws, trainings = 4_000, 3
+    values = 2 + 0.5 * rng.normal(size=(draws, 1)) + 1.5 * rng.normal(size=(draws, trainings))
+    found = spread_of(values)
+    np.testing.assert_allclose([found.draws, found.trainings], [0.5, 1.5], rtol=0.15)
+    values[7, 1] = np.nan  # of a training that failed: the draw is left out
+    assert spread_of(values).count == (draws - 1, trainings)
+    np.testing.assert_allclose(spread_of(values).trainings, found.trainings, rtol=1e-3)
+    # By hand: means 2 and 4, variances within 2 and 2; between (2 − 2 / 2).
+    by_hand = spread_of(np.asarray([[1.0, 3.0], [3.0, 5.0]]))
+    np.testing.assert_allclose([by_hand.draws, by_hand.trainings], [1.0, 2**0.5])
+    assert spread_of(values[:, :1]) is None and spread_of(values[:1]) is None
+    sweep = made_sweep(draws=3, seed=5)
+    assert "spread" not in fit_sweep(sweep)["exponent_difference"]
+    sweep = made_sweep(draws=3, seed=5, replicates=2)
+    sweep |= fit_sweep(sweep)
+    assert sweep["exponent_difference"]["spread"]["count"] == [3, 2]
+    assert "3 draws of 2" in report(sweep | {"claims": []})

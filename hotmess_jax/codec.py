@@ -48,9 +48,17 @@ class FloatCodec:
         return 10.0 - 10.0**-self.precision
 
     def encode(self, values: Float[AnyArray, "*shape d"]) -> Int32[Array, "*shape tokens"]:
-        """Return the tokens of each vector, number after number; tokens = d·(3 + precision)."""
+        """Return the tokens of each vector, number after number; tokens = d·(3 + precision).
+
+        Raises:
+            ValueError: for a number that cannot be written. In compiled code, which must go on, it is
+                written as ±9.99…, and `saturates` tells.
+        """
         values = jnp.asarray(values, jnp.float32)
-        negative, exponent, mantissa, _ = self._round(values)
+        negative, exponent, mantissa, beyond = self._round(values)
+        if not isinstance(beyond, jax.core.Tracer) and beyond.any():
+            first = np.asarray(values)[np.asarray(beyond)][0]
+            raise ValueError(f"the codec cannot write {first:g}: {self.limit:g} is the most")
         powers = jnp.asarray([10**i for i in range(self.precision, -1, -1)], jnp.int32)
         digits = mantissa[..., None] // powers % 10
         sign = jnp.where(negative, MINUS, PLUS)
@@ -58,8 +66,18 @@ class FloatCodec:
         return tokens.astype(jnp.int32).reshape(*values.shape[:-1], -1)
 
     def decode(self, tokens: Int[AnyArray, "*shape tokens"]) -> Float[Array, "*shape d"]:
-        """Return the float32 number that each group of 3 + precision tokens stands for."""
+        """Return the float32 number that each group of 3 + precision tokens stands for.
+
+        Raises:
+            ValueError: for tokens that are no number, but not in compiled code.
+        """
         tokens = jnp.asarray(tokens)
+        if tokens.shape[-1] % self.tokens_per_number:
+            raise ValueError(
+                f"a number has {self.tokens_per_number} tokens, got {tokens.shape[-1]} of a vector"
+            )
+        if not isinstance(tokens, jax.core.Tracer):
+            self._check_numbers(np.asarray(tokens))
         tokens = tokens.reshape(*tokens.shape[:-1], -1, self.tokens_per_number)
         powers = jnp.asarray([10**i for i in range(self.precision, -1, -1)], jnp.int32)
         mantissa = (tokens[..., 2:] * powers).sum(axis=-1).astype(jnp.float32)
@@ -76,6 +94,17 @@ class FloatCodec:
         """Return which tokens may stand at each position of a vector: a sign, or a digit."""
         is_sign = np.arange(dimension * self.tokens_per_number) % self.tokens_per_number == 0
         return is_sign[:, None] == (np.arange(VOCABULARY) >= PLUS)
+
+    def _check_numbers(self, tokens: Int[np.ndarray, "*shape tokens"]) -> None:
+        is_sign = np.arange(tokens.shape[-1]) % self.tokens_per_number == 0
+        fits = np.where(is_sign, (tokens == PLUS) | (tokens == MINUS), (tokens >= 0) & (tokens < PLUS))
+        if not fits.all():
+            vector = tokens.reshape(-1, tokens.shape[-1])[
+                ~fits.reshape(-1, tokens.shape[-1]).all(axis=-1)
+            ][0]
+            raise ValueError(
+                f"tokens {vector.tolist()} are no numbers of a sign and {self.tokens_per_number - 1} digits"
+            )
 
     def _round(
         self, values: Float32[Array, "*shape"]

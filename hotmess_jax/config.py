@@ -10,8 +10,9 @@ from starts to one side:
 - the same, 4,000 training steps of 32 pairs, 8 draws: .83 .53 .42
 - p = 2, 2,000 steps of 128, 8 draws: .91 .45 .54, at a lower loss; two digits do not say where near the
   minimum x is
-- trajectories of 160 steps, 2,000 training steps of 128, 8 draws: .60 .18 .06, which is `quick`. Half the trajectories have come within five step norms of b after 122 steps (80 to
-  90 % after 160): of the pairs of 512 steps 77 % are there, of those of 160 steps 28 %.
+- trajectories of 160 steps, 2,000 training steps of 128, 8 draws: .60 .18 .06, which is `quick`. Half the
+  trajectories have come within five step norms of b after 122 steps (80 to 90 % after 160): of the pairs of
+  512 steps 77 % are there, of those of 160 steps 28 %.
 
 Trained on starts of the rollouts' own kind, to one side of the minimum, what strays past it is on ground that
 no model has seen, and runs away: in an earlier `quick` (one draw, starts 1.5 times as spread as the rollouts')

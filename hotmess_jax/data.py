@@ -1,5 +1,6 @@
 """Teacher trajectories in TensorStore, and batches of their states through Grain."""
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -103,7 +104,11 @@ def _write_store(
             progress(end)
         for write in writes:
             write.result()
-        manifest = {"shape": [count, steps, dimension], "digest": digest, "teacher": teacher._asdict()}
+        manifest = {
+            "shape": [count, steps, dimension],
+            "digest": digest,
+            "teacher": dataclasses.asdict(teacher),
+        }
         (aside / MANIFEST).write_text(json.dumps(manifest))
         os.rename(aside, path)
     finally:

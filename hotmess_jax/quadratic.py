@@ -1,20 +1,22 @@
 """The problem: an ill-conditioned quadratic f(x) = ½(x − b)ᵀA(x − b) and the norm that A induces."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from kernels.arrays import AnyArray
 from kernels.decompositions import squared_norm
+from kernels.names import check_name
 
 Spectrum = Literal["geometric", "random"]
 
 
 class Quadratic(NamedTuple):
-    """f(x) = ½(x − b)ᵀA(x − b), with A symmetric and positive definite.
+    """f(x) = ½(x − b)ᵀA(x − b), with A symmetric and positive definite, as `quadratic` checks.
 
     Source: Hägele et al. 2026, Section 3.2.2 and Appendix B.4.
     """
@@ -39,6 +41,29 @@ class Quadratic(NamedTuple):
         """Return A's eigenvalues, ascending, and its eigenvectors as columns."""
         eigenvalues, eigenvectors = jnp.linalg.eigh(self.A)
         return eigenvalues, eigenvectors
+
+
+def quadratic(A: Float[AnyArray, "rows columns"], b: Float[AnyArray, " d"]) -> Quadratic:
+    """Return the quadratic of a matrix and a minimum of one's own, once they are seen to be of one.
+
+    Args:
+        A: d × d, symmetric to float32's rounding, and positive definite.
+        b: the minimum, in units of x.
+
+    Raises:
+        ValueError: for shapes that do not fit, or an A that is not symmetric and positive definite.
+    """
+    matrix, minimum = np.asarray(A, np.float64), np.asarray(b, np.float64)
+    if matrix.shape != (minimum.size, minimum.size) or minimum.ndim != 1:
+        raise ValueError(f"A must be d × d and b have d values, got {matrix.shape} and {minimum.shape}")
+    if not np.isfinite(matrix).all() or not np.isfinite(minimum).all():
+        raise ValueError("A and b must be finite")
+    if not np.allclose(matrix, matrix.T, rtol=0, atol=1e-6 * np.abs(matrix).max()):
+        raise ValueError(f"A must be symmetric, got {matrix.tolist()}")
+    least = float(np.linalg.eigvalsh(matrix).min())
+    if least <= 0:
+        raise ValueError(f"A must be positive definite, but an eigenvalue is {least:.3g}")
+    return Quadratic(jnp.asarray(matrix, jnp.float32), jnp.asarray(minimum, jnp.float32))
 
 
 def stacked(problems: Sequence[Quadratic]) -> Quadratic:
@@ -71,10 +96,11 @@ def random_quadratic(
         minimum_offset: mean of each coordinate of b, in the units of x.
 
     Raises:
-        ValueError: for a dimension or condition number below 1.
+        ValueError: for a dimension or condition number below 1, or another spectrum.
 
     Source: Hägele et al. 2026, Appendix B.4.
     """
+    check_name("spectrum", spectrum, get_args(Spectrum))
     if dimension < 1:
         raise ValueError(f"dimension must be at least 1, got {dimension}")
     if condition_number < 1:

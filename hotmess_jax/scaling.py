@@ -311,6 +311,10 @@ def _means(
 
     The values are expected on the scale on which they are to be averaged.
     """
+    if values.ndim != 2 or len(values) != len(parameters):
+        raise ValueError(
+            f"values must be sizes × replicates for {len(parameters)} sizes, got the shape {values.shape}"
+        )
     if not (np.isfinite(parameters) & (parameters > 0)).all():
         raise ValueError(f"parameter counts must be positive and finite, got {parameters.tolist()}")
     present = ~np.isnan(values).all(axis=1)
@@ -324,9 +328,9 @@ def _means(
 def _log_of_positive(values: Float[np.ndarray, "sizes replicates"]) -> np.ndarray:
     bad = np.argwhere(~(np.isnan(values) | ((values > 0) & np.isfinite(values))))
     if len(bad):
-        size, replicate = bad[0]
+        size, *replicate = bad[0]
         raise ValueError(
-            f"a power law needs positive values, got {values[size, replicate]} "
-            f"for size {size}, replicate {replicate}"
+            f"a power law needs positive values, got {values[tuple(bad[0])]} for size {size}"
+            + (f", replicate {replicate[0]}" if replicate else "")
         )
     return np.log(values)

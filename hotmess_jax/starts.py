@@ -1,12 +1,13 @@
 """Where trajectories start; the paper says only "around the minimum"."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from kernels.arrays import AnyArray
+from kernels.names import check_name
 
 StartDistribution = Literal["offset", "normal", "uniform", "sphere"]
 
@@ -33,8 +34,12 @@ def draw_starts(
         offset: distance of the mean start from b ("offset" only), in the units of x.
         scale: spread, in the units of x.
 
+    Raises:
+        ValueError: for another distribution.
+
     Source: Hägele et al. 2026, Appendix B.4.
     """
+    check_name("distribution", distribution, get_args(StartDistribution))
     minimum = jnp.asarray(minimum)
     dimension = minimum.shape[0]
     if distribution == "uniform":

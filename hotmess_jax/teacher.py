@@ -1,7 +1,8 @@
 """The optimiser to imitate, and its trajectories."""
 
 import functools
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +10,14 @@ from jaxtyping import Array, Float
 
 from hotmess_jax.quadratic import Quadratic
 from kernels.arrays import AnyArray
+from kernels.names import check_name
 
 Rule = Literal["steepest", "sign", "newton", "gradient"]
 
 
-class Teacher(NamedTuple):
-    """An optimiser whose update depends on where it is alone.
+@dataclass(frozen=True)
+class Teacher:
+    """An optimiser whose update depends on where it is alone; another rule's name is a ValueError.
 
     With g = A(x − b), its update is −step_norm times
     steepest: g/‖g‖, the paper's, steepest descent in the Euclidean norm;
@@ -27,6 +30,9 @@ class Teacher(NamedTuple):
 
     step_norm: float
     rule: Rule = "steepest"
+
+    def __post_init__(self) -> None:
+        check_name("rule", self.rule, get_args(Rule))
 
     def update(self, problem: Quadratic, x: Float[AnyArray, "*shape d"]) -> Float[Array, "*shape d"]:
         """Return the update at x, in units of x; zero at the minimum."""

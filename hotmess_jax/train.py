@@ -4,7 +4,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import grain
 import jax
@@ -23,6 +23,7 @@ from hotmess_jax.quadratic import Quadratic, stacked
 from hotmess_jax.sharding import AXIS, REPLICATES, fetch, own_device, part_size, placed
 from hotmess_jax.teacher import Teacher
 from kernels.arrays import AnyArray
+from kernels.names import check_name
 
 LossOn = Literal["update", "all"]
 Compute = Literal["float32", "bfloat16"]
@@ -167,7 +168,13 @@ class Trainer:
                 and 64 elsewhere.
             compute: number format of the decoder's products.
             attention: of the decoder; see `check_attention`.
+
+        Raises:
+            ValueError: for a name that is none of those.
         """
+        check_name("loss_on", loss_on, get_args(LossOn))
+        check_name("compute", compute, get_args(Compute))
+        check_name("attention", attention, get_args(Attention))
         self._dtype = jnp.dtype(compute)
         self._attention = attention
         on_cpu = mesh.devices.flat[0].platform == "cpu"

@@ -1,7 +1,7 @@
 """Bootstrap over questions and samples, its intervals, and what follows from resampling."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from kernels.arrays import AnyArray
 from kernels.decompositions import Decomposition, Present, incoherence
+from kernels.names import check_name
 
 Over = Literal["questions", "samples", "both"]
 
@@ -43,10 +44,11 @@ def bootstrap(
         The statistic's pytree, each leaf with a leading axis of `replicates`.
 
     Raises:
-        ValueError: where samples are to be drawn and none are given.
+        ValueError: where samples are to be drawn and none are given, or for another `over`.
 
     Source: Efron 1979; Davison and Hinkley 1997, Section 3.8, for both levels.
     """
+    check_name("over", over, get_args(Over))
     if over != "questions" and samples is None:
         raise ValueError(f"bootstrap over {over} needs samples")
     questions, samples = jax.tree.map(jnp.asarray, (questions, samples))

@@ -1,5 +1,6 @@
 """The codec against exact rational arithmetic, exhaustively where that is possible."""
 
+import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import jax
@@ -92,7 +93,7 @@ def test_saturation_is_told_and_what_saturates_is_the_largest_number():
     values = jnp.asarray([9.9999, 9.99994, 9.99996, 10.0, -1000.0, jnp.inf, jnp.nan, 0.0])
     expected = [False, False, True, True, True, True, True, False]
     assert codec.saturates(values).tolist() == expected
-    decoded = codec.decode(codec.encode(values[:, None]))[:, 0]
+    decoded = codec.decode(jax.jit(codec.encode)(values[:, None]))[:, 0]
     np.testing.assert_allclose(np.abs(decoded[:-1]), 9.9999, rtol=1e-7)
     assert decoded[4] < 0 and decoded[-1] == 0
 
@@ -127,3 +128,22 @@ def test_signs_and_digits_stand_where_they_may():
     for position, row in enumerate(allowed):
         expected = {PLUS, MINUS} if position in (0, 5) else set(range(10))
         assert set(np.flatnonzero(row)) == expected
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, 1e9, 9.99996])
+def test_what_cannot_be_written_is_refused(value):
+    with pytest.raises(ValueError, match="cannot write"):
+        FloatCodec(4).encode(np.float32([1.0, value]))
+
+
+@pytest.mark.parametrize(
+    "tokens", [[3, 0, 1, 2, 3], [10, 10, 1, 2, 3], [11, 0, 1, 2, 12], [10, 0, -1, 2, 3]]
+)
+def test_tokens_that_are_no_number_are_refused(tokens):
+    with pytest.raises(ValueError, match="are no numbers"):
+        FloatCodec(2).decode(np.int32([[10, 0, 1, 2, 3, *tokens]]))
+
+
+def test_half_a_number_is_refused():
+    with pytest.raises(ValueError, match="has 5 tokens, got 7"):
+        FloatCodec(2).decode(np.int32([[10, 0, 1, 2, 3, 10, 1]]))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotmess_jax.quadratic import Quadratic, random_quadratic
+from hotmess_jax.quadratic import Quadratic, quadratic, random_quadratic
 from hotmess_jax.starts import draw_starts
 from hotmess_jax.teacher import Rule, Teacher, teacher_trajectories
 
@@ -132,3 +132,25 @@ def test_starts_have_the_moments_of_their_distribution():
     uniform = draw("uniform")
     assert np.abs(uniform).max() <= 0.5
     np.testing.assert_allclose(uniform.std(0), 0.5 / np.sqrt(3), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("A", "b", "said"),
+    [
+        ([[1.0, 1.0], [0.0, 1.0]], [0.0, 0.0], "symmetric"),
+        ([[1.0, 0.0], [0.0, 0.0]], [0.0, 0.0], "positive definite, but an eigenvalue is 0"),
+        ([[1.0, 2.0], [2.0, 1.0]], [0.0, 0.0], "positive definite"),
+        ([[1.0, 0.0], [0.0, 1.0]], [0.0], "d × d"),
+        ([[np.nan, 0.0], [0.0, 1.0]], [0.0, 0.0], "finite"),
+    ],
+)
+def test_a_matrix_that_is_none_of_a_quadratic_is_refused(A, b, said):
+    with pytest.raises(ValueError, match=said):
+        quadratic(np.asarray(A), np.asarray(b))
+
+
+def test_a_quadratic_of_one_s_own_is_taken():
+    made = random_quadratic(jax.random.key(3), 4, 50.0)
+    own = quadratic(made.A, made.b)
+    np.testing.assert_array_equal(own.A, made.A)
+    np.testing.assert_array_equal(own.b, made.b)

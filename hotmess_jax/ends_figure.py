@@ -30,11 +30,9 @@ def ends_of_rollouts(
         models: of each size.
     """
     count = len(models)
-    columns = 2 if count == 4 else min(count, 3)
+    columns = min(count, 2)
     rows = -(-count // columns)
-    figure, panels = new_figure(
-        max(COLUMN, 2.3 * columns), 0.6 + 2.2 * rows, rows, columns, sharex=True, sharey=True
-    )
+    figure, panels = new_figure(COLUMN, 0.8 + 1.75 * rows, rows, columns, sharex=True, sharey=True)
     flat = b.size > 2
     eigenvalues, eigenvectors = np.linalg.eigh(A)
     plane = eigenvectors[:, :2] if flat else np.eye(b.size, 2)
@@ -67,6 +65,8 @@ def ends_of_rollouts(
         axes.set(aspect="equal", xlim=sides[[0, -1], 0], ylim=sides[[0, -1], 1])
     for axes in panels[count:]:
         axes.remove()
+    for axes in panels[count - columns : count]:  # nothing may stand below the last of each column
+        axes.tick_params(labelbottom=True)
     names = (
         [f"x − b, direction of eigenvalue {value:.2g}" for value in eigenvalues[:2]]
         if flat

@@ -281,10 +281,9 @@ def value_along_start(
             every step, which would fill the panel.
     """
     count = len(values)
-    columns = count if count <= 3 else min(-(-count // 2), 4)
+    columns = min(count, 2)
     rows = -(-count // columns)
-    width = max(COLUMN, min(2.3 * columns, 6.9))
-    figure, panels = new_figure(width, 0.5 + 1.6 * rows, rows, columns, sharex=True, sharey=True)
+    figure, panels = new_figure(COLUMN, 0.6 + 1.3 * rows, rows, columns, sharex=True, sharey=True)
     x = np.arange(teacher.size)
     smooth = {name: _running_mean(curve, window) for name, curve in values.items()}
     teacher, codec_teacher = _running_mean(teacher, window), _running_mean(codec_teacher, window)
@@ -294,6 +293,8 @@ def value_along_start(
         axes.set_title(name)
     for axes in panels[count:]:
         axes.remove()
+    for axes in panels[count - columns : count]:  # nothing may stand below the last of each column
+        axes.tick_params(labelbottom=True)
     _log_y(panels[0], *smooth.values(), teacher, codec_teacher)
     figure.supxlabel("step", fontsize=8)
     figure.supylabel("f(x)" if window == 1 else f"f(x), mean of {window} steps", fontsize=8)

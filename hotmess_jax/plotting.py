@@ -28,7 +28,10 @@ STYLE: Any = {
     "pdf.fonttype": 42,
 }
 COLUMN = 3.4  # inches
+SMALL = 6.5  # points: not below 6 where a column is 8 cm wide
 MARKERS = "os^DvP<>"
+# The part of a colour map whose contrast with white is 3:1 or more (plasma's ends at 0.64).
+COLOURS, LIGHTEST = "plasma", 0.62
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1, ""))
 NAMES = {"bias2": "bias²", "variance": "variance"}
 
@@ -66,7 +69,7 @@ def series_look(i: int, count: int, points: int = 1) -> Keywords:
     """Return colour and marker of the i-th of several; luminance rises, so in grey too."""
     stride = max(1, points // 8)
     return {
-        "color": matplotlib.colormaps["viridis"](0.8 * i / max(count - 1, 1)),
+        "color": matplotlib.colormaps[COLOURS](LIGHTEST * i / max(count - 1, 1)),
         "marker": MARKERS[i % len(MARKERS)],
         "markevery": (stride * i // count, stride),
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import commands
 import jax
+import matplotlib.text
 import numpy as np
 import polars as pl
 import pytest
@@ -244,6 +245,39 @@ def test_figures_render_where_there_is_little_to_show(kind):
         overall = found["analyses"]["overall_kl"]["one, budget low"]["plugin"]
         assert overall["error"]["value"] == 0 and overall["accuracy"]["value"] == 1
         assert overall["incoherence"] == {"value": None, "ci95": [None, None]}
+
+
+def inside(axes):
+    """Whether the axes hold everything that was drawn on them in units of the data."""
+    limits = axes.dataLim
+    if not np.isfinite(limits.get_points()).all():
+        return True
+    lows = [limits.x0 if axes.get_xscale() == "linear" else limits.minposx,
+            limits.y0 if axes.get_yscale() == "linear" else limits.minposy]  # fmt: skip
+    (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    room = 1e-9
+    return (left <= lows[0] + room and limits.x1 <= right + room
+            and bottom <= lows[1] + room and limits.y1 <= top + room)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("worse", ["one", "two"])
+def test_axes_hold_every_point_and_bar_whichever_model_is_drawn_first(worse):
+    records = everything(("one", "two"), questions=12)
+    # The other is right nearly always: its numbers are small.
+    better = (pl.col("model") != worse) & (pl.int_range(pl.len()) % 19 > 0)
+    records = records.with_columns(answer=pl.when(better).then("target").otherwise("answer"))
+    found = study_of(records, parameters={"one": 1e8, "two": 1e9})
+    drawn = draw(found)
+    assert {"ensembles_brier", "efficiency_brier", "by_length_brier", "by_topic_brier"} <= set(drawn)
+    for name, figure in drawn.items():
+        figure.draw_without_rendering()
+        cut = [i for i, axes in enumerate(figure.axes) if not inside(axes)]
+        assert not cut, (name, cut)
+        least = min(
+            text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()
+        )
+        assert least * min(1, 8 / 2.54 / figure.get_figwidth()) >= 6, name
 
 
 @pytest.mark.filterwarnings("error")

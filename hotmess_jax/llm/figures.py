@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from hotmess_jax.plotting import (
     COLUMN,
     NAMES,
+    SMALL,
     STYLE,
     new_figure,
     series_look,
@@ -21,11 +22,18 @@ from hotmess_jax.plotting import (
 )
 
 Json = Mapping[str, Any]
-WIDE = 6.9  # inches
 DECADES = 1e4  # the widest logarithmic axis
 HALVES = ("short", "long")
 PARTS = ("bias2", "variance", "incoherence")
-TITLES = {**NAMES, "error": "error", "incoherence": "incoherence", "accuracy": "accuracy"}
+# Arrows: which direction is better; of incoherence neither is.
+TITLES = {
+    **{name: f"{label} ↓" for name, label in NAMES.items()},
+    "error": "error ↓",
+    "incoherence": "incoherence",
+    "accuracy": "accuracy ↑",
+}
+FORMS = {"plugin": "plug-in", "corrected": "corrected"}
+UNITS = {"kl": " (nats)"}  # of an error and its parts; of the other metrics they are pure numbers
 
 
 @matplotlib.rc_context(STYLE)
@@ -41,27 +49,30 @@ def parts_by_group(
         values: of each part, one a group; None where it is not known.
         ci95: likewise, the two ends.
     """
-    height = 0.7 + 0.18 * sum(1.3 + name.count("\n") for name in groups)
-    figure, panels = new_figure(6.9, height, 1, len(values), sharey=True)
+    height = 0.4 + 0.18 * sum(1.3 + name.count("\n") for name in groups)
+    figure, panels = new_figure(COLUMN, 0.3 + len(values) * height, len(values), 1)
     y = np.arange(len(groups))
     for axes, (name, numbers) in zip(panels, values.items(), strict=True):
         low, high = np.asarray(ci95[name], np.float64).reshape(-1, 2).T
         axes.hlines(y, low, high, color="0.5", linewidth=1)
         axes.plot(_values(numbers), y, "o", color="black")
         axes.set_xlabel(TITLES.get(name, name))
-        axes.set_xlim(left=min([0.0, *low[np.isfinite(low)]]))
-    panels[0].set_yticks(y, groups)
-    panels[0].set_ylim(len(groups) - 0.5, -0.5)
+        _from_zero(axes, "x")
+        axes.set_yticks(y, groups)
+        axes.set_ylim(len(groups) - 0.5, -0.5)
     return figure
 
 
 @matplotlib.rc_context(STYLE)
-def by_field(found: Mapping[str, Json], form: str = "plugin") -> Figure:
+def by_field(found: Mapping[str, Json], form: str = "plugin", metric: str = "") -> Figure:
     """Draw error's parts, incoherence and accuracy against a field (Figs. 2, 8, 10, 18, 23, 25).
+
+    Slopes in double logarithm stand in the panels that are drawn so.
 
     Args:
         found: of each model, what `analysis.by_field` returns.
         form: plugin or corrected.
+        metric: of which decomposition, for its unit.
     """
     shown = [
         quantity
@@ -69,41 +80,50 @@ def by_field(found: Mapping[str, Json], form: str = "plugin") -> Figure:
         if any(v is not None for r in found.values() for v in r[form]["curves"][quantity]["value"])
     ]
     # Of open answers the variance alone is known.
-    grid = (2, 3) if len(shown) > 3 else (1, max(1, len(shown)))
-    figure, panels = new_figure(*((WIDE, 3.6) if grid[0] > 1 else (COLUMN, 2.4)), *grid, sharex=True)
+    rows = max(1, len(shown))
+    figure, panels = new_figure(COLUMN, 0.9 + 1.4 * rows, rows, 1, sharex=True)
     for i, (name, result) in enumerate(found.items()):
         curves = result[form]["curves"]
         x = _values(curves["along"]["value"])
         for axes, quantity in zip(panels, shown, strict=False):
             if all(v is None for v in curves[quantity]["value"]):
                 continue
-            slope = result[form]["slopes"][str(result["groups"])].get(quantity)
             _points(axes, x, curves[quantity], i, len(found), name, line=True)
-            if slope is not None and slope["value"] is not None:
-                text = f"slope {slope['value']:.2g}{_ends(slope['ci95'])}"
-                color = series_look(i, len(found))["color"]
-                axes.text(
-                    0.02,
-                    0.98 - 0.09 * i,
-                    text,
-                    transform=axes.transAxes,
-                    va="top",
-                    fontsize=6,
-                    color=color,
-                )
     for axes, quantity in zip(panels, shown, strict=False):
-        axes.set_ylabel(TITLES[quantity])
+        axes.set_ylabel(_title(quantity, metric))
         _log(axes, "x", [v for r in found.values() for v in r[form]["curves"]["along"]["value"]])
-        if quantity != "accuracy":
-            values = [v for r in found.values() for v in r[form]["curves"][quantity]["value"]]
-            _log(axes, "y", values)
-            _room_above(axes, 0.02 + 0.09 * len(found))
-        else:
+        if quantity == "accuracy":
             axes.set_ylim(0, 1)
-    for axes in panels[len(shown) :]:
-        axes.axis("off")
-    figure.supxlabel(f"mean {_fields(found)} of a question", fontsize=8)
+            continue
+        curves = [r[form]["curves"][quantity] for r in found.values()]
+        _log(axes, "y", [v for curve in curves for v in curve["value"]], _bounds(curves))
+        if axes.get_xscale() == axes.get_yscale() == "log":
+            _slopes(
+                axes,
+                {name: r[form]["slopes"][str(r["groups"])].get(quantity) for name, r in found.items()},
+            )
+    figure.supxlabel(f"mean {_fields(found)} a sample, by question ({FORMS[form]})", fontsize=8)
     return with_legend(figure)
+
+
+def _title(quantity: str, metric: str) -> str:
+    return TITLES[quantity] + (UNITS.get(metric, "") if quantity in ("error", *NAMES) else "")
+
+
+def _slopes(axes: Axes, slopes: Mapping[str, Json | None]) -> None:
+    """Write each model's slope into a panel's upper left corner, and leave room for them."""
+    for i, slope in enumerate(slopes.values()):
+        if slope is not None and slope["value"] is not None:
+            axes.text(
+                0.02,
+                0.98 - 0.11 * i,
+                f"slope {slope['value']:.2g}{_ends(slope['ci95'])}",
+                transform=axes.transAxes,
+                va="top",
+                fontsize=SMALL,
+                color=series_look(i, len(slopes))["color"],
+            )
+    _room_above(axes, 0.02 + 0.11 * len(slopes))
 
 
 @matplotlib.rc_context(STYLE)
@@ -113,27 +133,28 @@ def overthinking(found: Mapping[str, Json]) -> Figure:
     Args:
         found: of each model (or model and budget), what `analysis.natural_overthinking` returns.
     """
-    figure, panels = new_figure(WIDE, 0.9 + 0.35 * len(found), 1, 2, sharey=True)
+    figure, panels = new_figure(COLUMN, 1.0 + 2 * (0.35 + 0.35 * len(found)), 2, 1)
     y = np.arange(len(found), dtype=float)
     for axes, quantity in zip(panels, ("incoherence", "accuracy"), strict=True):
-        for place, (half, marker) in enumerate(zip(HALVES, "os", strict=True)):
+        # In grey and black, and signs of their own: colours are models'.
+        for place, (half, marker, color) in enumerate(zip(HALVES, "|x", ("0.5", "black"), strict=True)):
             values = [result[half][quantity] for result in found.values()]
             at = y + 0.12 * (2 * place - 1)
-            color = series_look(place, 2)["color"]
             for where, value in zip(at, values, strict=True):
                 axes.hlines(where, *_interval(value), color=color, linewidth=1)
             numbers = _values([v["value"] for v in values])
-            axes.plot(numbers, at, marker, color=color, label=f"{half}er half")
+            axes.plot(numbers, at, marker, color=color, markersize=5, label=f"{half}er half")
         for where, result in zip(y, found.values(), strict=True):
             p = result["difference"][quantity]["p"]
             text = "" if p is None else f"p = {p:.2g}"
             inside = axes.get_yaxis_transform()
-            axes.text(1.0, where, text, fontsize=6, transform=inside, ha="right", va="center")
-        axes.set_xlabel(quantity)
-        ends = [_interval(result[half][quantity])[1] for result in found.values() for half in HALVES]
-        axes.set_xlim(0, 1.25 * max([end for end in ends if np.isfinite(end)], default=0.8) + 1e-3)
-    panels[0].set_yticks(y, list(found))
-    panels[0].set_ylim(len(found) - 0.5, -0.5)
+            axes.text(1.0, where, text, fontsize=SMALL, transform=inside, ha="right", va="center")
+        axes.set_xlabel(TITLES[quantity] + ", plug-in")
+        _from_zero(axes, "x")
+        low, high = axes.get_xlim()
+        axes.set_xlim(low, high + 0.25 * (high - low))  # room for p
+        axes.set_yticks(y, list(found))
+        axes.set_ylim(len(found) - 0.5, -0.5)
     return with_legend(figure)
 
 
@@ -145,7 +166,7 @@ def scaling(found: Json, form: str = "plugin") -> Figure:
         found: what `analysis.scaling_by_difficulty` returns.
         form: plugin or corrected.
     """
-    figure, panels = new_figure(WIDE, 3.8, 2, 2, sharex=True)
+    figure, panels = new_figure(COLUMN, 6.6, 4, 1, sharex=True)
     x = _values(found["parameters"])
     groups = found["groups"]
     for i, row in enumerate(groups):
@@ -155,10 +176,12 @@ def scaling(found: Json, form: str = "plugin") -> Figure:
     for axes, quantity in zip(panels, ("accuracy", *PARTS), strict=True):
         axes.set_ylabel(TITLES[quantity])
         if quantity != "accuracy":
-            _log(axes, "y", [v for row in groups for v in row[form][quantity]["value"]])
+            curves = [row[form][quantity] for row in groups]
+            _log(axes, "y", [v for curve in curves for v in curve["value"]], _bounds(curves))
         size_axis(axes, x)
-    for axes in panels[:2]:
+    for axes in panels[:-1]:
         axes.set_xlabel("")
+    panels[-1].set_xlabel(f"parameters ({FORMS[form]})")
     return with_legend(figure)
 
 
@@ -181,20 +204,23 @@ def bias2_against_variance(found: Mapping[str, Json], form: str = "plugin") -> F
         look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
         axes.plot(variance, bias2, linestyle="none", label=name, **look)
     known = np.concatenate(everything)
+    low = 1.1 * np.min(known, initial=0.0, where=np.isfinite(known))
     high = 1.1 * np.max(known, initial=0.0, where=np.isfinite(known)) or 1.0
-    line = np.asarray([0.0, high])
     for level in (0.1, 0.25, 0.5, 0.75, 0.9):
-        axes.plot(line, line * (1 - level) / level, color="0.8", linewidth=0.6, zorder=0)
         end = min(high, high * level / (1 - level))
-        axes.text(end, end * (1 - level) / level, f"{level:g}", fontsize=5, color="0.5", ha="right")
-    axes.set(xlabel="variance", ylabel="bias²", xlim=(0, high), ylim=(0, high))
+        axes.plot([0, end], [0, end * (1 - level) / level], color="0.8", linewidth=0.6, zorder=0)
+        axes.text(
+            end, end * (1 - level) / level, f"{level:g}", fontsize=SMALL, color="0.45", ha="right"
+        )
+    axes.set(xlabel=f"variance ({FORMS[form]})", ylabel=f"bias² ({FORMS[form]})")
+    axes.set(xlim=(low, high), ylim=(low, high))
     axes.text(
         0.98,
         0.02,
         "grey: equal incoherence",
         transform=axes.transAxes,
-        fontsize=5,
-        color="0.5",
+        fontsize=SMALL,
+        color="0.45",
         ha="right",
     )
     return with_legend(figure)
@@ -234,7 +260,7 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
     Args:
         found: of each model, what `analysis.by_budget` returns.
     """
-    figure, panels = new_figure(WIDE, 2.4, 1, 2)
+    figure, panels = new_figure(COLUMN, 4.4, 2, 1)
     for i, (name, rows) in enumerate(found.items()):
         x = _values([row["mean_length"] for row in rows])
         color = series_look(i, len(found))["color"]
@@ -248,44 +274,57 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
                 where = row["mean_length"], row["plugin"][quantity]["value"]
                 if None not in where:
                     text = "no budget" if row["budget"] is None else str(row["budget"])
-                    axes.annotate(text, where, textcoords="offset points", xytext=(2, 4), fontsize=6)
+                    axes.annotate(
+                        text, where, textcoords="offset points", xytext=(2, 4), fontsize=SMALL
+                    )
                 if row["natural"]:
                     ends = [row["natural"][half] for half in ("short", "long")]
                     axes.plot(_values([e["along"]["value"] for e in ends]),
                               _values([e[quantity]["value"] for e in ends]),
                               color=color, linestyle=":", marker=".")  # fmt: skip
-            axes.set_ylabel(TITLES[quantity])
-            _log(axes, "x", x)
+            axes.set_ylabel(TITLES[quantity] + ", plug-in")
+    lengths = [row["mean_length"] for rows in found.values() for row in rows]
+    for axes in panels:
+        _log(axes, "x", lengths)
     figure.supxlabel(
-        "mean length (dotted: each budget's shorter and longer samples, half as many each)", fontsize=8
+        "mean length (dotted: each budget's shorter and\nlonger samples, half as many each)", fontsize=8
     )
     return with_legend(figure)
 
 
 @matplotlib.rc_context(STYLE)
-def ensembles(found: Mapping[str, Json], form: str = "corrected") -> Figure:
-    """Draw bias², variance and incoherence against ensemble size, with the 1/E law (Figs. 7b, 11).
+def ensembles(found: Mapping[str, Json], form: str = "corrected", metric: str = "") -> Figure:
+    """Draw bias², variance and incoherence against ensemble size (Figs. 7b, 11).
+
+    Of squared errors, whose variance falls so in expectation, the 1/E law is drawn as well.
 
     Args:
         found: of each model, what `analysis.ensembling` returns.
         form: plugin or corrected.
+        metric: of which decomposition, for its unit.
     """
-    figure, panels = new_figure(WIDE, 2.3, 1, 3)
+    figure, panels = new_figure(COLUMN, 5.2, 3, 1, sharex=True)
     for i, (name, result) in enumerate(found.items()):
         sizes = _values(result["sizes"])
         for axes, quantity in zip(panels, PARTS, strict=True):
             values = result[form][quantity]
-            _points(axes, sizes, values, i, len(found), name, line=True)
+            _points(axes, sizes * _aside(i, len(found)), values, i, len(found), name, line=True)
             color = series_look(i, len(found))["color"]
-            if quantity == "variance":
-                first = (result.get("expected") or result[form])["variance"]["value"][0]
+            if quantity == "variance" and result.get("expected"):
+                first = result["expected"]["variance"]["value"][0]
                 axes.plot(sizes, _values(first) / sizes, color=color, linestyle=":", label="1/E")
-            axes.set_ylabel(TITLES[quantity])
-            axes.set_xlabel("ensemble size E")
-            axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.set_ylim(bottom=0)
+    for axes, quantity in zip(panels, PARTS, strict=True):
+        axes.set_ylabel(_title(quantity, metric))
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+        _from_zero(axes, "y")
+    panels[-1].set_xlabel(f"ensemble size E ({FORMS[form]})")
     return with_legend(figure)
+
+
+def _aside(i: int, count: int) -> float:
+    """Return by what factor a series is moved on a logarithmic axis, so that bars do not cover one another."""
+    return float(2 ** (0.06 * (i - (count - 1) / 2)))
 
 
 @matplotlib.rc_context(STYLE)
@@ -305,8 +344,8 @@ def changes(found: Mapping[str, Sequence[Json]]) -> Figure:
         kinds.remove("both")
     groups = list(dict.fromkeys(row["group"] for rows in found.values() for row in rows))
     by_length = not any(isinstance(group, str) for group in groups)
-    height = 2.4 if by_length else 3.4
-    figure, panels = new_figure(WIDE if len(kinds) > 1 else COLUMN, height, 1, len(kinds), sharey=True)
+    height = 1.7 if by_length else 2.4
+    figure, panels = new_figure(COLUMN, 0.5 + height * len(kinds), len(kinds), 1, sharey=True)
     for axes, kind in zip(panels, kinds, strict=True):
         for i, (name, rows) in enumerate(found.items()):
             shown = [row for row in rows if kind in row]
@@ -320,10 +359,10 @@ def changes(found: Mapping[str, Sequence[Json]]) -> Figure:
         _group_ticks(axes, groups)
         axes.set(
             xlabel="difficulty (1 is the easiest)" if by_length else "the benchmark's difficulty",
+            ylabel="share that changes",
             title={"both": "any two samples"}.get(kind, kind),
             ylim=(0, 1.03),
         )
-    panels[0].set_ylabel("share of questions that change")
     return with_legend(figure)
 
 
@@ -340,13 +379,14 @@ def _group_ticks(axes: Axes, groups: Sequence[int | str | None]) -> None:
 
 
 @matplotlib.rc_context(STYLE)
-def efficiency(found: Mapping[str, Json]) -> Figure:
+def efficiency(found: Mapping[str, Json], metric: str = "") -> Figure:
     """Draw mean and spread of bias² and variance at n samples a question (Fig. 21).
 
     Args:
         found: of each model, what `analysis.efficiency` returns.
+        metric: of which decomposition, for its unit.
     """
-    figure, panels = new_figure(WIDE, 2.2, 1, 2)
+    figure, panels = new_figure(COLUMN, 3.8, 2, 1, sharex=True)
     for i, (name, result) in enumerate(found.items()):
         x = _values(result["samples"])
         for axes, quantity in zip(panels, ("bias2", "variance"), strict=True):
@@ -356,8 +396,10 @@ def efficiency(found: Mapping[str, Json]) -> Figure:
             axes.fill_between(
                 x, mean - spread, mean + spread, color=look["color"], alpha=0.2, linewidth=0
             )
-            axes.set(xlabel="samples a question", ylabel=f"{TITLES[quantity]}, plug-in")
-            axes.set_ylim(bottom=0)
+            axes.set_ylabel(f"{_title(quantity, metric)}, plug-in")
+    for axes in panels:
+        _from_zero(axes, "y")
+    panels[-1].set_xlabel("samples a question")
     return with_legend(figure)
 
 
@@ -373,7 +415,7 @@ def topics(found: Mapping[str, Sequence[Json]]) -> Figure:
         "difficulty" if any("difficulty" in row for rows in found.values() for row in rows) else "topic"
     )
     names = list(dict.fromkeys(row[label] for rows in found.values() for row in rows))
-    figure, panels = new_figure(WIDE, 0.9 + 0.17 * len(names), 1, 2, sharey=True)
+    figure, panels = new_figure(COLUMN, 0.9 + 0.17 * len(names), 1, 2, sharey=True)
     for i, (model, rows) in enumerate(found.items()):
         y = np.asarray([names.index(row[label]) for row in rows]) + 0.15 * (i - (len(found) - 1) / 2)
         look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
@@ -382,8 +424,10 @@ def topics(found: Mapping[str, Sequence[Json]]) -> Figure:
                 axes.hlines(where, *_interval(row[quantity]), color=look["color"], linewidth=0.8)
             values = _values([row[quantity]["value"] for row in rows])
             axes.plot(values, y, linestyle="none", label=model, **look)
-            axes.set_xlabel({"along": "mean length"}.get(quantity, quantity))
-            axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
+    for axes, text in zip(panels, ("mean length", "incoherence"), strict=True):
+        axes.set_xlabel(text)
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
+        _from_zero(axes, "x")
     panels[0].set_yticks(range(len(names)), [name.split(" (")[0] for name in names])
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     return with_legend(figure)
@@ -396,7 +440,7 @@ def one_question(found: Mapping[str, Json]) -> Figure:
     Args:
         found: of each model, what `analysis.one_question` returns.
     """
-    figure, panels = new_figure(WIDE, 1.1 * len(found) + 0.3, len(found), 1)
+    figure, panels = new_figure(COLUMN, 1.2 * len(found) + 0.4, len(found), 1)
     for axes, (name, result) in zip(panels, found.items(), strict=True):
         answers = [sample["given"] or "none" for sample in result["samples"]]
         labels = [*(result["options"] or []), *(["none"] if "none" in answers else [])]
@@ -410,7 +454,7 @@ def one_question(found: Mapping[str, Json]) -> Figure:
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_ylabel("answer")
-        axes.set_title(f"{name}, question {result['question_id']}", loc="left")
+        axes.set_title(f"{name},\nquestion {result['question_id']}", loc="left")
     panels[-1].set_xlabel("sample")
     return with_legend(figure)
 
@@ -424,7 +468,7 @@ def sensitivity(found: Mapping[str, Sequence[Json]], form: str = "corrected") ->
         form: plugin or corrected.
     """
     cases = list(dict.fromkeys((row["what"], row["value"]) for rows in found.values() for row in rows))
-    figure, (axes,) = new_figure(COLUMN + 1.2, 0.8 + 0.17 * len(cases))
+    figure, (axes,) = new_figure(COLUMN, 0.8 + 0.17 * len(cases))
     for i, (name, rows) in enumerate(found.items()):
         known = {(row["what"], row["value"]): row for row in rows if form in row}
         look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
@@ -474,6 +518,21 @@ def _ends(ci95: Sequence[float | None]) -> str:
     return "" if None in ci95 else f" [{ci95[0]:.2g}, {ci95[1]:.2g}]"
 
 
+def _bounds(curves: Sequence[Json]) -> list[float | None]:
+    """Return the ends of all intervals."""
+    return [end for curve in curves for pair in curve["ci95"] if pair is not None for end in pair]
+
+
+def _from_zero(axes: Axes, which: str) -> None:
+    """Begin a linear axis at 0, or below it where something is; call once everything is drawn."""
+    low, high = axes.dataLim.intervaly if which == "y" else axes.dataLim.intervalx
+    if not np.isfinite([low, high]).all():
+        low, high = 0.0, 1.0
+    margin = 0.05 * (max(high, 0.0) - min(low, 0.0)) or 1.0
+    ends = min(low - margin, 0.0) if low < 0 else -0.3 * margin, max(high, 0.0) + margin
+    (axes.set_ylim if which == "y" else axes.set_xlim)(*ends)
+
+
 def _room_above(axes: Axes, share: float) -> None:
     """Leave a share of the height free for text."""
     low, high = axes.get_ylim()
@@ -483,20 +542,18 @@ def _room_above(axes: Axes, share: float) -> None:
         axes.set_ylim(low, high + (high - low) * share / (1 - share))
 
 
-def _log(axes: Axes, which: str, values: Any) -> None:
-    """Make an axis logarithmic where all values are above 0, with ticks that can be read."""
-    shown = _values(values)
-    shown = shown[np.isfinite(shown)]
+def _log(axes: Axes, which: str, values: Any, bounds: Sequence[float | None] = ()) -> None:
+    """Make an axis logarithmic where all that is drawn is above 0, with ticks that can be read."""
+    shown, ends = _values(values), _values(bounds)
+    shown, ends = shown[np.isfinite(shown)], ends[np.isfinite(ends)]
+    everything = np.concatenate([shown, ends])
     # A KL bias² falls off a cliff where all majorities are right: no scale holds both sides of it.
-    if not shown.size or (shown <= 0).any() or shown.max() / shown.min() > DECADES:
+    if not shown.size or (everything <= 0).any() or everything.max() / everything.min() > DECADES:
         if which == "y":
-            axes.set_ylim(bottom=0)
+            _from_zero(axes, "y")
         return
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    if which == "y":
-        # Intervals may end far below what is drawn.
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], shown.min() / 10))
     if shown.max() / shown.min() < 30:
         axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
@@ -510,7 +567,7 @@ def survey(found: Json) -> Figure:
     Args:
         found: what `survey.analyse` returns.
     """
-    figure, (axes,) = new_figure(WIDE / 1.5, 3.4)
+    figure, (axes,) = new_figure(COLUMN, 3.4)
     categories = sorted({row["category"] for row in found["entities"]})
     for i, category in enumerate(categories):
         rows = [row for row in found["entities"] if row["category"] == category]
@@ -526,7 +583,9 @@ def survey(found: Json) -> Figure:
             x, y, ey, ex, linestyle="none", elinewidth=0.6, label=category or "entity", **look
         )
         for row, a, b in zip(rows, x, y, strict=True):
-            axes.annotate(row["entity"], (a, b), textcoords="offset points", xytext=(3, 2), fontsize=5)
+            axes.annotate(
+                row["entity"], (a, b), textcoords="offset points", xytext=(3, 2), fontsize=SMALL
+            )
     rho = found["correlations"]["all"]["rho"]
     if rho["value"] is not None:
         axes.set_title(f"Spearman's ρ {rho['value']:.2f}{_ends(rho['ci95'])}", loc="right", fontsize=7)

@@ -10,7 +10,7 @@ from hotmess_jax.llm import figures
 
 Json = Mapping[str, Any]
 # What begins a result's name → how it is drawn.
-DRAWN: dict[str, Callable[[Any], Figure]] = {
+DRAWN: dict[str, Callable[..., Figure]] = {
     "by_length": figures.by_field,
     "wait_ratio": figures.by_field,
     "unit_tests_by": figures.by_field,
@@ -26,6 +26,8 @@ DRAWN: dict[str, Callable[[Any], Figure]] = {
     "answer_changes": figures.changes,
     "one_question": figures.one_question,
 }
+# Drawn with the unit of the metric that ends the name.
+WITH_UNITS = ("by_length", "wait_ratio", "ensembles", "efficiency")
 # Drawn once a setting, of all its models.
 OF_ALL: dict[str, Callable[[Any], Figure]] = {"scaling": figures.scaling, "surface": figures.surface}
 
@@ -43,7 +45,8 @@ def draw(study: Json) -> dict[str, Figure]:
                         drawn[setting_file(name, of)] = function(result)
         prefix = max((p for p in DRAWN if name.startswith(p)), key=len, default="")
         if prefix:
-            drawn[name] = DRAWN[prefix](found)
+            how = {"metric": name.removeprefix(f"{prefix}_")} if prefix in WITH_UNITS else {}
+            drawn[name] = DRAWN[prefix](found, **how)
         if prefix == "by_length":
             drawn[name.replace("by_length", "bias2_against_variance")] = figures.bias2_against_variance(
                 found

@@ -386,11 +386,12 @@ class Trainer:
             params: of one replicate.
             problem: its own.
             states: held out.
-            batch_size: states at once. None is 128 on a CPU, whose cache then holds most of what is
+            batch_size: states at once, at most. None is 128 on a CPU, whose cache then holds most of what is
                 computed, and 2,048 elsewhere.
         """
         device = own_device(self.mesh)
-        batch_size = batch_size or (128 if device.platform == "cpu" else 2048)
+        most = batch_size or (128 if device.platform == "cpu" else 2048)
+        batch_size = part_size(len(states), most)
         params, problem = jax.device_put((params, problem), device)
         total = np.zeros(2 * self._half - 1)
         for begin in range(0, len(states), batch_size):

@@ -1,11 +1,14 @@
 """Four host devices, for meshes of 1, 2 and 4; programs compiled once."""
 
 import atexit
+import functools
 import os
 import shutil
 import tempfile
 
 os.environ["MPLBACKEND"] = "agg"
+# Compiling takes most of the time here. JAX_DISABLE_MOST_OPTIMIZATIONS=0 tests programs as users' machines run them.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 # Workers and the processes that tests start share what was compiled.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="hotmess-tests-")
@@ -16,6 +19,27 @@ import jax
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_outputs():
+    """Let sweeps in this process estimate the loss floor from few states, and leave their figures undrawn.
+
+    Those in processes of their own, and the tests of the floor and of figures, do all of it.
+    """
+    from hotmess_jax import outputs, sweep
+
+    def undrawn(figures, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in figures:
+            for kind in ("png", "pdf"):
+                (folder / f"{name}.{kind}").write_bytes(b"not drawn")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outputs, "save_figures", undrawn)
+        few = functools.partial(sweep.loss_floor, most_states=32, points=512)
+        patch.setattr(sweep, "loss_floor", few)
+        yield
 
 
 @pytest.fixture

@@ -241,7 +241,7 @@ def _table(rows: list[dict]) -> pl.DataFrame:
     for name in names:
         values = [plain(name, row.get(name)) for row in rows]
         if name == "outcome":
-            values = [None if value is None else float(value) for value in values]
+            values = [None if row.get(name) is None else float(row[name]) for row in rows]
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and not kinds <= {int, float}:
             values = [None if value is None else str(value) for value in values]

@@ -344,10 +344,11 @@ def _drawn(document: _Document) -> Record:
         for name, value in sorted(given.items())
         if name not in ("temperature", "do_sample", "until", "max_gen_toks") and value is not None
     }
-    known = isinstance(temperature, int | float)
     longest = given.get("max_gen_toks")
     return {
-        "temperature": float(temperature) if known else 0.0 if greedy else None,
+        "temperature": float(temperature)
+        if isinstance(temperature, int | float)
+        else (0.0 if greedy else None),
         "max_tokens": longest if isinstance(longest, int) else None,
         "generation": ",".join(f"{name}={value}" for name, value in others.items()) or None,
     }

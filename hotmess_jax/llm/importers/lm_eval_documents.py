@@ -193,8 +193,9 @@ def readings(
     found: dict[str, int] = {}
     target = _one(row.get("target"))
     mc2 = doc.get("mc2_targets")
-    several = isinstance(mc2, Mapping) and _sums(mc2.get("labels")) > 1
-    if several and {str(choice).strip() for choice in mc2.get("choices", ())} == set(of.options):
+    mc2 = mc2 if isinstance(mc2, Mapping) else {}
+    same = {str(choice).strip() for choice in mc2.get("choices", ())} == set(of.options)
+    if same and _sums(mc2.get("labels")) > 1:
         raise RowError(SEVERAL)
     answers = {*map(str, doc["answers"])} if isinstance(doc.get("answers"), list) else set()
     if len(answers) > 1 and answers != set(of.options):

@@ -3,12 +3,15 @@
 Required: `model`, `question_id`, `sample` (a number that tells samples of one question apart), `target`
 (the right option's label), `options` (all labels), and one of `answer` (a label, or "" where none could
 be parsed) or `probs` (label to probability). Where the outcome is that of unit tests, `tests` (a test's
-name to whether it passed) stands instead of `target`, `options`, `answer` and `probs`. Optional:
+name to whether it passed) stands instead of `target`, `options`, `answer` and `probs`; so does `outcome`
+alone (true, false, or a number between 0 and 1), which may also stand beside any of them. Optional:
 `benchmark`, `context` (a number: which few-shot prompt), `temperature`, `reasoning_tokens`,
 `output_tokens`, `actions`, `topic`, `difficulty`, `budget`, `format`, `prompt` (name@version), `text`,
-`seed`, `finish_reason`. Fields of other names are kept; `experiments.llm_sample` adds `reasoning` (the
-text that was thought), for the open format `open_answer`, and what the benchmark knows, such as
-`error_type`. Records that differ in `temperature`, `budget`, `format` or `prompt` are analysed apart.
+`seed`, `finish_reason`, and the settings `num_fewshot`, `chat_template`, `system_instruction`,
+`max_tokens`, `generation`, `model_args`, `solver`, `task_args`. Fields of other names are kept;
+`experiments.llm_sample` adds `reasoning` (the text that was thought), for the open format `open_answer`,
+and what the benchmark knows, such as `error_type`. Records that differ in `temperature`, `budget`, `format`
+or `prompt`, or within a benchmark in one of the settings, are analysed apart.
 """
 
 import json
@@ -21,10 +24,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 MOST_REPORTED = 20
 SUM_TOLERANCE = 0.01
-# Records with the same of all these are the same sample; settings of a run tell samples apart.
 # What a sample was drawn with: samples that differ in it are never pooled.
 SETTINGS = ("temperature", "budget", "format", "prompt")
-IDENTITY = ("benchmark", "model", "question_id", "context", *SETTINGS, "sample")
+# Settings that each task of one run may have its own of: they tell samples of one benchmark apart.
+TASK_SETTINGS = (
+    "num_fewshot",
+    "chat_template",
+    "system_instruction",
+    "max_tokens",
+    "generation",
+    "model_args",
+    "solver",
+    "task_args",
+)
+# Records with the same of all these are the same sample.
+IDENTITY = ("benchmark", "model", "question_id", "context", *SETTINGS, *TASK_SETTINGS, "sample")
 
 
 class Record(BaseModel):
@@ -51,9 +65,25 @@ class Record(BaseModel):
     budget: str | None = None
     format: str | None = None
     prompt: str | None = None
+    num_fewshot: int | None = None
+    chat_template: str | None = None
+    system_instruction: str | None = None
+    max_tokens: int | None = None
+    generation: str | None = None
+    model_args: str | None = None
+    solver: str | None = None
+    task_args: str | None = None
+    outcome: bool | float | None = None
     text: str | None = None
     seed: int | None = None
     finish_reason: str | None = None
+
+    @field_validator("outcome")
+    @classmethod
+    def _a_share(cls, outcome: bool | float | None) -> bool | float | None:
+        if outcome is not None and not 0 <= outcome <= 1:
+            raise ValueError(f"outcome must be true, false or between 0 and 1, got {outcome}")
+        return outcome
 
     @field_validator("options")
     @classmethod
@@ -84,6 +114,9 @@ class Record(BaseModel):
                     "tests, at least one, stand instead of options, target, answer and probs"
                 )
             return self
+        bare = (self.options, self.target, self.answer, self.probs)
+        if self.outcome is not None and all(field is None for field in bare):
+            return self
         if self.target is None or self.options is None:
             raise ValueError(f"{'target' if self.target is None else 'options'}: Field required")
         if self.target not in self.options:
@@ -104,6 +137,9 @@ _EMPTY: dict[str, Any] = {
     "output_tokens": pl.Int64,
     "actions": pl.Int64,
     "seed": pl.Int64,
+    "num_fewshot": pl.Int64,
+    "max_tokens": pl.Int64,
+    "outcome": pl.Float64,
     "options": pl.List(pl.String),
 }
 
@@ -165,6 +201,9 @@ def read_records(paths: Iterable[Path]) -> pl.DataFrame:
             seen[identity] = (where, row)
             question = (record.benchmark, record.question_id)
             own = set(record.options or record.tests or ())
+            if not own:  # only right or wrong is known
+                rows.append(row)
+                continue
             first, options, target = questions.setdefault(question, (where, own, record.target))
             if own != options or record.target != target:
                 what = "options" if record.tests is None else "tests"
@@ -201,6 +240,8 @@ def _table(rows: list[dict]) -> pl.DataFrame:
     columns = {}
     for name in names:
         values = [plain(name, row.get(name)) for row in rows]
+        if name == "outcome":
+            values = [None if row.get(name) is None else float(row[name]) for row in rows]
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and not kinds <= {int, float}:
             values = [None if value is None else str(value) for value in values]

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from hotmess_jax.llm.records import SETTINGS
+from hotmess_jax.llm.records import SETTINGS, TASK_SETTINGS
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ def settings_that_differ(
         if name not in records.columns or name in keys or name in but:
             continue
         if records.select(*keys, name).n_unique() > records.select(keys).n_unique():
+            keys.append(name)
+    # Tasks of one run may have their own of these: what counts is whether one benchmark has several.
+    for name in TASK_SETTINGS:
+        if name not in records.columns or name in keys or name in but:
+            continue
+        within = [*dict.fromkeys([*keys, "benchmark"])]
+        if records.select(*within, name).n_unique() > records.select(within).n_unique():
             keys.append(name)
     return keys[len(known) :]
 

@@ -2,16 +2,43 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hotmess_jax.llm.benchmarks.question import LABELS
-from hotmess_jax.llm.importers.imported import Imported, Record, files_below, label_of
+from hotmess_jax.llm.benchmarks.question import LABELS, hash_order
+from hotmess_jax.llm.importers.imported import (
+    Imported,
+    Record,
+    files_below,
+    label_of,
+    outcome,
+    read_bytes,
+    told_apart,
+)
+from hotmess_jax.llm.importers.inspect_samples import (
+    generations,
+    is_distance,
+    is_no_answer,
+    reasoning_of,
+    score_of,
+    transcript_of,
+    value_of,
+)
+from hotmess_jax.llm.importers.reconcile import Compared, mean, parting
 
 # How the scorer of SWE-bench in inspect_evals writes the outcome of each test.
 _TESTS = re.compile(r"PASS_TO_PASS:\s*(\{.*?\n?\})\s*FAIL_TO_PASS:\s*(\{.*?\n?\})\s*\Z", re.DOTALL)
-_OUTCOME = ("correct", "incorrect")
+# What lies beside logs and is none.
+_LISTINGS = ("logs.json", "listing.json", "eval-set.json")
+# Settings of generation that have a field of their own, or change nothing in what is drawn.
+_OWN_FIELDS = {
+    "temperature", "max_tokens", "reasoning_effort", "reasoning_tokens", "system_message", "seed",
+    "max_retries", "timeout", "attempt_timeout", "max_connections", "adaptive_connections", "batch", "cache",
+    "num_choices", "logprobs", "top_logprobs", "response_schema",
+}  # fmt: skip
 
 
 def import_inspect(
@@ -20,15 +47,19 @@ def import_inspect(
     """Read Inspect logs, .eval or .json: each epoch of a sample is a sample of a question.
 
     Samples that ended in an error, or have no score, are left out; those that hit a limit are kept,
-    without an answer if they have none. Of a log that did not finish what is there is read, and what a
-    later log (`eval-retry`) holds again is read once. SWE-bench's scores give the outcome of every test;
-    a run that hit a limit counts as unchanged, whatever its score: PASS_TO_PASS tests pass and
-    FAIL_TO_PASS tests fail. Which tests a task has is in its metadata, or in another run's score.
+    without an answer if they have none, and so are those whose score says that there was no answer. Of a
+    log that did not finish what is there is read; what a later log (`eval-retry`) or a copy holds again is
+    read once. The options' order is decided by their texts, since logs may shuffle them differently.
+    Lengths are those of the evaluated model's generations before scoring. SWE-bench's scores give the
+    outcome of every test; a run that hit a limit counts as unchanged, whatever its score: PASS_TO_PASS
+    tests pass and FAIL_TO_PASS tests fail. Which tests a task has is in its metadata, or in another run's
+    score.
 
     Args:
         paths: logs, or folders of them.
         scorer: whose score to take; None is the first that states an answer.
-        correctness: where a sample has no choices, take right or wrong as its outcome.
+        correctness: where a sample has no choices, take right or wrong as its outcome. Where any score of a
+            log is a fraction, its samples have an `outcome` alone.
 
     Raises:
         ValueError: where a path is nowhere, or inspect_ai is not installed.
@@ -40,49 +71,237 @@ def import_inspect(
     except ImportError:
         raise ValueError("Inspect logs need the extra inspect: pip install -e '.[inspect]'") from None
     imported = Imported()
+    # What was read, by each of the names that a sample has.
     seen: set[tuple] = set()
-    records: list[tuple[Path, Record]] = []
+    read: list[_Log] = []
     tests: dict[tuple, _Tests] = {}
     for path in files_below(paths, (".eval", ".json")):
         try:
+            if path.name in _LISTINGS or read_bytes(path).lstrip()[:1] == b"[":
+                continue
             log = read_eval_log(str(path), resolve_attachments=True)
         except Exception as error:  # a log is a zip of JSON, and its reader raises of many kinds
             imported.leave_out(path, f"cannot be read: {str(error) or type(error).__name__}"[:200])
             continue
-        if log.status != "success":
-            imported.notes[
-                f"{path.name}: the log's status is {log.status}; what is there was read"
-            ] += 1
         if not log.samples:
             imported.leave_out(path, "holds no samples")
-        for sample in log.samples or []:
-            identity = _identity(log, sample)
-            if identity in seen:
-                imported.notes["samples that another log holds too (a retry), read once"] += 1
-                continue
-            try:
-                record = _record(log, sample, scorer, correctness, imported)
-            except _LeftOut as reason:
-                imported.leave_out(path, str(reason))
-                continue
-            if known := _tests_of(sample, scorer):
-                tests.setdefault((log.eval.task, str(sample.id)), known)
-            seen.add(identity)
-            records.append((path, record))
-    for path, record in records:
-        if record.pop(_UNCHANGED, False):
-            known = tests.get((record["benchmark"], record["question_id"]))
-            if known is None:
-                imported.leave_out(
-                    path,
-                    "the run hit a limit and has no choices, and neither it nor another tells the task's "
-                    "tests (--correctness takes right or wrong as the outcome)",
-                )
-                continue
-            imported.notes["runs that hit a limit, counted as unchanged tests"] += 1
-            record["tests"] = known.unchanged
-        imported.add(record)
+        read.append(_read(path, log, scorer, correctness, seen, tests, imported))
+    for one in read:
+        for identity, reason, where in one.left_out:
+            if not identity & seen:  # a retry has it
+                imported.leave_out(one.path, reason, where)
+    for one in read:
+        # 1 for every single turn is no length.
+        single = all((of.record.get("actions") or 0) <= 1 for of in one.samples)
+        for sample in one.samples:
+            _add(one, sample, single, tests, imported)
+        _reconcile(one, imported)
     return imported
+
+
+@dataclass
+class _Sample:
+    """One sample that is a record, or will be."""
+
+    name: str
+    epoch: int
+    record: Record
+    notes: list[str]
+    # Its own score, None where it has none; and what was read of it.
+    own: float | None = None
+    right: float | None = None
+
+
+@dataclass
+class _Log:
+    """One log: its samples, and what it says of itself."""
+
+    path: Path
+    benchmark: str
+    model: str
+    results: Any
+    scorer: str | None = None
+    samples: list[_Sample] = field(default_factory=list)
+    left_out: list[tuple[set[tuple], str, str]] = field(default_factory=list)
+    # Samples that another log gave already, whose scores count for this log's figures too.
+    again: list[_Sample] = field(default_factory=list)
+
+
+def _read(
+    path: Path,
+    log: Any,
+    scorer: str | None,
+    correctness: bool,
+    seen: set[tuple],
+    tests: dict[tuple, "_Tests"],
+    imported: Imported,
+) -> _Log:
+    found = _Log(path, log.eval.task, log.eval.model, log.results)
+    if log.status != "success":
+        imported.notes[f"{path.name}: the log's status is {log.status}; what is there was read"] += 1
+    scores = [score_of(sample, scorer) for sample in log.samples or []]
+    named = Counter(name for name, _ in scores if name)
+    found.scorer = scorer or (named.most_common(1)[0][0] if named else None)
+    values = [
+        value
+        for _, score in scores
+        if score is not None and (value := value_of(score.value)) is not None
+    ]
+    metrics = [
+        name
+        for one in getattr(log.results, "scores", [])
+        if one.name == found.scorer
+        for name in one.metrics
+    ]
+    told = _Scoring(
+        scorer,
+        correctness,
+        any(value not in (0, 1) for value in values),
+        is_distance(found.scorer or "", values, metrics),
+    )
+    settings = _settings(log)
+    for sample in log.samples or []:
+        identity = _identities(log, sample)
+        notes: list[str] = []
+        try:
+            record = _record(log, sample, told, notes)
+        except _LeftOut as reason:
+            where = f"sample {sample.id} (epoch {sample.epoch})"
+            found.left_out.append((identity, str(reason), where))
+            continue
+        _, score = score_of(sample, scorer)
+        own = value_of(score.value) if score is not None else None
+        if score is not None and is_no_answer(score.value):
+            own = 0.0
+        one = _Sample(str(sample.id), sample.epoch, settings | record, notes, own)
+        if identity & seen:
+            imported.notes["samples that another log holds too (a copy, or a retry), read once"] += 1
+            one.right = _right(one.record)
+            found.again.append(one)
+            continue
+        if known := _tests_of(sample, scorer):
+            tests.setdefault((log.eval.task, str(sample.id)), known)
+        seen |= identity
+        found.samples.append(one)
+    return found
+
+
+def _add(
+    log: _Log, sample: _Sample, single: bool, tests: dict[tuple, "_Tests"], imported: Imported
+) -> None:
+    record = sample.record
+    if record.pop(_UNCHANGED, False):
+        known = tests.get((record["benchmark"], record["question_id"]))
+        if known is None:
+            imported.leave_out(
+                log.path,
+                "the run hit a limit and has no choices, and neither it nor another tells the task's "
+                "tests (--correctness takes right or wrong as the outcome)",
+            )
+            return
+        sample.notes.append("runs that hit a limit, counted as unchanged tests")
+        record["tests"] = known.unchanged
+    else:
+        sample.right = _right(record)
+    if single:
+        record["actions"] = None
+    for note in sample.notes:
+        imported.notes[note] += 1
+    imported.add(record, sample.epoch - 1)
+
+
+def _right(record: Record) -> float | None:
+    """Return what was read of a sample as a score: 1 is right."""
+    if record.get("tests") is not None:
+        return float(all(record["tests"].values()))
+    if record.get("target") is not None:
+        return float(record["answer"] == record["target"])
+    return None if record.get("outcome") is None else float(record["outcome"])
+
+
+def _reconcile(log: _Log, imported: Imported) -> None:
+    """Hold what was read against the log's number of samples, its accuracy, and each sample's own score."""
+    samples = [*log.samples, *log.again]
+
+    def compare(
+        figure: str, said: int | float, found: int | float, parted: tuple[str, ...] = ()
+    ) -> None:
+        imported.compared.append(
+            Compared(str(log.path), log.benchmark, log.model, figure, said, found, parted)
+        )
+
+    if log.results is not None:
+        compare("samples", log.results.completed_samples, len(samples))
+    named = {f"{of.name} (epoch {of.epoch})": of for of in samples}
+    own = {name: of.own for name, of in named.items() if of.own is not None and of.right is not None}
+    read = {name: of.right for name, of in named.items() if of.right is not None}
+    parted = parting(own, read)
+    by_question: dict[str, list[float]] = {}
+    for of in samples:
+        if of.right is not None:
+            by_question.setdefault(of.name, []).append(of.right)
+    figures = []
+    for score in getattr(log.results, "scores", None) or []:
+        if score.name == log.scorer and score.reducer in (None, "", "mean", "max"):
+            best = score.reducer == "max"
+            means = {
+                name: max(values) if best else sum(values) / len(values)
+                for name, values in by_question.items()
+            }
+            figures += [
+                (metric.name, metric.value, mean(means))
+                for metric in score.metrics.values()
+                if metric.name in ("accuracy", "mean") and means
+            ]
+    for name, said, found in figures:
+        compare(name, said, found, parted)
+    if not figures:
+        if own:
+            compare("scores", mean(own), mean({name: read[name] for name in own}), parted)
+        elif log.results is None:
+            imported.without_figures.append(str(log.path))
+
+
+class _Scoring(NamedTuple):
+    """Which score is taken, and what kind of score a log has."""
+
+    scorer: str | None
+    correctness: bool
+    # Some are neither right nor wrong, but between.
+    fractions: bool
+    distance: bool
+
+
+def _settings(log: Any) -> Record:
+    """Return what a log's samples were drawn with: settings as records have them."""
+    told: dict[str, Any] = {}
+    for config in (log.eval.model_generate_config, log.plan.config if log.plan else None):
+        if config is not None:
+            told |= {k: v for k, v in config.model_dump(exclude_none=True).items() if k != "extra_body"}
+    solver = log.eval.solver or ",".join(step.solver for step in log.plan.steps)
+    given = getattr(log.eval, "solver_args_passed", None) or getattr(log.eval, "solver_args", None)
+    arguments = getattr(log.eval, "task_args_passed", None) or log.eval.task_args
+    return {
+        "benchmark": log.eval.task,
+        "model": log.eval.model,
+        "temperature": told.get("temperature"),
+        "budget": told.get("reasoning_effort") or _text(told.get("reasoning_tokens")),
+        "max_tokens": told.get("max_tokens"),
+        "system_instruction": told.get("system_message"),
+        "generation": _listed({k: v for k, v in told.items() if k not in _OWN_FIELDS}),
+        "model_args": _listed(getattr(log.eval, "model_args", None) or {}),
+        "solver": (solver + (f"({_listed(given)})" if given else "")) or None,
+        "task_args": _listed(arguments or {}),
+    }
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _listed(values: Any) -> str | None:
+    """Return settings as one text."""
+    return ",".join(f"{name}={value}" for name, value in sorted(values.items())) or None
 
 
 # In a record that is not finished: what is missing is a run's tests, which are unchanged.
@@ -101,92 +320,107 @@ class _Tests(NamedTuple):
         return dict.fromkeys(sorted(self.kept), True) | dict.fromkeys(sorted(self.mended), False)
 
 
-def _identity(log: Any, sample: Any) -> tuple:
-    """Return what is the same in every log that holds a sample: its uuid, which older logs lack.
+def _identities(log: Any, sample: Any) -> set[tuple]:
+    """Return the names by which a sample is known in every log that holds it.
 
-    A retry keeps the id of its task.
+    A retry and a copy keep the id of the task; its uuid is a sample's own, but older logs have none.
     """
-    if sample.uuid is not None:
-        return (sample.uuid,)
-    return log.eval.task_id, log.eval.task, log.eval.model, sample.id, sample.epoch
+    run = log.eval.task_id or log.eval.run_id or str(log.eval.created)
+    found: set[tuple] = {(run, log.eval.task, log.eval.model, str(sample.id), sample.epoch)}
+    return found | ({(sample.uuid,)} if sample.uuid is not None else set())
 
 
 class _LeftOut(Exception):
     """Why a sample is no record."""
 
 
-def _record(log: Any, sample: Any, scorer: str | None, correctness: bool, imported: Imported) -> Record:
+def _record(log: Any, sample: Any, told: _Scoring, notes: list[str]) -> Record:
+    """Return what a sample has of its own; what was not read as it stood is added to the notes."""
     if sample.error is not None:
         raise _LeftOut("the sample ended in an error")
-    score = _score(sample, scorer)
+    _, score = score_of(sample, told.scorer)
     limit = getattr(sample, "limit", None)
-    usage = list((sample.model_usage or {}).values())
-    config = log.plan.config if log.plan else None
-    own = log.eval.model_generate_config
-
-    def setting(name: str) -> Any:
-        values = (getattr(source, name, None) for source in (config, own) if source is not None)
-        return next((value for value in values if value is not None), None)
-
+    made = generations(log, sample)
     record: Record = {
-        "benchmark": log.eval.task,
-        "model": log.eval.model,
         "question_id": str(sample.id),
-        "temperature": setting("temperature"),
-        "budget": setting("reasoning_effort") or setting("reasoning_tokens"),
-        "reasoning_tokens": _total(usage, "reasoning_tokens"),
-        "output_tokens": _total(usage, "output_tokens"),
-        "actions": sum(message.role == "assistant" for message in sample.messages) or None,
+        "epoch": sample.epoch,
+        "reasoning_tokens": made.reasoning_tokens,
+        "output_tokens": made.output_tokens,
+        "actions": made.number,
         "topic": next((str(sample.metadata[k]) for k in ("subject", "topic", "category")
                        if sample.metadata and k in sample.metadata), None),
         "text": sample.output.completion if sample.output else None,
+        "reasoning": reasoning_of(made.messages),
+        "transcript": transcript_of(made.messages),
         "finish_reason": f"limit: {limit.type}" if limit is not None else _stop(sample),
     }  # fmt: skip
     # What has no choices may be of SWE-bench too, which another run then tells.
-    if limit is not None and (_is_swe_bench(sample, score) or not (sample.choices or correctness)):
+    if limit is not None and (_is_swe_bench(sample, score) or not (sample.choices or told.correctness)):
         return record | {_UNCHANGED: True}
     if _holds_tests(score):
         return record | {"tests": _outcomes(score.explanation)}
     if score is None and limit is None:
-        raise _LeftOut("the sample has no score" + (f" of {scorer!r}" if scorer else ""))
+        raise _LeftOut("the sample has no score" + (f" of {told.scorer!r}" if told.scorer else ""))
     if limit is not None:
-        imported.notes["samples that hit a limit, kept"] += 1
-    if sample.choices:
-        return record | _choice(sample, score, imported)
-    if not correctness:
+        notes.append("samples that hit a limit, kept")
+    if sample.choices and not (_several(sample) and told.correctness):
+        return record | _choice(sample, score, notes)
+    if not told.correctness:
         raise _LeftOut("the sample has no choices (--correctness takes right or wrong as its outcome)")
-    value = score.value if score is not None else "I"
-    if value not in ("C", "I", 1, 0, 1.0, 0.0, True, False):
-        raise _LeftOut(f"the score {value!r} is neither right nor wrong")
-    return record | {
-        "options": list(_OUTCOME),
-        "target": _OUTCOME[0],
-        "answer": _OUTCOME[0] if value in ("C", 1, 1.0, True) else _OUTCOME[1],
-    }
+    if told.distance:
+        raise _LeftOut("the score is a distance, or out of 0 to 1: it is neither right nor wrong")
+    if score is None or is_no_answer(score.value):
+        notes.append("samples without an answer, taken as unparsed")
+        return record | ({"outcome": 0.0, "answered": False} if told.fractions else outcome(None))
+    value = value_of(score.value)
+    if value is None:
+        raise _LeftOut(f"the score {score.value!r} is neither right nor wrong"[:120])
+    if told.fractions:
+        return record | {"outcome": value}
+    return record | outcome(value == 1)
 
 
-def _choice(sample: Any, score: Any, imported: Imported) -> Record:
-    options = tuple(str(choice) for choice in sample.choices)
+def _targets(sample: Any) -> list[str]:
+    return [sample.target] if isinstance(sample.target, str) else [str(one) for one in sample.target]
+
+
+def _several(sample: Any) -> bool:
+    """Tell whether several choices are right: a list of letters, or letters in one text."""
+    options = [str(choice).strip() for choice in sample.choices]
+    labels = LABELS[: len(options)]
+    targets = _targets(sample)
+    if len(targets) != 1:
+        return True
+    text = targets[0].strip()
+    letters = re.sub(r"[\s,;]", "", text)
+    return text not in options and len(letters) > 1 and set(letters) <= set(labels)
+
+
+def _choice(sample: Any, score: Any, notes: list[str]) -> Record:
+    options = [str(choice).strip() for choice in sample.choices]
     labels = tuple(LABELS[: len(options)])
-    targets = [sample.target] if isinstance(sample.target, str) else list(sample.target)
-    target = label_of(targets[0], labels, options) if len(targets) == 1 else None
+    if _several(sample):
+        raise _LeftOut("several choices are right (--correctness takes right or wrong as its outcome)")
+    target = label_of(_targets(sample)[0], labels, options)
     if target is None:
         raise _LeftOut(f"the target {sample.target!r} is none of the choices"[:120])
-    stated = (score.answer or "") if score is not None else ""
+    stated = (score.answer or "") if score is not None and not is_no_answer(score.value) else ""
     answer = label_of(stated, labels, options) or ""
-    if stated and not answer:
-        imported.notes["answers that are none of the choices, taken as unparsed"] += 1
     if score is not None and score.value in ("C", "I") and (score.value == "C") != (answer == target):
         raise _LeftOut("the score and the answer contradict each other")
-    return {"options": list(labels), "target": target, "answer": answer}
-
-
-def _score(sample: Any, scorer: str | None) -> Any:
-    scores = sample.scores or {}
-    if scorer is not None:
-        return scores.get(scorer)
-    stating = [score for score in scores.values() if score.answer is not None]
-    return next(iter(stating or scores.values()), None)
+    if stated and not answer:
+        notes.append("answers that are none of the choices, taken as unparsed")
+    # The same everywhere, however a log's choices were shuffled.
+    apart = told_apart(options, labels.index(target))
+    order = hash_order(str(sample.id), apart)
+    place = {labels[i]: labels[k] for k, i in enumerate(order)}
+    return {
+        "options": list(labels),
+        "option_texts": [apart[i] for i in order],
+        "target": place[target],
+        "answer": place[answer] if answer else "",
+        "outcome": answer == target,
+    }
 
 
 def _holds_tests(score: Any) -> bool:
@@ -224,7 +458,7 @@ def _outcomes(explanation: str) -> dict[str, bool]:
 
 def _tests_of(sample: Any, scorer: str | None) -> _Tests | None:
     """Return the tests of a sample's task, from its score or its metadata; None where neither has any."""
-    score = _score(sample, scorer)
+    _, score = score_of(sample, scorer)
     if _holds_tests(score):
         try:
             return _Tests(*map(frozenset, _groups(score.explanation)))
@@ -242,11 +476,6 @@ def _names(value: Any) -> list[str]:
         except ValueError:
             value = None
     return [str(name) for name in value] if isinstance(value, list) else []
-
-
-def _total(usage: Sequence[Any], name: str) -> int | None:
-    counts = [getattr(one, name) for one in usage if getattr(one, name) is not None]
-    return sum(counts) if counts else None
 
 
 def _stop(sample: Any) -> str | None:

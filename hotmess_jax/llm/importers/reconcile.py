@@ -1,0 +1,49 @@
+"""What was read of a log, held against what the log says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# Two means of the same numbers, summed in another order.
+LEAST = 1e-9
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One figure of a log beside the same figure of what was read from it."""
+
+    file: str
+    benchmark: str
+    model: str
+    # What it is, in the log's words: questions, samples, acc, exact_match, accuracy, resolved_instances, …
+    figure: str
+    log: int | float
+    read: int | float
+    # Whose own score is another than what was read, as the log names them.
+    questions: tuple[str, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether they part by no more than rounding, and no question's own score is another."""
+        return not self.questions and same(self.log, self.read)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self) | {"questions": list(self.questions), "agrees": self.agrees}
+
+
+def same(log: int | float, read: int | float) -> bool:
+    """Tell whether a figure is another's, as far as a log that has rounded it tells."""
+    decimals = len(repr(float(log)).partition(".")[2])
+    rounding = 0.5 * 10.0**-decimals if decimals >= 2 else 0
+    return abs(log - read) <= max(rounding * (1 + LEAST), LEAST)
+
+
+def mean(values: Mapping[Any, float]) -> float:
+    """Return the mean of a figure over questions, 0 where there is none."""
+    return sum(values.values()) / len(values) if values else 0.0
+
+
+def parting(log: Mapping[str, float], read: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the questions whose own score is another than what was read."""
+    return tuple(name for name in log if name in read and not same(log[name], read[name]))

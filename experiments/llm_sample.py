@@ -6,10 +6,12 @@ Stopped at any moment, the same command asks only for what is missing (Hägele e
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,19 @@ from rich.console import Console
 from hotmess_jax.command_line import fail, parse
 from hotmess_jax.llm.benchmarks import Subset, Target, load
 from hotmess_jax.llm.benchmarks.question import Question
+from hotmess_jax.llm.capabilities import Capabilities, from_json
 from hotmess_jax.llm.collect import Counts, collect
-from hotmess_jax.llm.embeddings import embed_records
-from hotmess_jax.llm.endpoint import Endpoint, EndpointError, RequestFailedError, api_key, same_host
+from hotmess_jax.llm.embeddings import Embed, TextsRefusedError, TooLong, embed_records
+from hotmess_jax.llm.endpoint import (
+    Endpoint,
+    EndpointError,
+    RefusedError,
+    RequestFailedError,
+    api_key,
+    same_host,
+)
 from hotmess_jax.llm.offline import collect_offline
+from hotmess_jax.llm.plan import Plan, plan
 from hotmess_jax.llm.progress import SamplingProgress
 from hotmess_jax.llm.record_file import RecordFile
 from hotmess_jax.llm.sampling import (
@@ -33,10 +44,31 @@ from hotmess_jax.llm.sampling import (
     data_digest,
     plan_asks,
     run_prompt_text,
-    sampling_parameters,
 )
+from hotmess_jax.llm.tally import tally
 
 MOST_PROBLEMS_SHOWN = 20
+# What has a flag, or is decided here: records would not say what was sent.
+NO_EXTRA_BODY = {
+    "model": "model",
+    "temperature": "temperature",
+    "top_p": "top-p",
+    "top_k": "top-k",
+    "seed": "seed",
+    "n": "samples",
+    "max_tokens": "max-tokens",
+    "max_completion_tokens": "max-tokens",
+    "reasoning_effort": "reasoning-effort",
+    "thinking": "thinking-budget",
+    "thinking_budget": "thinking-budget",
+    "thinking_token_budget": "thinking-budget",
+    "messages": "benchmark",
+    "prompt": "benchmark",
+    "stop": "api",
+    "stream": "api",
+    "return_token_ids": "api",
+}
+NO_ENGINE_ARGUMENTS = {"model": "model"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +101,21 @@ class LlmSampleConfig(SamplingSettings):
     """The environment variable that holds the endpoint's key."""
 
     concurrency: int = 64
-    """Requests in flight at most."""
+    """Requests in flight at most; fewer are where the endpoint limits."""
 
     samples_per_request: int | None = None
-    """Samples asked for in one request (n). None is all of a question and context, but one where
-    reasoning is asked for and the endpoint is not vLLM, since others count its tokens a request."""
+    """Samples asked for in one request (n). None is all of a question and context, but one where reasoning
+    is asked for and the endpoint is not vLLM, since others count its tokens a request, and fewer where
+    the endpoint refuses so many, or draws all of a request with one seed."""
 
     timeout: float = 600.0
     """Longest that one attempt may take, in seconds."""
 
     attempts: int = 8
-    """Attempts of one request, before it counts as failed."""
+    """Attempts of one request, before it counts as failed. Being told to wait uses none up."""
+
+    wait_minutes: float = 30.0
+    """How long an endpoint that is away, or tells to wait, is waited for, before the run ends."""
 
     embed: str | None = None
     """Also write vectors of open answers with this model of the endpoint's /embeddings, such as
@@ -95,8 +131,19 @@ class LlmSampleConfig(SamplingSettings):
     embed_local: str | None = None
     """The same with a local sentence-transformers model (extra embed)."""
 
+    embed_too_long: TooLong = "cut"
+    """What becomes of an answer that is too long for the embedding model: its beginning is embedded, or it
+    has no vector."""
+
     dry_run: bool = False
-    """Print the number of requests, an example prompt and an upper bound on tokens, and ask nothing."""
+    """Print an example prompt and what is still to be asked, as bounds on requests and tokens, and ask
+    nothing."""
+
+    price_in: float | None = None
+    """Price of a million tokens of prompts, for --dry-run."""
+
+    price_out: float | None = None
+    """Price of a million tokens of replies, for --dry-run."""
 
 
 def main() -> None:
@@ -105,30 +152,38 @@ def main() -> None:
     console = Console(stderr=True)
     try:
         check(config)
-        extra_body, engine_arguments = (
-            json_object(name, getattr(config, name)) for name in ("extra_body", "engine_arguments")
-        )
+        extra_body = json_object("extra_body", config.extra_body, NO_EXTRA_BODY)
+        engine_arguments = json_object("engine_arguments", config.engine_arguments, NO_ENGINE_ARGUMENTS)
         questions = load_questions(config, console)
         settings = settings_of(config, questions, extra_body)
-        if config.dry_run:
-            print_plan(config, questions)
-            return
         file = RecordFile(config.out)
-        with file.opened(settings, MAY_GROW) as mended:
+        if config.dry_run:
+            file.read_present()
+            print_plan(
+                config, plan(config, questions, file, config.samples_per_request, config.vllm_offline)
+            )
+            return
+        with file.opened(settings, MAY_GROW) as mended, embedder(config) as embed:
             if mended:
-                console.print(f"{config.out}: {mended}", highlight=False)
+                say(console, f"{config.out}: {mended}")
+            if embed:  # a wrong model is found before the last sample is paid for
+                embed(["A text."])
             counts = Counts()
             wanted = len(chosen_questions(config, questions)) * config.contexts * config.samples
-            with SamplingProgress(console, wanted, len(file), counts) as progress:
-                if config.vllm_offline:
-                    asks = plan_asks(config, questions, file)
-                    collect_offline(config, asks, file, counts, engine_arguments, progress.update)
-                else:
-                    asyncio.run(sample(config, questions, file, counts, extra_body, progress))
-            console.print(f"{len(file)} samples in {config.out}", highlight=False)
-            if config.embed or config.embed_local:
-                embed(config, console)
-    except (ValueError, EndpointError, RequestFailedError) as error:
+            try:
+                with SamplingProgress(console, wanted, len(file), counts) as progress:
+                    if config.vllm_offline:
+                        asks = plan_asks(config, questions, file)
+                        collect_offline(config, asks, file, counts, engine_arguments, progress.update)
+                    else:
+                        asyncio.run(
+                            sample(config, questions, file, counts, extra_body, progress, console)
+                        )
+            finally:
+                summarise(config, file, console)
+            if embed:
+                write_vectors(config, embed, console)
+    except (ValueError, EndpointError, RequestFailedError, TextsRefusedError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         console.print("stopped; the same command asks for what is missing")
@@ -145,14 +200,22 @@ def main() -> None:
 def check(config: LlmSampleConfig) -> None:
     """Check what the types cannot."""
     check_settings(config)
-    if (config.base_url is None) == (not config.vllm_offline):
+    if config.base_url is None and not config.vllm_offline:
         raise ValueError("one of --base-url and --vllm-offline is needed")
+    if config.base_url is not None and config.vllm_offline:
+        raise ValueError("one of --base-url and --vllm-offline, not both")
     for name in ("concurrency", "attempts", "samples_per_request"):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise ValueError(f"{name.replace('_', '-')} must be at least 1, got {value}")
-    if config.timeout <= 0:
-        raise ValueError(f"timeout must be above 0 s, got {config.timeout}")
+    for name, unit in (("timeout", " s"), ("wait_minutes", " min")):
+        value = getattr(config, name)
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name.replace('_', '-')} must be above 0{unit}, got {value}")
+    for name in ("price_in", "price_out"):
+        value = getattr(config, name)
+        if value is not None and not (value >= 0 and math.isfinite(value)):
+            raise ValueError(f"{name.replace('_', '-')} must be at least 0, got {value}")
     if (config.embed or config.embed_local) and config.format != "open":
         raise ValueError(f"only answers of the open format are embedded, got format {config.format!r}")
     if config.embed and config.embed_local:
@@ -163,14 +226,23 @@ def check(config: LlmSampleConfig) -> None:
         raise ValueError("embed needs a base-url or an embed-base-url")
 
 
-def json_object(name: str, text: str) -> dict[str, Any]:
-    """Return a flag's JSON object."""
+def say(console: Console, line: str) -> None:
+    """Print a line as it is."""
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def json_object(name: str, text: str, refused: Mapping[str, str]) -> dict[str, Any]:
+    """Return a flag's JSON object, where it holds nothing that another flag says."""
     try:
         value = json.loads(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):
         raise ValueError(f"{name.replace('_', '-')} must be a JSON object, got {text!r}")
+    if taken := sorted(value.keys() & refused.keys()):
+        raise ValueError(
+            f"{name.replace('_', '-')} may not hold {taken[0]!r}: records say what --{refused[taken[0]]} is"
+        )
     return value
 
 
@@ -213,39 +285,76 @@ async def sample(
     counts: Counts,
     extra_body: dict[str, Any],
     progress: SamplingProgress,
+    console: Console,
 ) -> None:
     """Sample from an endpoint."""
+    url = config.base_url or ""
+    kept = file.noted("endpoint")
+    kept = kept if isinstance(kept, dict) and kept.get("base_url") == url else {}
+    said = set(kept.get("notes") or ())
+    for note in kept.get("notes") or ():
+        say(console, f"as found before: {note}")
 
     def on_retry() -> None:
         counts.retried += 1
 
+    def on_learnt(capabilities: Capabilities) -> None:
+        for note in capabilities.notes:
+            if note not in said:
+                said.add(note)
+                say(console, note)
+        keep()
+
+    def keep() -> None:
+        empty = int(kept.get("empty_asked_again") or 0) + endpoint.empty
+        found = {"base_url": url, "empty_asked_again": empty}
+        file.note("endpoint", found | dataclasses.asdict(endpoint.capabilities))
+
     endpoint = Endpoint(
         config,
-        config.base_url or "",
+        url,
         api_key(config.api_key_variable),
         timeout_s=config.timeout,
         attempts=config.attempts,
+        patience_s=config.wait_minutes * 60,
         extra_body=extra_body,
+        capabilities=from_json(kept),
         on_retry=on_retry,
+        on_learnt=on_learnt,
     )
     try:
-        await endpoint.check()
-        per_request = config.samples_per_request
-        reasoning = config.reasoning_effort is not None or config.thinking_budget is not None
-        if per_request is None and reasoning and not endpoint.is_vllm:
-            per_request = 1
+        for line in await endpoint.check():
+            say(console, line)
+        per_request = per_request_of(config, endpoint.is_vllm)
         asks = plan_asks(config, questions, file, per_request)
         await collect(endpoint, config, asks, file, config.concurrency, counts, progress.update)
     finally:
         await endpoint.close()
+        if endpoint.empty:
+            keep()
+            say(console, f"{endpoint.empty} samples came empty, and were asked for again")
 
 
-def embed(config: LlmSampleConfig, console: Console) -> None:
-    """Write the vectors of the answers beside the records."""
+def per_request_of(config: LlmSampleConfig, is_vllm: bool) -> int | None:
+    """Return how many samples one request asks for, None for all of a question and context."""
+    reasoning = config.reasoning_effort is not None or config.thinking_budget is not None
+    if config.samples_per_request is None and reasoning and not is_vllm:
+        return 1
+    return config.samples_per_request
 
-    def on_progress(done: int, lines: int) -> None:
-        console.print(f"{done} of {lines} answers embedded", highlight=False)
 
+def summarise(config: LlmSampleConfig, file: RecordFile, console: Console) -> None:
+    """Say what is in the file, and keep it beside the settings."""
+    say(console, f"{len(file)} samples in {config.out}")
+    if len(file):
+        found = tally(config.out, config.max_tokens)
+        file.note("summary", dataclasses.asdict(found) | {"unknown_marks": list(found.unknown_marks)})
+        say(console, found.line())
+
+
+@contextlib.contextmanager
+def embedder(config: LlmSampleConfig) -> Iterator[Embed | None]:
+    """Yield what makes vectors of texts, the local model loaded; None where no vectors are wanted."""
     if config.embed_local:
         try:
             from sentence_transformers import SentenceTransformer
@@ -253,19 +362,54 @@ def embed(config: LlmSampleConfig, console: Console) -> None:
             raise ValueError(
                 "embed-local needs sentence-transformers: pip install -e '.[embed]'"
             ) from None
-        model = SentenceTransformer(config.embed_local)
-        done, empty = embed_records(config.out, lambda texts: model.encode(list(texts)), on_progress)
-    else:
-        url = config.embed_base_url or config.base_url or ""
-        endpoint = Endpoint(config, url, embed_key(config), timeout_s=config.timeout)
-        with asyncio.Runner() as runner:
-            done, empty = embed_records(
-                config.out,
-                lambda texts: runner.run(endpoint.embed(config.embed or "", texts)),
-                on_progress,
-            )
+        try:
+            model = SentenceTransformer(config.embed_local)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"embed-local cannot load {config.embed_local!r}: {error}") from None
+
+        def local(texts: Sequence[str]) -> Any:
+            most = model.max_seq_length
+            for text in texts:  # it would cut without a word
+                tokens = len(model.tokenizer(text, truncation=False)["input_ids"])
+                if most and tokens > most:
+                    raise TextsRefusedError(f"a text of {tokens} tokens, and the model takes {most}")
+            return model.encode(list(texts))
+
+        yield local
+        return
+    if not config.embed:
+        yield None
+        return
+    url, key = config.embed_base_url or config.base_url or "", embed_key(config)
+
+    endpoint = Endpoint(config, url, key, timeout_s=config.timeout, patience_s=config.wait_minutes * 60)
+    with asyncio.Runner() as runner:
+
+        def served(texts: Sequence[str]) -> list[list[float]]:
+            try:
+                return runner.run(endpoint.embed(config.embed or "", texts))
+            except RefusedError as error:
+                raise TextsRefusedError(f"{url}: {error}") from None
+
+        try:
+            yield served
+        finally:
             runner.run(endpoint.close())
-    console.print(f"{done} answers have a vector, {empty} samples have no answer", highlight=False)
+
+
+def write_vectors(config: LlmSampleConfig, embed: Embed, console: Console) -> None:
+    """Write the vectors of the answers beside the records."""
+
+    def on_progress(done: int, lines: int) -> None:
+        say(console, f"{done} of {lines} answers embedded")
+
+    found = embed_records(config.out, embed, on_progress, config.embed_too_long)
+    said = f"{found.lines} answers have a vector, {found.empty} samples have no answer"
+    if found.cut:
+        said += f", of {found.cut} only the beginning was embedded: they are too long for the model"
+    if found.left_out:
+        said += f", {found.left_out} are too long for the model and have none"
+    say(console, said)
 
 
 def embed_key(config: LlmSampleConfig) -> str:
@@ -277,30 +421,42 @@ def embed_key(config: LlmSampleConfig) -> str:
     return "none"
 
 
-def print_plan(config: LlmSampleConfig, questions: Sequence[Question]) -> None:
-    """Print what would be asked, from an empty file on."""
-    requests = samples = prompt_bytes = 0
-    example = None
-    for ask in plan_asks(config, questions, frozenset(), config.samples_per_request):
-        example = example or ask
-        requests += 1
-        samples += len(ask.samples)
-        prompt_bytes += len((ask.prompt.system + ask.prompt.text).encode())
-    assert example is not None
-    longest = sampling_parameters(config, config.vllm_offline).max_tokens
-    print("An example prompt:\n")
-    if example.prompt.system:
-        print(f"[system]\n{example.prompt.system}\n\n[user]")
-    print(f"{example.prompt.text}\n")
-    print(f"questions  {len(chosen_questions(config, questions)):,}")
-    print(f"requests   {requests:,}")
-    print(f"samples    {samples:,}")
-    print(f"prompts    at most {prompt_bytes:,} tokens (their bytes: no tokeniser makes more)")
-    if longest is None:
-        print("replies    no bound: --max-tokens is not set, and the endpoint's own holds")
+def print_plan(config: LlmSampleConfig, found: Plan) -> None:
+    """Print what is still to be asked."""
+    if found.example is not None:
+        print("An example prompt:\n")
+        if found.example.system:
+            print(f"[system]\n{found.example.system}\n\n[user]")
+        print(f"{found.example.text}\n")
+    print(f"questions  {found.questions:,}")
+    print(
+        f"samples    {found.samples:,}" + (f" ({found.present:,} are there)" if found.present else "")
+    )
+    print(f"requests   {span(found.requests)}" + found.why_many)
+    print(
+        f"prompts    {span(found.prompt_tokens)} tokens (bytes, which no tokeniser makes more of, and "
+        f"{found.template_tokens} a request for the chat's template)"
+        if found.template_tokens
+        else f"prompts    {span(found.prompt_tokens)} tokens (bytes, which no tokeniser makes more of)"
+    )
+    if found.reply_tokens is None:
+        print("replies    no bound: --max-tokens is missing, and the endpoint's own holds")
     else:
         own = "" if config.max_tokens else ", the default here"
-        print(f"replies    at most {samples * longest:,} tokens ({longest:,} a sample{own})")
+        print(f"replies    at most {found.reply_tokens:,} tokens ({found.longest:,} a sample{own})")
+    if config.embed or config.embed_local:
+        print(f"embeddings {found.samples:,} answers, a reply long at most")
+    if config.price_in is not None or config.price_out is not None:
+        costs = [found.cost(i, config.price_in or 0.0, config.price_out or 0.0) for i in (0, 1)]
+        bound = (
+            "" if found.reply_tokens is not None or not config.price_out else ", replies not counted"
+        )
+        print(f"costs      at most {costs[0]:,.2f} to {costs[1]:,.2f}{bound}")
+
+
+def span(bounds: tuple[int, int]) -> str:
+    """Return a number, or both of its bounds."""
+    return f"{bounds[0]:,}" if bounds[0] == bounds[1] else f"{bounds[0]:,} to {bounds[1]:,}"
 
 
 if __name__ == "__main__":

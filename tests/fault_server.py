@@ -57,10 +57,19 @@ def completion(api, choices):
 class FaultServer:
     """One server; every `every`-th request for a sample goes wrong, 0 is never."""
 
-    def __init__(self, every=0, stall_s=3600.0, faults=FAULTS, refuse=None, flagged=None, key=KEY):
+    def __init__(
+        self,
+        every=0,
+        stall_s=3600.0,
+        faults=FAULTS,
+        refuse=None,
+        flagged=None,
+        key=KEY,
+        status=400,
+    ):
         self.every, self.stall_s = every, stall_s
         self.faults = itertools.cycle(faults)
-        self.refuse = refuse or {}
+        self.refuse, self.status = refuse or {}, status
         # (word, status): prompts that hold the word are refused, as a filter does.
         self.flagged, self.key = flagged, key
         self.keys = set()
@@ -123,7 +132,8 @@ class FaultServer:
         n, seed = asked.get("n", 1), asked["seed"]
         for name, message in self.refuse.items():
             if name in asked and (name != "n" or n > 1):
-                return await reply(400, {"error": {"message": message}})
+                error = message if isinstance(message, dict) else {"message": message}
+                return await reply(self.status, {"error": error})
         if self.flagged and any(word in body.decode() for word in self.flagged[0]):
             return await reply(self.flagged[1], {"error": {"message": "flagged by the filter"}})
         self.stats["samples asked"] += n

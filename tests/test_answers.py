@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replies import HELD_OUT, REPLIES
 
+from hotmess_jax.llm import reasoning as reasoning_module
 from hotmess_jax.llm.answers import final_answer, probabilities, split_reasoning, tagged_answer
+from hotmess_jax.llm.reasoning import unknown_marks
 
 ROOT = Path(__file__).resolve().parent.parent
 FOUR = ("A", "B", "C", "D")
@@ -98,8 +100,12 @@ COLLIDING = [
 # A reply that ended for its length may be a thought of which the template holds the opening.
 CUT = [
     ("so B is correct, but wait, maybe", ""), ("Okay, so the answer is B. But let me check", ""), ("Thus, C. Hmm, though the", ""), ("The rivers meet there.\nAnswer: B\nBut wait, the Seine", ""), ("so \\boxed{B}. Let me verify this by", ""),
-    ("I think it is B", ""), ("Let me see.\nB. Lyon\nis on two rivers, and so", ""), ("The Rhône flows there.\n\nAnswer: B", "B"), ("Answer: B\n\nThe Rhône and the Saône meet in", "B"), ("B. Lyon\n\nBecause the Rhône", "B"),
-    ("The rivers.\n<answer>B</answer>\nThat is bec", "B"), ("It is Lyon.\nFinal answer: B", "B"), ("<answer>B", ""), ("<think>so B is correct</think>The answer", ""), ("so the answer is B</think>Answer: C\n\nThe", "C"),
+    ("I think it is B", ""), ("Let me see.\nB. Lyon\nis on two rivers, and so", ""), ("The Rhône flows there.\n\nAnswer: B", "B"), ("Answer: B\n\nThe Rhône and the Saône meet in", ""), ("B. Lyon\n\nBecause the Rhône", ""),
+    ("The rivers.\n<answer>B</answer>\nThat is bec", "B"), ("It is Lyon.\nFinal answer: B", "B"), ("<answer>B", ""), ("<think>so B is correct</think>The answer", ""), ("so the answer is B</think>Answer: C\n\nThe", ""),
+    ("so the answer is B</think>\n\nAnswer: C", "C"), ("If so, the answer would be:\nAnswer: B. But the", ""), ("Hm. Answer: B", ""), ("We are to end with Answer: B", ""), ("1. Rivers.\n2. Answer: B because the", ""),
+    ("It is Lyon.\n**Answer:** (B) Lyon", "B"), ("It is Lyon.\nAnswer: B. Ly", ""), ("It is Lyon.\nAnswer: Lyon", "B"), ("It is Lyon.\nAnswer: B is what one would", ""), ("B", ""), ("Lyon", ""), ("**B**", ""), ("(B) Lyon. It is", ""),
+    ("It is Lyon: \\boxed{B}\n\nThe reason is that", "B"), ("\\boxed{B}, or rather \\boxed{A}", ""), ("It is Lyon.\n#### B", "B"), ("The final answer is B", ""), ("It is Lyon.\nFinal answer: (B)\n", "B"),
+    ('{"answer": "B"}', ""), ("B is correct.", ""), ("Thus, B.", ""), ("I choose B.", ""), ("analysisSo it is Lyon.\nAnswer: B", ""), ("Let me think.\nThe correct option: B", ""),
 ]  # fmt: skip
 
 
@@ -261,6 +267,54 @@ def test_reasoning_is_split_from_the_answer(text, reasoning, answer):
     assert split_reasoning(text) == (reasoning, answer)
 
 
+# What a thought that states letters is framed by, a row of the table and more; at the end the answer's frame.
+FRAMES = [
+    ("tags", "<think>", "</think>", ""), ("tags", "<Thinking>\n", "\n</Thinking>\n\n", ""), ("tags", "<thought>", "</thought>", ""), ("tags", "<reasoning>", "</reasoning>", ""),
+    ("tags", "<seed:think>", "</seed:think>", ""), ("tags", "<mm:think>", "</mm:think>", ""), ("tags", "<ifm|think_fast>", "</ifm|think_fast>", ""), ("tags", "<longcat_think>", "</longcat_think>", ""),
+    ("tags", "<antThinking>", "</antThinking>", ""), ("tags", "<reflection>", "</reflection>", ""), ("tags", "<scratchpad>", "</scratchpad>", ""), ("tags", "<analysis>", "</analysis>", ""), ("tags", "<inner_monologue>", "</inner_monologue>", ""),
+    ("tags", "<think>", "</think><response>", "</response>"), ("brackets", "[THINK]", "[/THINK]", ""), ("brackets", "[REASONING]", "[/REASONING]", ""), ("triangles", "◁think▷", "◁/think▷", ""),
+    ("special tokens", "<|START_THINKING|>", "<|END_THINKING|>", ""), ("special tokens", "<|begin_of_thought|>", "<|end_of_thought|>", ""), ("special tokens", "<|think|>", "<|/think|>", ""),
+    ("special tokens", "<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>", ""), ("solutions", "<|START_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"), ("solutions", "<|begin_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>"),
+    ("Harmony", "<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>", "<|return|>"), ("Harmony", "<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final <|constrain|>text<|message|>", ""),
+    ("Harmony without its tokens", "analysis", "assistantfinal", ""), ("Harmony without its tokens", "analysisHm.", "assistantcommentaryHm.assistantfinal", ""), ("Gemma channels", "<|channel>thought\n", "<channel|>", "<turn|>"),
+    ("open and close", "<|open|>think<|sep|>", "<|close|>think<|sep|><|open|>response<|sep|>", "<|close|>response<|sep|>"), ("contents", "<|content_thinking|>", "<|content_text|>", ""), ("Apertus", "<|inner_prefix|>", "<|inner_suffix|>", ""),
+    ("unused tokens", "[unused16]", "[unused17]", ""), ("unused tokens", "<unused94>thought\n", "<unused95>", ""), ("Granite", "Here is my thought process:", "\nHere is my response:", ""),
+]  # fmt: skip
+UNKNOWN = [("<muse>", "</muse>"), ("[PLAN]", "[/PLAN]"), ("◁idea▷", "◁/idea▷"), ("<|zig|>", "<|zag|>")]
+THOUGHT = "So it is Lyon.\nAnswer: B\nThe answer is B. \\boxed{B}"
+
+
+def test_each_mark_has_a_test():
+    assert {mark.name for mark in reasoning_module.MARKS} == {name for name, *_ in FRAMES}
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "end"), [row[1:] for row in FRAMES] + [(*pair, "") for pair in UNKNOWN]
+)
+def test_thoughts_of_every_mark_are_reasoning(opening, closing, end):
+    reply = f"{opening}{THOUGHT}{closing}It is (C).{end}"
+    reasoning, answer = split_reasoning(reply)
+    assert THOUGHT in reasoning and answer.strip() == "It is (C)." and "Lyon" not in answer
+    assert final_answer(f"{opening}{THOUGHT}{closing}Answer: C{end}", FOUR, TOWNS) == "C"
+    assert final_answer(f"{opening}{THOUGHT}{closing}Hard to say.{end}", FOUR, TOWNS) == ""
+    # A thought of a known mark that is never closed is one; of others it is cut, and states nothing.
+    known = (opening, closing) not in UNKNOWN
+    unended = f"{opening}So it is Lyon.\nThe answer is B, I think"
+    assert final_answer(unended, FOUR, TOWNS, cut=not known) == ""
+
+
+def test_marks_that_are_not_known_are_named():
+    assert all(not unknown_marks(f"{a}{THOUGHT}{b}C{c}") for _, a, b, c in FRAMES)
+    assert [unknown_marks(f"{a}x{b}C") for a, b in UNKNOWN] == [
+        {"<muse>"},
+        {"[PLAN]"},
+        {"◁idea▷"},
+        {"<|zig|>", "<|zag|>"},
+    ]
+    for text in ("<b>B</b>", "<answer>B</answer>", "a < b > c", "[A]", "(0, 1]", "<B>"):
+        assert unknown_marks(text) == set() and split_reasoning(text) == ("", text)
+
+
 @pytest.mark.parametrize(
     ("text", "inside"),
     [
@@ -333,6 +387,12 @@ def test_probabilities_are_read(text):
 )
 def test_what_is_no_distribution(text):
     assert probabilities(text, FOUR) is None
+
+
+def test_a_distribution_that_was_cut_ends_with_its_object():
+    assert probabilities(f"Hm.\n{json.dumps(EVEN)}\n", FOUR, cut=True) is not None
+    assert probabilities(f"{json.dumps(EVEN)} But then", FOUR, cut=True) is None
+    assert probabilities("A: 0.7\nB: 0.1\nC: 0.1\nD: 0.1", FOUR, cut=True) is None
 
 
 def test_sums_within_five_percent_are_made_one():

@@ -1,12 +1,11 @@
+# ruff: noqa: E501
 """Endpoints that fail in every way: real HTTP on loopback."""
 
 import asyncio
 import collections
-import email.utils
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -15,23 +14,26 @@ import types
 import urllib.request
 from pathlib import Path
 
-import httpx
 import numpy as np
-import openai
 import pytest
-import tenacity
 from fault_server import FAULTS, KEY, MODEL, SAMPLES, FaultServer
 
 from experiments import llm_sample
 from hotmess_jax.llm import collect as collect_module
-from hotmess_jax.llm import endpoint as endpoint_module
 from hotmess_jax.llm import offline as offline_module
+from hotmess_jax.llm import pacing
 from hotmess_jax.llm.collect import Counts, collect
-from hotmess_jax.llm.embeddings import embed_records, embeddings_path
-from hotmess_jax.llm.endpoint import Endpoint, EndpointError, RequestFailedError
+from hotmess_jax.llm.embeddings import Embedded, embed_records, embeddings_path
+from hotmess_jax.llm.endpoint import Endpoint, EndpointError, RequestFailedError, api_key, same_host
 from hotmess_jax.llm.offline import collect_offline
 from hotmess_jax.llm.record_file import RecordFile
 from hotmess_jax.llm.records import Record
+from hotmess_jax.llm.replies import (
+    EmptyReplyError,
+    MalformedReplyError,
+    UnreadableReplyError,
+    read_samples,
+)
 from hotmess_jax.llm.sampling import Prompt, SamplingSettings, plan_asks
 
 COUNTED = {"completion_tokens": 64}
@@ -43,7 +45,8 @@ RIGHT = ["A", "B", "C", ""]  # of fault_server.SAMPLES
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    monkeypatch.setattr(endpoint_module, "LONGEST_WAIT_S", 0.02)
+    monkeypatch.setattr(pacing, "LONGEST_BACKOFF_S", 0.02)
+    monkeypatch.setattr(pacing, "CUT_AT_ONCE", 1.0)  # faults of made servers are no limits
 
 
 def write_questions(path, count):
@@ -63,7 +66,9 @@ def with_server(do, settings=None, client=None, **server):
     async def main():
         served = await FaultServer(**server).start()
         endpoint = Endpoint(
-            settings or run(), served.url, **{"key": KEY, "timeout_s": 10.0} | (client or {})
+            settings or run(),
+            served.url,
+            **{"key": KEY, "timeout_s": 10.0, "patience_s": 5.0} | (client or {}),
         )
         try:
             return await do(served, endpoint)
@@ -148,49 +153,66 @@ def test_an_endpoint_that_gives_one_of_n_is_asked_for_the_others(tmp_path):
 
 
 def test_what_fails_for_good_is_written_down_and_asked_again(tmp_path):
-    client = {"attempts": 3}
-    _, records, counts, file = collected(
-        tmp_path, run(samples=5), per_request=1, every=1, faults=["429", *["none"] * 12], client=client
-    )
-    assert counts.failed == 0 and len(records) == 60
-    file.path.unlink()
-    faults = [*["none"] * 20, *["500"] * 40, *["none"] * 100]
-    _, records, counts, file = collected(
-        tmp_path, run(samples=5), per_request=1, every=1, faults=faults, client=client, concurrency=4
-    )
-    failures = [json.loads(line) for line in file.failures_path.read_text().strip("\n").split("\n")]
-    assert 0 < counts.failed == sum(len(f["samples"]) for f in failures) == 60 - len(records)
-    assert all(f["reason"] == "after 3 attempts: HTTP 500: key [key] went wrong" for f in failures)
-    _, records, again, _ = collected(tmp_path, run(samples=5), per_request=1)
+    client, flagged = {"attempts": 3}, (["Question 3?", "Question 7?"], 500)
+    for _ in range(2):  # again: the list does not grow
+        _, records, counts, file = collected(
+            tmp_path, run(samples=5), per_request=1, flagged=flagged, client=client, concurrency=4
+        )
+        failures = [json.loads(line) for line in file.failures_path.read_text().split("\n") if line]
+        assert counts.failed == sum(len(f["samples"]) for f in failures) == 10 == 60 - len(records)
+        assert all(f["reason"] == "after 3 attempts: HTTP 500: flagged by the filter" for f in failures)
+        assert all(f["time"].startswith("20") for f in failures)
+    _, records, again, file = collected(tmp_path, run(samples=5), per_request=1)
     assert again.done == counts.failed and set(keys(records).values()) == {1} and len(records) == 60
+    assert not file.failures_path.exists()
 
 
-def test_an_endpoint_that_goes_down_ends_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(collect_module, "MOST_FAILURES_IN_A_ROW", 6)
+def test_an_endpoint_that_goes_down_ends_the_run_after_a_while(tmp_path):
     faults = [*["none"] * 20, *["500"] * 10_000]
-    with pytest.raises(
-        EndpointError, match="6 requests failed in a row, the last after 2 attempts: HTTP 500"
-    ):
+    with pytest.raises(EndpointError, match=r"the endpoint is away for .* min: HTTP 500: key \[key\]"):
         collected(
-            tmp_path, run(samples=50), per_request=1, every=1, faults=faults, client={"attempts": 2}
+            tmp_path,
+            run(samples=50),
+            per_request=1,
+            every=1,
+            faults=faults,
+            client={"attempts": 2, "patience_s": 0.5},
         )
     assert len((tmp_path / "records.jsonl").read_text().strip("\n").split("\n")) == 20
 
 
+@pytest.mark.parametrize("fault", ["500", "503 as HTML", "hang-up before the reply", "stall"])
+def test_an_endpoint_that_comes_back_costs_no_sample(tmp_path, fault):
+    faults = [*["none"] * 10, *[fault] * 20, *["none"] * 1_000]
+    client = {"attempts": 2, "timeout_s": 0.5 if fault == "stall" else 10.0, "patience_s": 20.0}
+    _, records, counts, _ = collected(
+        tmp_path, run(samples=5), per_request=1, every=1, faults=faults, client=client
+    )
+    assert len(records) == 60 == counts.done and counts.failed == 0
+
+
 @pytest.mark.parametrize(
-    ("settings", "client", "server", "said"),
+    ("settings", "client", "server", "advice", "said"),
     [
-        (run(), {"key": "sk-wrong-key-987654"}, {}, r"HTTP 401: Incorrect API key provided: \[key\]$"),
-        (run(model="gpt-9"), {}, {}, "has no model 'gpt-9'; it has made-up"),
+        (run(), {"key": "sk-wrong-key-987654"}, {}, "no list of models", r"HTTP 401: .*: \[key\]$"),
+        (
+            run(model="gpt-9"),
+            {},
+            {"refuse": {"model": "no such model"}, "status": 404},
+            "does not list 'gpt-9'; it has made-up",
+            "HTTP 404: no such model; it has made-up",
+        ),
     ],
 )
-def test_what_cannot_work_is_said_before_anything_is_asked(settings, client, server, said):
+def test_the_first_request_decides(tmp_path, settings, client, server, advice, said):
     async def do(served, endpoint):
+        (line,) = await endpoint.check()
         with pytest.raises(EndpointError, match=said):
-            await endpoint.check()
-        return served.stats["samples asked"]
+            await endpoint.ask(Prompt("", "Well?"), 1, 5)
+        return line, served.stats["samples asked"]
 
-    assert with_server(do, settings, client, **server) == 0
+    line, samples = with_server(do, settings, client, **server)
+    assert advice in line and samples == 0
 
 
 def test_nobody_there_and_bad_urls():
@@ -205,19 +227,9 @@ def test_nobody_there_and_bad_urls():
             Endpoint(run(), url, KEY)
 
 
-def test_an_endpoint_without_a_list_of_models_passes_and_says_on_asking():
-    async def do(served, endpoint):
-        await endpoint.check()
-        return await endpoint.ask(Prompt("", "Well?"), 1, 5)
-
-    assert with_server(do, refuse={"models": ""})[0].text == "(B)"
-
-
 def test_all_refused_ends_after_three_requests(tmp_path):
-    with pytest.raises(EndpointError, match="first 3 requests failed: HTTP 400: no such parameter"):
-        collected(
-            tmp_path, run(samples=4, temperature=0.0), refuse={"temperature": "no such parameter"}
-        )
+    with pytest.raises(EndpointError, match="first 3 requests failed: HTTP 400: no such thing"):
+        collected(tmp_path, run(samples=4), refuse={"messages": "no such thing"})
 
 
 def test_what_is_sent():
@@ -250,22 +262,69 @@ def test_thinking_budgets(is_vllm, field):
     assert sent[field] == (1024 if is_vllm else {"type": "enabled", "budget_tokens": 1024})
 
 
+THOUGHT = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]
+
+
 @pytest.mark.parametrize(
     ("choice", "usage", "expected"),
     [
         ({"message": {"content": "B", "reasoning_content": "Hm"}}, {}, ("B", "Hm", None, None)),
         ({"message": {"content": "B", "reasoning": "Hm"}}, COUNTED, ("B", "Hm", 64, None)),
+        ({"message": {"content": "B", "reasoning": {"content": [{"text": "Hm"}]}}}, {}, ("B", "Hm", None, None)),
+        ({"message": {"content": "B", "reasoning": [{"summary": "Hm"}, {"data": "x"}]}}, {}, ("B", "Hm", None, None)),
+        ({"message": {"content": "B", "reasoning": 7, "reasoning_details": [{"text": "Hm"}]}}, {}, ("B", "Hm", None, None)),
+        ({"message": {"content": [*THOUGHT, {"type": "text", "text": "B"}, {"type": "text", "text": "."}]}}, {}, ("B.", "Hm", None, None)),
+        ({"message": {"content": ["B", {"type": "image_url", "image_url": {"url": "x"}}]}}, {}, ("B", None, None, None)),
+        ({"message": {"content": {"type": "text", "text": "B"}}}, {}, ("B", None, None, None)),
         ({"message": {"content": None}, "finish_reason": "length"}, HIDDEN, ("", None, 64, 60)),
+        ({"message": {"content": ""}, "finish_reason": "content_filter"}, {}, ("", None, None, None)),
+        ({"message": {"content": "", "reasoning": "Hm"}, "finish_reason": "stop"}, {}, ("", "Hm", None, None)),
         ({"message": {"content": None, "refusal": "No."}}, {}, ("No.", None, None, None)),
+        ({"message": {"content": "B"}}, {"completion_tokens": "many", "completion_tokens_details": [3]}, ("B", None, None, None)),
+        ({"message": {"content": "B"}}, {"completion_tokens": True, "reasoning_tokens": 5.0}, ("B", None, None, 5)),
         ({"text": " B", "token_ids": [5, 6]}, {"completion_tokens": 9}, (" B", None, 2, None)),
+        ({"text": "", "finish_reason": "stop"}, {}, ("", None, None, None)),
     ],
 )  # fmt: skip
 def test_replies_of_many_kinds(choice, usage, expected):
-    kind = openai.types.chat.ChatCompletion if "message" in choice else openai.types.Completion
-    built = kind.construct(choices=[{"index": 0, **choice}], usage=usage)
-    (reply,) = endpoint_module._replies(built)
+    ((reply,), choices, shared) = read_samples(
+        {"choices": [choice], "usage": usage}, "message" in choice
+    )
     assert (reply.text, reply.reasoning, reply.output_tokens, reply.reasoning_tokens) == expected
     assert (reply.finish_reason == "refusal") == ("refusal" in choice.get("message", {}))
+    assert choices == 1 and not shared
+    two = {"choices": [choice, choice], "usage": usage | COUNTED}
+    assert read_samples(two, "message" in choice).shared_length == ("token_ids" not in choice)
+
+
+@pytest.mark.parametrize("reason", [None, "stop", "length", {"type": "stop"}, 3, ["length"]])
+def test_every_finish_reason_can_be_read_again(reason):
+    choice = {"message": {"content": "B"}, "finish_reason": reason}
+    ((reply,), *_) = read_samples({"choices": [choice]}, True)
+    assert reply.finish_reason is None or isinstance(reply.finish_reason, str)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}, EmptyReplyError),
+        ({"choices": [{"message": {"content": None}, "finish_reason": "stop"}]}, EmptyReplyError),
+        ({"choices": [{"message": {"content": " \n"}}]}, EmptyReplyError),
+        ({"choices": [{"message": None, "finish_reason": "stop"}]}, EmptyReplyError),
+        ({"choices": [{"message": {"content": []}}]}, EmptyReplyError),
+        ({"choices": [{"message": {"content": ""}, "finish_reason": "error"}]}, MalformedReplyError),
+        ({"choices": [{"error": {"code": 502}, "message": None}]}, MalformedReplyError),
+        ({"choices": ["B"]}, MalformedReplyError),
+        ({"choices": {}}, MalformedReplyError),
+        (["B"], MalformedReplyError),
+        (None, MalformedReplyError),
+        ({"choices": [{"message": {"content": 7}}]}, UnreadableReplyError),
+        ({"choices": [{"message": {"content": {"body": "B"}}}]}, UnreadableReplyError),
+    ],
+)  # fmt: skip
+def test_replies_that_are_none(body, error):
+    with pytest.raises(error):
+        read_samples(body, True)
 
 
 @pytest.mark.parametrize("status", [400, 403, 422])
@@ -280,7 +339,7 @@ def test_a_filter_that_refuses_the_first_questions_does_not_end_a_run(tmp_path, 
         assert counts.done == (6 if start == 0 else 0)
     failures = [json.loads(line) for line in file.failures_path.read_text().split("\n") if line]
     assert all(f["reason"] == f"HTTP {status}: flagged by the filter" for f in failures)
-    assert len(failures) == 36
+    assert len(failures) == 12
 
 
 def test_a_key_without_permission_ends_a_run(tmp_path):
@@ -288,48 +347,59 @@ def test_a_key_without_permission_ends_a_run(tmp_path):
         collected(tmp_path, run(samples=2), flagged=(["role"], 403))
 
 
-@pytest.mark.parametrize("after", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
-def test_a_retry_after_that_asks_for_no_wait_does_not_shorten_the_backoff(monkeypatch, after):
-    monkeypatch.setattr(endpoint_module, "LONGEST_WAIT_S", 60.0)
-    request = httpx.Request("POST", "http://127.0.0.1/v1")
-    response = httpx.Response(429, headers={"retry-after": after}, request=request)
-    error = openai.RateLimitError("slow", response=response, body=None)
+def test_a_key_is_never_shown(monkeypatch):
+    for key, held in ((f"{KEY}\r\n", KEY), (f"  {KEY}\t", KEY), ("", "none"), (" \n", "none")):
+        monkeypatch.setenv("A_KEY", key)
+        assert api_key("A_KEY") == held
+    for odd in ("\r", " ", "\x00", "é", "\x7f", "\n"):
+        with monkeypatch.context() as context:
+            context.setattr(os, "environ", {"A_KEY": f"{KEY[:9]}{odd}{KEY[9:]}"})
+            with pytest.raises(ValueError, match="the key in A_KEY holds") as error:
+                api_key("A_KEY")
+        assert KEY[:9] not in str(error.value) and KEY[9:] not in str(error.value)
 
-    def wait(attempt):
-        state = tenacity.RetryCallState(None, None, (), {})
-        state.attempt_number = attempt
-        state.set_exception((type(error), error, None))
-        return endpoint_module._wait(state)
 
-    waits = [statistics.mean(wait(attempt) for _ in range(200)) for attempt in (1, 4, 8)]
-    # Half of 0.5 · 2^(attempt − 1), at most 60 s, on average.
-    assert waits == pytest.approx([0.25, 2.0, 30.0], rel=0.3)
+@pytest.mark.parametrize("page", ["x" * 110, "x" * 285, "x" * 292, "", "a\n  " * 60])
+def test_a_page_that_repeats_the_key_shows_no_part_of_it(page):
+    async def do(served, endpoint):
+        for answer in (
+            {"message": f"{page}{KEY} {KEY}"},
+            {"message": {"headers": [f"Bearer {KEY}"], "page": page + KEY}},
+        ):
+            served.refuse = {"model": answer}
+            for status in (400, 404, 500, 200):
+                served.status = status
+                with pytest.raises((EndpointError, RequestFailedError)) as error:
+                    await endpoint.ask(Prompt("", "Well?"), 1, 7)
+                assert KEY[:8] not in str(error.value)
+
+    with_server(do, client={"attempts": 1})
 
 
 def test_keys_go_to_their_own_hosts_only():
-    same = endpoint_module.same_host
+    same = same_host
     assert same("https://h/v1", "https://H:443/other") and not same("https://h/v1", "http://h/v1")
     assert not same("https://h:1/v1", "https://h:2/v1") and not same("https://h/v1", None)
     assert not same("https://h.evil/v1", "https://h/v1")
 
 
-def test_retry_after_is_a_number_or_a_date():
-    assert endpoint_module._retry_after_s({"retry-after": "7.5"}) == 7.5
-    date = email.utils.formatdate(time.time() + 100, usegmt=True)
-    assert 95 < endpoint_module._retry_after_s({"retry-after": date}) <= 101
-    assert endpoint_module._retry_after_s({"retry-after": "soon"}) is None
-    assert endpoint_module._retry_after_s({}) is None
-
-
-def test_retry_after_is_waited_for():
+def test_being_told_to_wait_uses_no_attempt_up():
     async def do(served, endpoint):
         start = time.monotonic()
-        with pytest.raises(RequestFailedError):
-            await endpoint.ask(Prompt("", "Well?"), 1, 7)
-        return time.monotonic() - start
+        await endpoint.ask(Prompt("", "Well?"), 1, 7)
+        return time.monotonic() - start, served.stats
 
-    faults = ["429 with Retry-After"]
-    assert 0.2 <= with_server(do, client={"attempts": 5}, every=1, faults=faults) < 2
+    faults = [*["429 with Retry-After"] * 5, "none"]
+    took, stats = with_server(do, client={"attempts": 1}, every=1, faults=faults)
+    assert 0.25 <= took < 2 and stats["429 with Retry-After"] == 5 and stats["requests"] == 6
+
+
+def test_no_money_is_no_limit():
+    async def do(served, endpoint):
+        with pytest.raises(EndpointError, match=r"HTTP 429: .*insufficient_quota"):
+            await endpoint.ask(Prompt("", "Well?"), 1, 7)
+
+    with_server(do, refuse={"model": {"code": "insufficient_quota"}}, status=429)
 
 
 def test_embeddings_go_beside_the_records_and_grow_with_them(tmp_path):
@@ -354,10 +424,10 @@ def test_embeddings_go_beside_the_records_and_grow_with_them(tmp_path):
 
         return with_server(do)
 
-    assert embedded() == (2, 1)
+    assert embedded() == Embedded(2, 1, 0, 0)
     with path.open("a") as stream:
         stream.write(json.dumps({"open_answer": answers[3]}) + "\n")
-    assert embedded() == (3, 1)
+    assert embedded() == Embedded(3, 1, 0, 0)
     assert asked == ["no", "perhaps", "yes"]
     vectors = np.load(embeddings_path(path))
     assert vectors.dtype == np.float32
@@ -442,6 +512,7 @@ def test_the_command_line_from_dry_run_to_exit_status(tmp_path, monkeypatch, cap
     )
     assert code == 0 and not (tmp_path / "r.jsonl").exists()
     assert "samples    180" in printed.out and "replies    at most 1,260 tokens" in printed.out
+    assert "requests   6 to 180 (the second where one request gives one sample)" in printed.out
     assert "Question 0?" in printed.out
     for words, said in (
         ([], "one of --base-url and --vllm-offline"),
@@ -460,11 +531,15 @@ def test_the_command_line_from_dry_run_to_exit_status(tmp_path, monkeypatch, cap
 
 
 class FakeVllm:
-    """What this project uses of vLLM: one engine, which says what it was told."""
+    """What this project uses of vLLM: one engine, which says what it was told, and ends one request a step."""
 
     def __init__(self):
-        self.calls, self.engines = [], []
-        self.SamplingParams = lambda **given: given
+        self.engines, self.waiting, self.most_waiting = [], {}, 0
+        self.sampling_params = types.SimpleNamespace(
+            RequestOutputKind=types.SimpleNamespace(FINAL_ONLY="final only")
+        )
+        self.llm_engine = self
+        self.SamplingParams = lambda **given: types.SimpleNamespace(**given)
         self.LLM = self.make
 
     def make(self, model, **arguments):
@@ -477,18 +552,30 @@ class FakeVllm:
     def encode(self, text, add_special_tokens):
         return text.split()
 
-    def generate(self, prompts, parameters):
-        self.calls.append((prompts, parameters))
+    def apply_chat_template(self, messages, add_generation_prompt, tokenize, **more):
+        assert add_generation_prompt and not tokenize
+        return "".join(f"[{m['role']}] {m['content']}" for m in messages)
+
+    def add_request(self, name, prompt, parameters):
+        said = prompt.get("prompt") or " ".join(prompt["prompt_token_ids"])
+        if "Question 11?" in said.rpartition("Question")[1] + said.rpartition("Question")[2]:
+            raise ValueError("The prompt is too long")
+        assert parameters.output_kind == "final only"
+        self.waiting[name] = parameters
+        self.most_waiting = max(self.most_waiting, len(self.waiting))
+
+    def step(self):
+        name = max(self.waiting)  # not the first
+        p = self.waiting.pop(name)
+        done = [self.sample(p, i) for i in range(p.n)]
         return [
-            types.SimpleNamespace(outputs=[self.sample(p, i) for i in range(p["n"])])
-            for p in parameters
+            types.SimpleNamespace(request_id="other", finished=False, outputs=[]),
+            types.SimpleNamespace(request_id=name, finished=True, outputs=done),
         ]
 
-    def chat(self, messages, parameters, chat_template_kwargs):
-        return self.generate(messages, parameters)
-
     def sample(self, p, i):
-        text = "<think>one two</think>" + SAMPLES[(p["seed"] + i) % 4]
+        thought = "<think>one two</think>" if p.skip_special_tokens else "[THINK]one two[/THINK]"
+        text = thought + SAMPLES[(p.seed + i) % 4]
         return types.SimpleNamespace(text=text, finish_reason="stop", token_ids=[1, 2, 3])
 
 
@@ -499,11 +586,17 @@ def test_offline_and_server_write_the_same_records(tmp_path, monkeypatch, api):
     _, expected, _, _ = collected(tmp_path / "server", settings)
     fake = FakeVllm()
     monkeypatch.setitem(sys.modules, "vllm", fake)
-    monkeypatch.setattr(offline_module, "REQUESTS_A_CALL", 5)
+    monkeypatch.setattr(offline_module, "REQUESTS_IN_THE_ENGINE", 5)
     corpus = llm_sample.load("mmlu", str(tmp_path / "server" / "made_test.csv"))[0]
-    file, counts = RecordFile(tmp_path / "offline.jsonl"), Counts()
+    file, counts, seen = RecordFile(tmp_path / "offline.jsonl"), Counts(), []
+
+    def look():
+        seen.append(file.path.read_bytes().count(b"\n"))
+
     with file.opened({}, ()):
-        collect_offline(settings, plan_asks(settings, corpus, file), file, counts, {"dtype": "float32"})
+        asks = plan_asks(settings, corpus, file)
+        collect_offline(settings, asks, file, counts, {"dtype": "float32"}, look)
+    assert seen == [*range(6, 6 * 22 + 1, 6)]  # each request's samples as it ends
     records = [json.loads(line) for line in file.path.read_text().strip("\n").split("\n")]
 
     def comparable(rows):
@@ -511,17 +604,21 @@ def test_offline_and_server_write_the_same_records(tmp_path, monkeypatch, api):
         stripped = ({k: v for k, v in row.items() if k not in own} for row in rows)
         return sorted(json.dumps(row, sort_keys=True) for row in stripped)
 
-    assert comparable(records) == comparable(expected)
+    written = {row["question_id"] for row in records}
+    expected = [row for row in expected if row["question_id"] in written]
+    assert len(expected) == 132 and comparable(records) == comparable(expected)
     assert all(
         (r["output_tokens"], r["reasoning"], r["reasoning_tokens"]) == (3, "one two", 2)
         for r in records
     )
-    assert counts.done == len(records) == 144 and counts.tokens == 3 * 144
-    assert [len(prompts) for prompts, _ in fake.calls] == [5, 5, 5, 5, 4]
+    assert counts.done == len(records) == 132 and counts.tokens == 3 * 132
+    assert counts.failed == 12 and "too long" in file.failures_path.read_text()
+    assert fake.most_waiting == 5
     (engine,) = fake.engines
     assert engine == (MODEL, {"enable_prefix_caching": True, "seed": 0, "dtype": "float32"})
     with file.opened({}, ()):  # nothing is left to do, and no model is loaded
-        collect_offline(settings, plan_asks(settings, corpus, file), file, counts, {})
+        asks = (a for a in plan_asks(settings, corpus, file) if a.question.question_id in written)
+        collect_offline(settings, asks, file, counts, {})
     assert len(fake.engines) == 1
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ValueError, match="offline sampling needs vLLM"):

@@ -1,16 +1,34 @@
 """What is asked: prompts, contexts, seeds, settings; and the file that the records go to."""
 
+import base64
+import itertools
 import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotmess_jax.llm.benchmarks.question import Question
-from hotmess_jax.llm.embeddings import embed_records, with_vectors
+from hotmess_jax.llm.budgets import budget_fields
+from hotmess_jax.llm.embeddings import (
+    Embedded,
+    TextsRefusedError,
+    embed_records,
+    embeddings_path,
+    with_vectors,
+)
+from hotmess_jax.llm.plan import plan
 from hotmess_jax.llm.prompts import draw_shots, prompt_name, prompt_text, render, without
 from hotmess_jax.llm.record_file import RecordFile
 from hotmess_jax.llm.records import Record, read_records
+from hotmess_jax.llm.replies import MalformedReplyError, UnreadableReplyError
 from hotmess_jax.llm.sampling import (
     SAMPLING_PRESETS,
     Reply,
@@ -21,8 +39,12 @@ from hotmess_jax.llm.sampling import (
     plan_asks,
     sampling_parameters,
     to_record,
+    was_cut,
 )
 from hotmess_jax.llm.seeds import derived_seed
+from hotmess_jax.llm.tally import tally_of
+from hotmess_jax.llm.variety import Variety, chance_of_equal
+from hotmess_jax.llm.vectors import read_vectors
 
 
 def question(i, topic="anatomy", **more):
@@ -309,3 +331,270 @@ def test_a_line_that_is_no_record_is_named(tmp_path):
         stream.write('{"question_id": "q"}\n')
     with pytest.raises(ValueError, match=r"r\.jsonl:2: no record"):
         fill(path, [])
+
+
+def test_a_start_that_came_to_nothing_settles_nothing(tmp_path):
+    path = tmp_path / "r.jsonl"
+    fill(path, [], {"model": "m", "samples": 2})
+    fill(path, [record(0)], {"model": "n", "samples": 2})
+    with pytest.raises(ValueError, match="model was 'n' and is 'm'"):
+        fill(path, [], {"model": "m", "samples": 2})
+    fill(path, [record(1)], {"model": "n", "samples": 2, "no_seed": False})  # newer than the file
+
+
+def test_what_is_found_out_stays_beside_the_settings(tmp_path):
+    path = tmp_path / "r.jsonl"
+    file = RecordFile(path)
+    with file.opened({"model": "m"}, ()):
+        assert file.noted("endpoint") is None
+        file.append([record(0)])
+        file.note("endpoint", {"most_n": 1})
+    again = RecordFile(path)
+    with again.opened({"model": "m"}, ()):
+        assert again.noted("endpoint") == {"most_n": 1}
+
+
+def test_failures_are_those_of_samples_that_are_missing(tmp_path):
+    path = tmp_path / "r.jsonl"
+    file = RecordFile(path)
+    failure = {"question_id": "q", "context": 0, "samples": (0, 1), "reason": "HTTP 500"}
+    with file.opened({"model": "m", "samples": 2}, ()):
+        file.append_failure(failure)
+        file.append_failure(failure | {"reason": "HTTP 400"})
+        file.append([record(0)])
+    (left,) = [json.loads(line) for line in file.failures_path.read_text().splitlines()]
+    assert left["samples"] == [1] and left["reason"] == "HTTP 400" and left["time"].endswith("+00:00")
+    fill(path, [record(1)])
+    assert not file.failures_path.exists()
+
+
+def test_a_lock_that_cannot_be_had_says_why(tmp_path):
+    path = tmp_path / "r.jsonl"
+    (tmp_path / "r.jsonl.lock").mkdir()
+    with pytest.raises(ValueError, match=r"r\.jsonl\.lock cannot be locked: .*directory"):
+        fill(path, [])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_temperatures_that_are_no_numbers(value):
+    with pytest.raises(ValueError, match="temperature must be at least 0, got"):
+        check_settings(run(temperature=value))
+
+
+def test_no_record_says_what_was_not_sent():
+    s = run(temperature=0.6)
+    ask = asks(s)[0]._replace(seed=None)
+    made = to_record(s, ask, 0, Reply("<muse>A</muse>B"), dropped=("temperature",))
+    assert "seed" not in made and "temperature" not in made and made["unknown_marks"] == ["<muse>"]
+    assert made["request"] == 0 and (made["answer"], made["reasoning"]) == ("B", "A")
+    assert "request" not in to_record(s, ask._replace(samples=(3,)), 3, Reply("B"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "tokens", "cut"),
+    [
+        ("length", 3, True), ("MAX_TOKENS", None, True), ("FinishReason.MAX_TOKENS", None, True), ("stop", 60, False),
+        (None, 50, True), (None, 49, False), (None, None, False), ('{"type": "length"}', None, True),
+    ],
+)  # fmt: skip
+def test_what_was_cut(reason, tokens, cut):
+    assert was_cut(reason, tokens, 50) is cut
+    assert was_cut(reason, tokens, None) is (cut and reason is not None)
+
+
+def sample(text="Answer: B", answer="B", **more):
+    return {"question_id": "q", "context": 0, "text": text, "answer": answer} | more
+
+
+def test_shares_of_a_file_are_counted_by_hand():
+    records = [
+        sample(finish_reason="length", output_tokens=60, budget=100, reasoning_tokens=120, reasoning="x", request=0),
+        sample(output_tokens=10, budget=100, reasoning_tokens=90, request=0),
+        sample(output_tokens=10, budget=100, request=2),
+        sample(output_tokens=10, budget="low", request=2),
+        sample("", "", unknown_marks=["<muse>"]),
+        sample(probs={"A": 1.0}, answer=None),
+        sample("Hm", ""),
+        sample("Hm", "", open_answer="Hm", reasoning_tokens=5),
+    ]  # fmt: skip
+    found = tally_of(records, 50)
+    assert (found.samples, found.empty, found.cut, found.unparsed) == (8, 1 / 8, 1 / 8, 2 / 8)
+    # One of two requests: in the other the first sample reasoned.
+    assert found.identical == 1 / 2 and found.over_budget == 1 / 2 and found.unreasoned == 2 / 4
+    assert found.over_length == 1 / 4 and found.without_length == 3 / 8
+    assert found.unknown_marks == ("<muse>",) and "12.5 % empty" in found.line()
+    nothing = tally_of([], None)
+    assert nothing.samples == 0 and nothing.empty is None and nothing.identical is None
+    assert "budget" not in tally_of(records[4:], None).line()
+
+
+def test_the_chance_of_equal_samples_is_that_of_all_orders():
+    drawn = ["B", "B", "B", "A", "C", "B"]
+    orders = list(itertools.permutations(drawn))
+    equal = sum(len(set(order[:3])) == 1 for order in orders) / len(orders)
+    assert chance_of_equal(3, drawn) == pytest.approx(equal)
+    assert chance_of_equal(3, ["A", "B", "C", "A"]) == 0 and chance_of_equal(2, ["A"] * 5) == 1
+
+
+@pytest.mark.parametrize(("shared", "sure"), [(True, 0.99), (False, 0.05)])
+def test_one_seed_for_all_is_found_and_apart_seldom_mistaken(shared, sure):
+    found = 0
+    for trial in range(400):
+        random_ = random.Random(trial)
+        variety, verdict = Variety(), None
+        while variety.open and verdict is None:
+            p = random_.uniform(0.3, 1.0)  # a question's own
+            drawn = [
+                "B" if random_.random() < p else random_.choice("ACD")
+                for _ in range(1 if shared else 3)
+            ]
+            together = drawn * 3 if shared else drawn
+            if len(set(together)) > 1:
+                variety.differ()
+            else:
+                alone = ["B" if random_.random() < p else random_.choice("ACD") for _ in range(2)]
+                variety.same(together, alone)
+                verdict = variety.verdict()
+        found += verdict is not None
+    assert found / 400 >= sure if shared else found / 400 <= sure
+
+
+def test_what_a_run_would_ask_has_both_bounds():
+    present = {(q.question_id, 0, 0) for q in CORPUS[:4]}
+    found = plan(run(samples=3, max_tokens=10), CORPUS, present, None)
+    assert (found.samples, found.present, found.requests) == (44, 4, (16, 44))
+    assert found.reply_tokens == 440 and found.prompt_tokens[0] < found.prompt_tokens[1]
+    text = asks(run(samples=3))[0].prompt
+    assert found.prompt_tokens[0] == 16 * (len(text.text.encode()) + found.template_tokens)
+    assert found.cost(1, 2.0, 5.0) == (found.prompt_tokens[1] * 2 + 440 * 5) / 1e6
+    assert plan(run(samples=3), CORPUS, present, 1).requests == (44, 44)
+    assert plan(run(samples=3), CORPUS, present, None).reply_tokens is None
+    assert plan(run(samples=1), CORPUS[:4], present, None).example is None
+
+
+def open_records(path, answers):
+    path.write_text("".join(json.dumps({"open_answer": a}) + "\n" for a in answers))
+
+
+def embedding(longest=60, most=256, asked=None):
+    """A model that takes so many characters of a text, and so many texts."""
+
+    def embed(texts):
+        if asked is not None:
+            asked.append(len(texts))
+        if len(texts) > most or max(map(len, texts)) > longest:
+            raise TextsRefusedError("too long")
+        return [[float(len(text)), 1.0] for text in texts]
+
+    return embed
+
+
+@pytest.mark.parametrize("too_long", ["cut", "leave-out"])
+def test_one_answer_that_is_too_long_does_not_end_the_embedding(tmp_path, too_long):
+    path, answers = tmp_path / "r.jsonl", [*["short"] * 9, "long " * 40, "", *["short"] * 9]
+    open_records(path, answers)
+    found = embed_records(path, embedding(), lambda done, lines: None, too_long)
+    cut = too_long == "cut"
+    assert found == Embedded(19 if cut else 18, 1, int(cut), int(not cut))
+    vectors = np.load(embeddings_path(path))
+    assert np.isnan(vectors[10]).all() and np.isnan(vectors[9]).all() == (not cut)
+    assert not cut or 60 * 0.8 <= vectors[9, 0] <= 60
+    assert (np.delete(vectors, [9, 10], axis=0)[:, 0] == 5).all()
+
+
+def test_batches_are_as_large_as_are_taken(tmp_path):
+    asked = []
+    open_records(tmp_path / "r.jsonl", ["short"] * 600)
+    found = embed_records(tmp_path / "r.jsonl", embedding(60, 32, asked), lambda done, lines: None)
+    assert found == Embedded(600, 0, 0, 0)
+    assert sum(size > 32 for size in asked) <= 7 and max(asked[-10:]) == 32
+
+
+def test_vectors_that_were_paid_for_are_kept(tmp_path):
+    path, calls = tmp_path / "r.jsonl", []
+    open_records(path, ["short"] * 600)
+
+    def breaks(texts):
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise OSError("away")
+        return embedding()(texts)
+
+    with pytest.raises(OSError, match="away"):
+        embed_records(path, breaks, lambda done, lines: None)
+    embed_records(path, breaks, lambda done, lines: None)
+    assert calls == [256, 256, 88, 88]
+    with pytest.raises(ValueError, match="refuses a text of 5 characters: no such model"):
+
+        def never(texts):
+            raise TextsRefusedError("no such model")
+
+        open_records(tmp_path / "s.jsonl", ["short"])
+        embed_records(tmp_path / "s.jsonl", never, lambda done, lines: None)
+
+
+def test_vectors_of_every_form_are_read():
+    def rows(*vectors, **more):
+        return {"data": [{"embedding": v} | more for v in vectors]}
+
+    packed = base64.b64encode(np.asarray([1.0, 2.5], "<f4").tobytes()).decode()
+    assert read_vectors(rows([1, 2.5], packed), 2) == [[1, 2.5]] * 2
+    swapped = {"data": [{"embedding": [2], "index": 1}, {"embedding": [1], "index": 0}]}
+    assert read_vectors(swapped, 2) == [[1], [2]]
+    assert read_vectors(rows([1], [2], index=None), 2) == [[1], [2]]
+    for bad, said in (
+        (rows([1], None), "vector 1 is None"),
+        (rows([1, 2], [1]), r"lengths \[1, 2\]"),
+        (rows(["x"], [1]), "vector 0"),
+        (rows([float("nan")], [1]), "vector 0"),
+        (rows("???", [1]), "vector 0"),
+        (rows([[1]], [1]), "vector 0"),
+    ):
+        with pytest.raises(UnreadableReplyError, match=said):
+            read_vectors(bad, 2)
+    for fewer in (rows([1]), {"data": None}, {"data": ["x", "y"]}, [], rows([1], [2], index=0)):
+        with pytest.raises(MalformedReplyError):
+            read_vectors(fewer, 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "vllm", "tokens", "effort", "fields"),
+    [
+        ("http://h/v1", True, 5, None, [{"thinking_token_budget": 5}]),
+        ("https://openrouter.ai/api/v1", False, 5, None, [{"reasoning": {"max_tokens": 5}}]),
+        ("https://api.anthropic.com/v1", False, 5, None, [{"thinking": {"type": "enabled", "budget_tokens": 5}}]),
+        ("https://api.openai.com/v1", False, 5, None, []),
+        ("https://api.openai.com/v1", False, None, "low", [{"reasoning_effort": "low"}]),
+        ("https://dashscope.aliyuncs.com/v1", False, 5, None, [{"enable_thinking": True, "thinking_budget": 5}]),
+        ("http://h/v1", False, None, None, []),
+    ],
+)  # fmt: skip
+def test_where_a_budget_is_asked_for(url, vllm, tokens, effort, fields):
+    assert budget_fields(url, vllm, tokens, effort) == fields
+    assert len(budget_fields("http://h/v1", False, 5, None)) == 3
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    program = (
+        "import subprocess, sys, time\n"
+        "from hotmess_jax.llm.children import ending_with_this_process\n"
+        "with ending_with_this_process():\n"
+        "    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"    open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
+        "    time.sleep(60)\n"
+    )
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        parent = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent.parent)
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.05)
+        child = int((tmp_path / "pid").read_text())
+        time.sleep(1.5)  # it is looked for now and then
+        parent.send_signal(number)
+        parent.wait()
+        end = time.monotonic() + 10
+        while Path(f"/proc/{child}").exists() and time.monotonic() < end:
+            if "Z" in Path(f"/proc/{child}/stat").read_text().split(")")[-1].split()[0]:
+                break  # ended; nobody has asked how
+            time.sleep(0.1)
+        assert time.monotonic() < end
+        (tmp_path / "pid").unlink()

@@ -162,6 +162,20 @@ class Options:
                 return None
         return self.read(line)
 
+    def whole(self, content: str) -> str | None:
+        """Return the label or option that is all of what a frame holds, None where it holds more."""
+        content = bare(content)
+        if len(content) > self._longest:
+            return None
+        if option := self.option(content):
+            return option
+        found = _LABEL.fullmatch(_PREFIX.sub("", content, count=1))
+        label = found and self.label(found["letter"])
+        if found is None or label is None:
+            return None
+        rest = found["rest"].strip(" .:,;)(-–—")
+        return label if not rest or self.option(rest) == label else None
+
     def _labelled(self, found: re.Match[str], ends: bool) -> str | None:
         label, rest, closed = self.label(found["letter"]), found["rest"], bool(found["close"])
         if re.match(r"\W*\?", rest) or _NO.match(rest):

@@ -13,12 +13,13 @@ _PROBABILITY_LINE = re.compile(
 PROBABILITY_TOLERANCE = 0.05
 
 
-def probabilities(text: str, labels: Sequence[str]) -> dict[str, float] | None:
+def probabilities(text: str, labels: Sequence[str], cut: bool = False) -> dict[str, float] | None:
     """Return the distribution over the options that a response estimates.
 
     Args:
         text: the response; thinking blocks are not read.
         labels: of the options.
+        cut: whether it ended for its length: then only a JSON object that it ends with is read.
 
     Returns:
         A probability of each label, from a JSON object or lines such as "A: 0.7" or "(A) 70 %", made
@@ -26,7 +27,9 @@ def probabilities(text: str, labels: Sequence[str]) -> dict[str, float] | None:
     """
     answer = split_reasoning(text)[1]
     found = {tuple(p.values()) for p in _json_distributions(answer, labels)}
-    if not found:
+    if cut and not re.search(r"\}\W*$", answer):
+        return None
+    if not found and not cut:
         found = {tuple(p.values()) for p in _line_distributions(answer, labels)}
     if len(found) != 1:
         return None

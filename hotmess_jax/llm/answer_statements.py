@@ -292,6 +292,12 @@ def statements(text: str, options: Options) -> list[Statement]:
     return found
 
 
+def asked_for(text: str, statement: Statement) -> bool:
+    """Tell whether a statement is framed as prompts ask for it: "Answer: B", its like, or "#### B"."""
+    frame = text[statement.start : statement.end].strip()
+    return frame == "####" or re.search(rf"{_ANSWER}[^\n]*{_COLON}$", frame, re.IGNORECASE) is not None
+
+
 def corrected_from(text: str) -> int:
     """Return where the last line begins that corrects what was said before, 0 where none does."""
     return max((match.start() for match in _CORRECTED_LINE.finditer(text)), default=0)

@@ -8,6 +8,7 @@ from hotmess_jax.llm.answer_probabilities import probabilities
 from hotmess_jax.llm.answer_statements import (
     Kind,
     Statement,
+    asked_for,
     corrected_from,
     cut_tag,
     statements,
@@ -57,7 +58,7 @@ def final_answer(
         labels: of the options, single capital letters.
         options: their texts in the same order, if known.
         cut: whether it ended for its length: then it may be a thought whose opening is not seen, and only
-            tags and explicit first or last lines are read.
+            tags, a box and a last line that is nothing but the answer ("Answer: B") are read.
 
     Returns:
         A label; "" where none is stated, it is taken back, or two are that differ.
@@ -68,7 +69,7 @@ def final_answer(
         return ""
     stated = statements(answer, read)
     if cut:
-        stated = [statement for statement in stated if _stands_if_cut(answer, statement)]
+        stated = [statement for statement in stated if _stands_if_cut(answer, statement, read)]
     corrected = [statement for statement in stated if statement.start >= corrected_from(answer)]
     stated = corrected or stated
     if not stated:
@@ -83,12 +84,14 @@ def final_answer(
     return "" if taken_back(answer, ends) else label
 
 
-def _stands_if_cut(answer: str, statement: Statement) -> bool:
-    if statement.kind is Kind.TAG:
+def _stands_if_cut(answer: str, statement: Statement, options: Options) -> bool:
+    """Tell whether a statement is final though the reply goes on: in tags, a box, or the whole last line."""
+    if statement.kind is Kind.TAG or answer.startswith(("\\boxed", "\\fboxed"), statement.start):
         return True
-    first = not answer[: statement.start].strip()
-    last = "\n" not in answer[statement.end :].strip()
-    return (first and statement.kind is not Kind.PROSE) or (last and statement.kind <= Kind.LINE)
+    line = answer.rstrip().rfind("\n") + 1
+    if not asked_for(answer, statement) or re.search(r"\w", answer[line : statement.start]):
+        return False
+    return statement.start >= line and options.whole(answer[statement.end :]) == statement.label
 
 
 def _ends(answer: str) -> str:

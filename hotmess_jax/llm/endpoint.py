@@ -1,21 +1,34 @@
 """Any OpenAI-compatible endpoint: what is sent, what comes back, and what is worth another try."""
 
 import asyncio
-import email.utils
+import dataclasses
 import json
 import os
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import openai
-import tenacity
 
-from hotmess_jax.llm.sampling import Prompt, Reply, SamplingSettings, sampling_parameters
+from hotmess_jax.llm import pacing
+from hotmess_jax.llm.budgets import budget_fields
+from hotmess_jax.llm.capabilities import LENGTH_FIELDS, Capabilities, refused_name
+from hotmess_jax.llm.pacing import Pace, PatienceError, Turn, backoff_s, retry_after_s
+from hotmess_jax.llm.replies import (
+    EmptyReplyError,
+    MalformedReplyError,
+    Samples,
+    UnreadableReplyError,
+    read_samples,
+)
+from hotmess_jax.llm.sampling import CUT, Prompt, Reply, SamplingSettings, sampling_parameters
+from hotmess_jax.llm.seeds import derived_seed
+from hotmess_jax.llm.vectors import read_vectors
 
-LONGEST_WAIT_S = 60.0
-LONGEST_RETRY_AFTER_S = 600.0
+Answer = TypeVar("Answer")
+# What comes back, and the headers that it came with.
+Once = Callable[[], Awaitable[tuple[Answer, Mapping[str, str]]]]
+HARMLESS = Prompt("", "Say yes.")
 
 
 class EndpointError(Exception):
@@ -26,8 +39,12 @@ class RequestFailedError(Exception):
     """One request failed for good; others may succeed."""
 
 
-class MalformedReplyError(Exception):
-    """A reply that holds no samples; asking again may help."""
+class RefusedError(RequestFailedError):
+    """One request was refused: for its parameters, or for what it asks."""
+
+    def __init__(self, said: str, body: Any) -> None:
+        super().__init__(said)
+        self.body = body
 
 
 class RequestTimedOutError(Exception):
@@ -49,13 +66,42 @@ RETRIED = (
 # 403 is not among them: it is also what a filter says of one prompt.
 FATAL = (openai.AuthenticationError, openai.NotFoundError)
 RETRIED_STATUSES = (408, 425)
-# With these, and nothing said, something went wrong on the endpoint's side.
-BROKEN_OFF = ("error", "abort", "aborted", "cancelled", "internal_error")
+# What says that a parameter is not known, or not its value; also what a filter says.
+REFUSED_STATUSES = (400, 405, 413, 415, 422, 501)
+# Nobody is there, or a gateway finds nobody behind it.
+GONE_STATUSES = (502, 503, 504)
+WAIT_STATUSES = (503, 529)
+# These come as 429, and no wait helps.
+OUT_OF_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "credit_balance_too_low")
+LONGEST_SAID = 300
+
+
+class Answered(NamedTuple):
+    """What a request gave."""
+
+    replies: list[Reply]
+    # As it was sent; None where none was.
+    seed: int | None
+    # How many choices came, those that say nothing too.
+    choices: int
+    # Whether a length came that only all samples of the request share.
+    shared_length: bool
 
 
 def api_key(variable: str) -> str:
-    """Return the key that an environment variable holds, "none" where it holds none."""
-    return os.environ.get(variable) or "none"
+    """Return the key that an environment variable holds, "none" where it holds none.
+
+    White space around it is no part of it: files have line ends.
+
+    Raises:
+        ValueError: where no header can hold it; the key is not shown.
+    """
+    key = os.environ.get(variable, "").strip()
+    if any(not "!" <= character <= "~" for character in key):
+        raise ValueError(
+            f"the key in {variable} holds white space, or what is no ASCII character: no header can hold it"
+        )
+    return key or "none"
 
 
 def same_host(url: str, other: str | None) -> bool:
@@ -79,8 +125,11 @@ class Endpoint:
         *,
         timeout_s: float = 600.0,
         attempts: int = 8,
+        patience_s: float = 1_800.0,
         extra_body: Mapping[str, Any] | None = None,
+        capabilities: Capabilities | None = None,
         on_retry: Callable[[], None] = lambda: None,
+        on_learnt: Callable[[Capabilities], None] = lambda capabilities: None,
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -89,12 +138,16 @@ class Endpoint:
             base_url: up to and with /v1.
             key: sent as the bearer token, and cut out of every text that comes back.
             timeout_s: of one attempt, from first byte to last.
-            attempts: of one request.
+            attempts: of one request; being told to wait uses none up.
+            patience_s: how long an endpoint that is away, or tells to wait, is waited for.
             extra_body: further fields of every request.
+            capabilities: what it was found to take before.
             on_retry: called before each attempt after the first.
+            on_learnt: called when more is known of what it takes.
 
         Raises:
-            ValueError: for a base URL that is none, or holds a password.
+            ValueError: for a base URL that is none, or holds a password, or a budget that its provider
+                does not take.
         """
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -105,14 +158,28 @@ class Endpoint:
             )
         self.base_url = base_url
         self.is_vllm = False
-        self.takes_n = True
+        self.capabilities = capabilities or Capabilities()
+        if settings.no_seed:
+            self.capabilities = dataclasses.replace(self.capabilities, seed_bits=0)
+        self.pace = Pace(patience_s)
+        self.empty = 0
+        """Samples that came empty, and were asked for again."""
         self._settings = settings
         self._key = key
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._extra_body = dict(extra_body or {})
         self._on_retry = on_retry
-        # Retries are tenacity's: one place counts them and waits for them.
+        self._on_learnt = on_learnt
+        self._models: list[str] = []
+        # Whether any request was taken: then what is refused is refused for itself.
+        self._proven = False
+        self._negotiated = False
+        asked = settings.thinking_budget or (settings.api == "chat" and settings.reasoning_effort)
+        if asked and not self._budget_forms():
+            kind = "tokens" if settings.thinking_budget is not None else "words"
+            raise ValueError(f"{parts.hostname} takes no reasoning budget in {kind}")
+        # Retries are counted and waited for in one place, which is here.
         self._client = openai.AsyncOpenAI(
             base_url=base_url, api_key=key, max_retries=0, timeout=timeout_s
         )
@@ -121,39 +188,96 @@ class Endpoint:
         """Close its connections."""
         await self._client.close()
 
-    async def check(self) -> None:
-        """Ask for the list of models, and so find a bad key, a wrong URL or an unknown model at once.
+    async def check(self) -> list[str]:
+        """Ask for the list of models, which is advice: the first requests decide.
+
+        Returns:
+            What is odd about it, a line each.
 
         Raises:
-            EndpointError: with what is wrong.
+            EndpointError: where there is nobody to connect to.
         """
         try:
-            page = await self._client.models.list(timeout=min(30.0, self._timeout_s))
-            models = {model.id: model for model in page.data}
-        except openai.NotFoundError:
-            return  # some endpoints have no such list
-        except (openai.OpenAIError, json.JSONDecodeError, AttributeError, TypeError) as error:
-            raise EndpointError(f"{self.base_url} cannot be used: {self._said(error)}") from None
-        name = self._settings.model
-        if models and name not in models:
-            known = ", ".join(sorted(models)[:8]) + (", …" if len(models) > 8 else "")
-            raise EndpointError(f"{self.base_url} has no model {name!r}; it has {known}")
-        self.is_vllm = name in models and models[name].owned_by == "vllm"
+            reply = await self._client.models.with_raw_response.list(timeout=min(30.0, self._timeout_s))
+            body = json.loads(reply.content)
+        except openai.APIConnectionError as error:
+            if type(error.__cause__).__name__ in (
+                "ConnectError",
+                "ConnectTimeout",
+                "UnsupportedProtocol",
+            ):
+                raise EndpointError(f"{self.base_url} cannot be used: {self._said(error)}") from None
+            return [
+                f"{self.base_url} gives no list of models ({self._said(error)}); it is asked anyway"
+            ]
+        except (openai.OpenAIError, ValueError) as error:
+            return [
+                f"{self.base_url} gives no list of models ({self._said(error)}); it is asked anyway"
+            ]
+        rows = body.get("data") or body.get("models") if isinstance(body, dict) else body
+        rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        names = (row.get("id") or row.get("name") or row.get("model") for row in rows)
+        self._models = sorted(name for name in names if isinstance(name, str))
+        self.is_vllm = any(row.get("owned_by") == "vllm" for row in rows)
+        own = _spelt(self._settings.model)
+        if self._models and not any(_spelt(name) == own for name in self._models):
+            return [
+                f"{self.base_url} does not list {self._settings.model!r}{self._known()}; it is asked anyway"
+            ]
+        return []
 
-    async def ask(self, prompt: Prompt, n: int, seed: int) -> list[Reply]:
+    async def ask(self, prompt: Prompt, n: int, seed: int) -> Answered:
         """Return up to n samples of the reply to a prompt.
+
+        What the endpoint refuses by name is sent otherwise, or not at all; that is kept in `capabilities`.
 
         Args:
             prompt: what is asked.
             n: how many samples are wanted.
-            seed: of this request.
+            seed: of this request; where a reply is empty, the next attempt has another.
 
         Raises:
             EndpointError: where no request can succeed.
-            RequestFailedError: where this one has failed for good.
+            RefusedError: where this one is refused.
+            RequestFailedError: where it has failed for good.
         """
-        replies = await self._retrying(lambda: self._ask_once(prompt, n, seed))
-        return replies[:n]
+        trial = self.capabilities
+        empty = 0
+
+        async def once() -> tuple[Answered, Mapping[str, str]]:
+            nonlocal empty, trial
+            sent = trial.sent_seed(derived_seed(seed, empty) if empty else seed)
+            try:
+                samples, headers = await self._ask_once(prompt, n, sent, trial)
+            except EmptyReplyError:
+                empty += 1
+                self.empty += n
+                raise
+            if (shorter := self._other_length(trial, samples)) is not None:
+                trial = shorter
+                samples, headers = await self._ask_once(prompt, n, sent, trial)
+            self.empty += samples.choices - len(samples.replies)
+            replies = [self._clean(reply) for reply in samples.replies[:n]]
+            return Answered(replies, sent, samples.choices, samples.shared_length), headers
+
+        while True:
+            try:
+                answered = await self._retrying(once, self._alive)
+            except RefusedError as error:
+                name = refused_name(error.body, self._optional(trial))
+                changed = trial.without(name, len(self._budget_forms())) if name else None
+                if changed is None and n == 1 and not self._proven and not self._negotiated:
+                    self._negotiated = True
+                    changed = await self._negotiate(trial)
+                if changed is None or changed == trial:
+                    raise
+                trial = changed
+            else:
+                self._proven = True
+                if trial != self.capabilities:
+                    kept = ("length_fields", "seed_bits", "dropped", "budget_form")
+                    self.learn(trial.notes, **{name: getattr(trial, name) for name in kept})
+                return answered
 
     async def serves(self) -> bool:
         """Tell whether it answers a prompt that nobody refuses, with this run's parameters.
@@ -162,29 +286,39 @@ class Endpoint:
             EndpointError: where no request can succeed.
         """
         try:
-            await self.ask(Prompt("", "Say yes."), 1, 0)
+            await self.ask(HARMLESS, 1, 0)
         except RequestFailedError:
             return False
         return True
+
+    def learn(self, notes: Sequence[str], **changes: Any) -> None:
+        """Keep what was found out of what the endpoint takes, and say it."""
+        learnt = dataclasses.replace(self.capabilities, **changes)
+        for note in notes:
+            learnt = learnt.noted(note)
+        if learnt != self.capabilities or learnt.notes != self.capabilities.notes:
+            self.capabilities = learnt
+            self._on_learnt(learnt)
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector a text, from the endpoint's /embeddings.
 
         Raises:
             EndpointError: where no request can succeed.
-            RequestFailedError: where this one has failed for good.
+            RefusedError: where this one is refused: for its number of texts, or the length of one.
+            RequestFailedError: where it has failed for good.
         """
 
-        async def once() -> list[list[float]]:
-            reply = await self._client.embeddings.create(
+        async def once() -> tuple[list[list[float]], Mapping[str, str]]:
+            reply = await self._client.embeddings.with_raw_response.create(
                 model=model, input=list(texts), encoding_format="float"
             )
-            data = None if isinstance(reply, str) else reply.data
-            if not data or len(data) != len(texts):
-                raise MalformedReplyError(f"{len(texts)} texts gave {len(data or [])} vectors")
-            return [item.embedding for item in sorted(data, key=lambda item: item.index)]
+            return read_vectors(json.loads(reply.content), len(texts)), reply.headers
 
-        return await self._retrying(once)
+        async def alive() -> None:
+            return None  # attempts decide: one vector says no more than another
+
+        return await self._retrying(once, alive)
 
     async def count_tokens(self, text: str) -> int | None:
         """Return how many tokens a text has by a vLLM server's tokeniser, None elsewhere."""
@@ -194,94 +328,220 @@ class Endpoint:
         url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}/tokenize"
         body = {"model": self._settings.model, "prompt": text, "add_special_tokens": False}
 
-        async def once() -> int:
+        async def once() -> tuple[int, Mapping[str, str]]:
             reply = await self._client.post(url, body=body, cast_to=dict[str, Any])
             if not isinstance(reply, dict) or not isinstance(reply.get("count"), int):
                 raise MalformedReplyError("no count of tokens")
-            return reply["count"]
+            return reply["count"], {}
 
         try:
-            return await self._retrying(once)
+            return await self._retrying(once, self._alive)
         except (EndpointError, RequestFailedError):
             return None  # a length that is not known; the sample is
 
-    async def _retrying(self, once: Callable[[], Awaitable[Any]]) -> Any:
-        """Await until it succeeds, its attempts are used up, or another is of no use."""
-        attempts = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(RETRIED),
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=_wait,
-            before_sleep=lambda state: self._on_retry(),
-            reraise=True,
-        )
-        try:
-            async for attempt in attempts:
-                with attempt:
-                    async with asyncio.timeout(self._timeout_s):
-                        try:
-                            return await once()
-                        except openai.APIStatusError as error:
-                            if error.status_code in RETRIED_STATUSES:
-                                raise RequestTimedOutError(self._said(error)) from error
-                            raise
-        except FATAL as error:
-            raise EndpointError(self._said(error)) from None
-        except RETRIED as error:
-            raise RequestFailedError(f"after {self._attempts} attempts: {self._said(error)}") from None
-        except openai.OpenAIError as error:
-            raise RequestFailedError(self._said(error)) from None
+    async def _retrying(self, once: Once[Answer], alive: Callable[[], Awaitable[str | None]]) -> Answer:
+        """Await until it succeeds, its attempts are used up, or another is of no use.
 
-    async def _ask_once(self, prompt: Prompt, n: int, seed: int) -> list[Reply]:
-        settings, sampling = self._settings, sampling_parameters(self._settings)
-        common: dict[str, Any] = {
-            "model": settings.model,
-            "n": n if n > 1 else None,
-            "seed": seed,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "stop": sampling.stop,
-        }
-        if settings.api == "chat":
-            common["max_completion_tokens"] = sampling.max_tokens
-            common["reasoning_effort"] = settings.reasoning_effort
-        else:
-            common["max_tokens"] = sampling.max_tokens
-        common = {name: value for name, value in common.items() if value is not None}
-        common["extra_body"] = self._body(sampling.top_k)
-        if settings.api == "chat":
+        Being told to wait uses up no attempt, and those made while the endpoint was away do not count.
+        """
+        attempts, outages, doubted = 0, self.pace.outages, False
+        while True:
+            try:
+                turn = await self.pace.turn(alive)
+            except PatienceError as error:
+                raise EndpointError(f"{self.base_url}: {error}") from None
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    answer, headers = await once()
+            except FATAL as error:
+                known = self._known() if isinstance(error, openai.NotFoundError) else ""
+                raise EndpointError(f"{self._said(error)}{known}") from None
+            except (*RETRIED, openai.APIStatusError) as error:
+                if self._told_to_wait(turn, error):
+                    self._on_retry()
+                    continue
+                if isinstance(error, openai.APIStatusError) and not self._again(error):
+                    kind = RefusedError if error.status_code in REFUSED_STATUSES else None
+                    if kind is not None:
+                        raise kind(self._said(error), error.body) from None
+                    raise RequestFailedError(self._said(error)) from None
+                said = self._said(error)
+                self.pace.failed(turn, _gone(error), said)
+                if self.pace.outages > outages:
+                    attempts, outages, doubted = 0, self.pace.outages, False
+                attempts += 1
+                if attempts >= self._attempts:
+                    if doubted or not self.pace.doubted(turn.begun, said):
+                        raise RequestFailedError(f"after {self._attempts} attempts: {said}") from None
+                    doubted = True
+            except UnreadableReplyError as error:
+                raise RequestFailedError(self._said(error)) from None
+            except openai.OpenAIError as error:
+                raise RequestFailedError(self._said(error)) from None
+            else:
+                self.pace.answered(turn, headers)
+                return answer
+            finally:
+                self.pace.give_up(turn)
+            self._on_retry()
+            await asyncio.sleep(backoff_s(attempts, pacing.LONGEST_BACKOFF_S))
+
+    def _told_to_wait(self, turn: Turn, error: BaseException) -> bool:
+        """Tell whether a failure is being told to wait, and let the pace know.
+
+        Raises:
+            EndpointError: where no wait would help.
+        """
+        if not isinstance(error, openai.APIStatusError):
+            return False
+        headers = error.response.headers
+        if error.status_code == 429:
+            if any(code in json.dumps(error.body) for code in OUT_OF_MONEY):
+                raise EndpointError(self._said(error)) from None
+        elif error.status_code not in WAIT_STATUSES or retry_after_s(headers) is None:
+            return False
+        self.pace.told_to_wait(turn, headers, self._said(error))
+        return True
+
+    def _again(self, error: openai.APIStatusError) -> bool:
+        """Tell whether a refusal may be none later."""
+        if error.status_code in REFUSED_STATUSES:
+            return False
+        return isinstance(error, RETRIED) or error.status_code in RETRIED_STATUSES
+
+    async def _alive(self) -> str | None:
+        """Ask a harmless prompt once, and return what is wrong where nobody answers."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._ask_once(HARMLESS, 1, self.capabilities.sent_seed(0), self.capabilities)
+        except (EmptyReplyError, UnreadableReplyError, openai.RateLimitError):
+            return None
+        except openai.APIStatusError as error:
+            return self._said(error) if self._again(error) else None
+        except RETRIED as error:
+            return self._said(error)
+        return None
+
+    async def _negotiate(self, trial: Capabilities) -> Capabilities | None:
+        """Find out with a harmless prompt what it is that the endpoint does not take.
+
+        Returns:
+            Capabilities with which it answers; None where it answers anyway, or never.
+        """
+        if await self._takes(trial):
+            return None
+        for name in self._optional(trial):
+            changed = trial.without(name, len(self._budget_forms()))
+            while changed is not None:
+                if await self._takes(changed):
+                    return changed
+                following = next(
+                    (other for other in LENGTH_FIELDS if other in changed.length_fields), name
+                )
+                name = following if name in LENGTH_FIELDS else name
+                changed = changed.without(name, len(self._budget_forms()))
+        return None
+
+    async def _takes(self, trial: Capabilities) -> bool:
+        async def once() -> tuple[Samples, Mapping[str, str]]:
+            return await self._ask_once(HARMLESS, 1, trial.sent_seed(0), trial)
+
+        try:
+            await self._retrying(once, self._alive)
+        except RequestFailedError:
+            return False
+        return True
+
+    def _other_length(self, trial: Capabilities, samples: Samples) -> Capabilities | None:
+        """Return capabilities with the other field for the length, where this one is ignored."""
+        longest = sampling_parameters(self._settings).max_tokens
+        if (
+            longest is None
+            or self._settings.api != "chat"
+            or len(trial.length_fields) < 2
+            or self._proven
+        ):
+            return None
+        over = [reply for reply in samples.replies if (reply.output_tokens or 0) > longest]
+        if not over or any((reply.finish_reason or "").casefold() in CUT for reply in over):
+            return None
+        own, *others = trial.length_fields
+        note = f"the length is sent as {others[0]}: it does not heed {own}"
+        return trial.noted(note, length_fields=tuple(others))
+
+    async def _ask_once(
+        self, prompt: Prompt, n: int, seed: int | None, trial: Capabilities
+    ) -> tuple[Samples, Mapping[str, str]]:
+        body = self._body(trial) | ({"n": n} if n > 1 else {})
+        if seed is not None:
+            body["seed"] = seed
+        model = self._settings.model
+        if self._settings.api == "chat":
             messages: list[Any] = [{"role": "user", "content": prompt.text}]
             if prompt.system:
                 messages.insert(0, {"role": "system", "content": prompt.system})
-            reply = await self._client.chat.completions.create(messages=messages, **common)
+            chats = self._client.chat.completions.with_raw_response
+            reply: Any = await chats.create(model=model, messages=messages, extra_body=body)
         else:
-            reply = await self._client.completions.create(prompt=prompt.text, **common)
-        return [
-            sample._replace(
-                text=self._without_key(sample.text),
-                reasoning=sample.reasoning and self._without_key(sample.reasoning),
-            )
-            for sample in _replies(reply)
-        ]
+            completions = self._client.completions.with_raw_response
+            reply = await completions.create(model=model, prompt=prompt.text, extra_body=body)
+        return read_samples(json.loads(reply.content), self._settings.api == "chat"), reply.headers
 
-    def _body(self, top_k: int | None) -> dict[str, Any]:
-        """Return the fields that the OpenAI API does not have."""
-        body: dict[str, Any] = {}
-        if top_k is not None:
-            body["top_k"] = top_k
+    def _body(self, trial: Capabilities) -> dict[str, Any]:
+        """Return all parameters of a request but its number of samples and its seed."""
+        sampling = sampling_parameters(self._settings)
+        body: dict[str, Any] = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "stop": sampling.stop,
+        }
+        if self._settings.api != "chat":
+            body["max_tokens"] = sampling.max_tokens
+        elif trial.length_fields:
+            body[trial.length_fields[0]] = sampling.max_tokens
         if self.is_vllm:
             body["return_token_ids"] = True  # counts the tokens of each of n samples
-        if (budget := self._settings.thinking_budget) is not None:
-            if self.is_vllm:
-                body["thinking_token_budget"] = budget
-            else:
-                body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+        if forms := self._budget_forms():
+            body |= forms[min(trial.budget_form, len(forms) - 1)]
+        body = {
+            name: value
+            for name, value in body.items()
+            if value is not None and name not in trial.dropped
+        }
         return body | self._extra_body
 
+    def _optional(self, trial: Capabilities) -> list[str]:
+        """Return the parameters of a request that the endpoint may not know, the least needed first."""
+        own = [name for name in self._body(trial) if name not in self._extra_body]
+        return [*(["seed"] if trial.seed_bits else []), *reversed(own)]
+
+    def _budget_forms(self) -> list[dict[str, Any]]:
+        if self._settings.api != "chat" and self._settings.reasoning_effort is not None:
+            return []
+        return budget_fields(
+            self.base_url, self.is_vllm, self._settings.thinking_budget, self._settings.reasoning_effort
+        )
+
+    def _known(self) -> str:
+        if not self._models:
+            return ""
+        return "; it has " + ", ".join(self._models[:8]) + (", …" if len(self._models) > 8 else "")
+
+    def _clean(self, reply: Reply) -> Reply:
+        return reply._replace(
+            text=self._without_key(reply.text),
+            reasoning=reply.reasoning and self._without_key(reply.reasoning),
+            finish_reason=reply.finish_reason and self._without_key(reply.finish_reason),
+        )
+
     def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if len(self._key) >= 8 else text
+        if len(self._key) < 8:
+            return text
+        return text.replace(self._key, "[key]").replace(json.dumps(self._key)[1:-1], "[key]")
 
     def _said(self, error: BaseException) -> str:
-        """Return what an error says, on one line, without the key."""
+        """Return what an error says, on one line, without the key: that goes before anything else."""
         if isinstance(error, openai.APITimeoutError | TimeoutError):
             said = f"no reply within {self._timeout_s:g} s"
         elif isinstance(error, openai.APIConnectionError):
@@ -292,79 +552,25 @@ class Endpoint:
             said = "the reply is no JSON"
         else:
             said = str(error) or type(error).__name__
-        return self._without_key(" ".join(said.split()))[:300]
+        return self._without_key(" ".join(self._without_key(said).split()))[:LONGEST_SAID]
 
 
 def _message(error: openai.APIStatusError) -> str:
     body = error.body
     if isinstance(body, dict):
-        body = body.get("message") or body.get("error") or body
+        body = body.get("message") or body.get("error") or body.get("detail") or body
     return str(body or error.message)
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
-    """Return a random time that doubles on average, or what Retry-After asks for where that is longer."""
-    backoff = tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)(state)
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, RequestTimedOutError):
-        error = error.__cause__
+def _gone(error: BaseException) -> bool:
+    """Tell whether a failure looks as if nobody were there."""
     if isinstance(error, openai.APIStatusError):
-        asked = _retry_after_s(error.response.headers)
-        if asked is not None:
-            return max(backoff, min(asked, LONGEST_RETRY_AFTER_S))
-    return backoff
+        return error.status_code in GONE_STATUSES
+    return isinstance(error, openai.APIConnectionError) and not isinstance(
+        error, openai.APITimeoutError
+    )
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return a Retry-After header in seconds: a number, or a date."""
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        date = email.utils.parsedate_tz(text)
-        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
-
-
-def _replies(reply: Any) -> list[Reply]:
-    """Return the samples of a reply of either API.
-
-    Raises:
-        MalformedReplyError: where it holds none, or not what a sample is made of.
-    """
-    choices = getattr(reply, "choices", None)
-    if not isinstance(choices, list) or not choices:
-        raise MalformedReplyError(f"the reply holds no samples: {str(reply)[:120]!r}")
-    usage = getattr(reply, "usage", None)
-    details = getattr(usage, "completion_tokens_details", None)
-    # Usage is a sum over the samples of a request.
-    alone = len(choices) == 1
-    replies = []
-    for choice in choices:
-        message: Any = getattr(choice, "message", choice)
-        reasoning = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
-        text = getattr(message, "text" if message is choice else "content", None)
-        finish = getattr(choice, "finish_reason", None)
-        if text is None and getattr(message, "refusal", None):
-            text, finish = message.refusal, "refusal"
-        if not text and str(finish).casefold() in BROKEN_OFF:
-            raise MalformedReplyError(f"a sample was broken off: finish reason {finish!r}")
-        if text is None and reasoning is None and finish is None:
-            raise MalformedReplyError("a sample holds neither a text nor why there is none")
-        tokens = getattr(choice, "token_ids", None)
-        count = (
-            len(tokens) if tokens else (getattr(usage, "completion_tokens", None) if alone else None)
-        )
-        if not isinstance(text or "", str):
-            raise MalformedReplyError(f"a sample's text is {text!r}"[:120])
-        replies.append(
-            Reply(
-                text or "",
-                reasoning,
-                finish,
-                count,
-                getattr(details, "reasoning_tokens", None) if alone else None,
-            )
-        )
-    return replies
+def _spelt(name: str) -> str:
+    """Return a model's name without what providers add to it: a path, a tag, a variant."""
+    return name.casefold().removeprefix("models/").rpartition("/")[2].partition(":")[0]

@@ -61,7 +61,8 @@ class SamplingProgress:
     def _detail(self) -> str:
         counts = self._counts
         rate = counts.tokens / max(time.monotonic() - self._start, 1e-9)
-        return f"{counts.failed} failed, {counts.retried} retried, {rate:,.0f} tokens/s"
+        detail = f"{counts.failed} failed, {counts.retried} retried, {rate:,.0f} tokens/s"
+        return f"{detail}, {counts.held_back}" if counts.held_back else detail
 
     def _say(self) -> None:
         self._last = time.monotonic()

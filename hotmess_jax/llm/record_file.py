@@ -1,6 +1,7 @@
 """A file of records that grows whole line by whole line, and outlives every interruption."""
 
 import contextlib
+import datetime
 import io
 import json
 import os
@@ -10,16 +11,19 @@ from typing import Any
 
 import filelock
 
-from hotmess_jax.files import write_json
+from hotmess_jax.files import write_json, write_text
 
 Key = tuple[str, int, int]
+# What a run finds out, beside its settings: no setting, and never compared.
+NOTES = ("endpoint", "summary")
 
 
 class RecordFile:
     """Records, appended and flushed; beside them the settings that they came from, and what failed.
 
-    `FILE.settings.json` holds the settings, `FILE.failures.jsonl` each request that failed for good,
-    and `FILE.lock` keeps a second process away.
+    `FILE.settings.json` holds the settings, and what was found out of the endpoint and the samples,
+    `FILE.failures.jsonl` each request that failed for good and has not come since, with the time, and
+    `FILE.lock` keeps a second process away.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,6 +33,7 @@ class RecordFile:
         # (question_id, context) → the samples there are, as bits: a million take a few MB.
         self._present: dict[tuple[str, int], int] = {}
         self._stream: io.BufferedWriter | None = None
+        self._settings: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def opened(self, settings: Mapping[str, Any], may_grow: Sequence[str]) -> Iterator[str | None]:
@@ -42,24 +47,49 @@ class RecordFile:
             What was mended, in a line; None where nothing was.
 
         Raises:
-            ValueError: where another process writes to it, it came from other settings, or a line in it
-                is no record.
+            ValueError: where another process writes to it, it cannot be written, it came from other
+                settings, or a line in it is no record.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(beside(self.path, "lock"))
         try:
-            lock = filelock.FileLock(beside(self.path, "lock"))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # A try of one's own says why where it is not another process that keeps it.
+            beside(self.path, "lock").open("ab").close()
             lock.acquire(timeout=0)
         except filelock.Timeout:
             raise ValueError(f"{self.path} is being written by another process") from None
+        except (OSError, NotImplementedError) as error:
+            raise ValueError(f"{beside(self.path, 'lock')} cannot be locked: {error}") from None
         try:
             self._check_settings(settings, may_grow)
             mended = self._mend()
             self._read_present()
+            self._forget_failures()
             with self.path.open("ab") as self._stream:
                 yield mended
+            self._forget_failures()
         finally:
             self._stream = None
             lock.release()
+
+    def read_present(self) -> None:
+        """Learn what the file holds without opening it: nothing where there is none.
+
+        Raises:
+            ValueError: where a line in it is no record.
+        """
+        self._read_present(torn=True)
+
+    def noted(self, name: str) -> Any:
+        """Return what a run before found out, None where none did."""
+        return self._settings.get(name)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep what this run finds out beside its settings."""
+        assert name in NOTES and self._stream is not None
+        if self._settings.get(name) != value:
+            self._settings[name] = value
+            write_json(self.settings_path, self._settings)
 
     def __contains__(self, key: object) -> bool:
         """Tell whether a (question_id, context, sample) is there."""
@@ -83,33 +113,63 @@ class RecordFile:
         self._stream.flush()
 
     def append_failure(self, failure: Mapping[str, Any]) -> None:
-        """Add a request that failed for good to the failures beside the records."""
+        """Add a request that failed for good to the failures beside the records, and when it did."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         with self.failures_path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(failure) + "\n")
+            stream.write(json.dumps({"time": now} | dict(failure)) + "\n")
+
+    def _forget_failures(self) -> None:
+        """Leave each sample that is still missing with its last failure, and no file where there is none."""
+        if not self.failures_path.exists():
+            return
+        last: dict[Key, dict[str, Any]] = {}
+        text = ""
+        for line in self.failures_path.read_text(encoding="utf-8").splitlines():
+            try:
+                failure = json.loads(line)
+                for sample in failure["samples"]:
+                    last[failure["question_id"], failure["context"], sample] = failure
+            except (ValueError, KeyError, TypeError):
+                text += line + "\n"  # not ours to judge
+        kept: dict[int, dict[str, Any]] = {}
+        for key, failure in last.items():
+            if key not in self:
+                kept.setdefault(id(failure), failure | {"samples": []})["samples"].append(key[2])
+        text += "".join(json.dumps(failure) + "\n" for failure in kept.values())
+        if text:
+            write_text(self.failures_path, text)
+        else:
+            self.failures_path.unlink()
 
     def _mark(self, key: Key) -> None:
         place = key[:2]
         self._present[place] = self._present.get(place, 0) | 1 << key[2]
 
     def _check_settings(self, settings: Mapping[str, Any], may_grow: Sequence[str]) -> None:
-        if not self.settings_path.exists():
-            if self.path.exists() and self.path.stat().st_size:
-                raise ValueError(
-                    f"{self.path} exists, and {self.settings_path.name} beside it does not: "
-                    "it is not known what it came from"
-                )
-            write_json(self.settings_path, dict(settings))
+        holds = self.path.exists() and self.path.stat().st_size > 0
+        if not self.settings_path.exists() and holds:
+            raise ValueError(
+                f"{self.path} exists, and {self.settings_path.name} beside it does not: "
+                "it is not known what it came from"
+            )
+        if not holds:  # what was left by a start that came to nothing settles nothing
+            self._settings = dict(settings)
+            write_json(self.settings_path, self._settings)
             return
         try:
             before = json.loads(self.settings_path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{self.settings_path} cannot be read: {error}") from None
         for name in sorted(settings.keys() | before.keys()):
-            if name not in may_grow and settings.get(name) != before.get(name):
+            if name in may_grow or name in NOTES:
+                continue
+            newer = name not in before and settings[name] is False  # than the file, and not made use of
+            if settings.get(name) != before.get(name) and not newer:
                 raise ValueError(
                     f"{self.path} came from other settings: {name.replace('_', '-')} was "
                     f"{before.get(name)!r} and is {settings.get(name)!r}"
                 )
+        self._settings = before
 
     def _mend(self) -> str | None:
         """Cut off a last line that was not written to its end."""
@@ -131,11 +191,13 @@ class RecordFile:
             stream.truncate(end)
         return f"a last line of {size - end} bytes was torn and is cut off; it is asked again"
 
-    def _read_present(self) -> None:
+    def _read_present(self, torn: bool = False) -> None:
         if not self.path.exists():
             return
         with self.path.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
+                if torn and not line.endswith(b"\n"):
+                    return
                 try:
                     record = json.loads(line)
                     self._mark((record["question_id"], record["context"], record["sample"]))

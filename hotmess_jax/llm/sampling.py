@@ -1,9 +1,12 @@
 """What is asked of a language model, sample by sample, and the records that its replies become."""
 
 import hashlib
+import math
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+import tyro
 
 from hotmess_jax.llm.answers import final_answer, probabilities, split_reasoning, tagged_answer
 from hotmess_jax.llm.benchmarks.question import Question
@@ -17,6 +20,7 @@ from hotmess_jax.llm.prompts import (
     render,
     without,
 )
+from hotmess_jax.llm.reasoning import unknown_marks
 from hotmess_jax.llm.seeds import derived_seed
 
 Api = Literal["chat", "completions"]
@@ -35,7 +39,7 @@ SAMPLING_PRESETS: dict[Preset, dict[str, float]] = {
 STOP_AFTER = "\n\n"
 LONGEST_WITH_THOUGHTS = 32_768
 # How APIs call a reply that ended for its length.
-CUT = ("length", "max_tokens", "model_length", "max_output_tokens")
+CUT = ("length", "max_tokens", "model_length", "max_output_tokens", "token_limit", "truncated")
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,9 @@ class SamplingSettings:
     seed: int = 0
     """Of the contexts and of every request."""
 
+    no_seed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Send no seeds, for endpoints that take none, or draw the same sample for one."""
+
 
 # How much is asked may grow from one start to the next; what is asked may not change.
 MAY_GROW = ("contexts", "samples", "limit", "per_category")
@@ -130,7 +137,8 @@ class Ask(NamedTuple):
     context: int
     samples: tuple[int, ...]
     prompt: Prompt
-    seed: int
+    # As it is sent; None where none is.
+    seed: int | None
 
 
 class Reply(NamedTuple):
@@ -165,7 +173,8 @@ def check_settings(settings: SamplingSettings) -> None:
             raise ValueError(f"{name.replace('_', '-')} must be at least 1, got {value}")
     if settings.shots < 0:
         raise ValueError(f"shots must be at least 0, got {settings.shots}")
-    if settings.temperature is not None and settings.temperature < 0:
+    temperature = settings.temperature
+    if temperature is not None and not (temperature >= 0 and math.isfinite(temperature)):
         raise ValueError(f"temperature must be at least 0, got {settings.temperature}")
     if settings.top_p is not None and not 0 < settings.top_p <= 1:
         raise ValueError(f"top-p must be above 0 and at most 1, got {settings.top_p}")
@@ -301,6 +310,7 @@ def to_record(
     sample: int,
     reply: Reply,
     count_tokens: Callable[[str], int | None] = lambda text: None,
+    dropped: Container[str] = (),
 ) -> dict[str, Any]:
     """Return the record of one sample, as `records.Record` has it.
 
@@ -310,6 +320,7 @@ def to_record(
         sample: its number.
         reply: what came back.
         count_tokens: of a text, None where nobody can; used where the API did not count reasoning.
+        dropped: parameters that the endpoint does not take: no record says that they were sent.
     """
     question = ask.question
     in_text, answer = (part.strip() for part in split_reasoning(reply.text))
@@ -327,7 +338,7 @@ def to_record(
         "options": list(question.labels),
         "topic": question.topic,
         "difficulty": question.difficulty,
-        "temperature": sampling_parameters(settings).temperature,
+        "temperature": None if "temperature" in dropped else sampling_parameters(settings).temperature,
         "budget": settings.reasoning_effort or settings.thinking_budget,
         "format": settings.format,
         "prompt": run_prompt_text(settings).label,
@@ -337,19 +348,29 @@ def to_record(
         "output_tokens": reply.output_tokens,
         "finish_reason": reply.finish_reason,
         "seed": ask.seed,
+        # Which samples came from one request, and what in them may be a thought that nobody told.
+        "request": ask.samples[0] if len(ask.samples) > 1 else None,
+        "unknown_marks": sorted(unknown_marks(reply.text)) or None,
     }
     record |= _parsed(settings, question, reply)
     return {name: value for name, value in (record | dict(question.extra)).items() if value is not None}
+
+
+def was_cut(finish_reason: str | None, output_tokens: int | None, max_tokens: int | None) -> bool:
+    """Tell whether a reply ended for its length, by its finish reason, or where it has none by its tokens."""
+    if finish_reason is None:
+        return max_tokens is not None and output_tokens is not None and output_tokens >= max_tokens
+    return any(reason in finish_reason.casefold() for reason in CUT)
 
 
 def _parsed(settings: SamplingSettings, question: Question, reply: Reply) -> dict[str, Any]:
     """Return the record's `answer` or `probs`; an answer that cannot be parsed is ""."""
     # Completions without thoughts begin with their answer, and are cut after it.
     thinks = settings.api == "chat" or settings.chain_of_thought
-    cut = thinks and (reply.finish_reason or "").casefold() in CUT
+    cut = thinks and was_cut(reply.finish_reason, reply.output_tokens, settings.max_tokens)
     if settings.format == "open":
         return {"answer": "", "open_answer": tagged_answer(reply.text, cut)}
     if settings.format == "probability":
-        probs = probabilities(reply.text, question.labels)
+        probs = probabilities(reply.text, question.labels, cut)
         return {"answer": ""} if probs is None else {"probs": probs}
     return {"answer": final_answer(reply.text, question.labels, question.options, cut)}

@@ -20,7 +20,8 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,11 +30,21 @@ from rich.console import Console
 
 from experiments.choices import TableError, check_place, write_choices
 from experiments.synthetic_sweep import carry_out
-from hotmess_jax.command_line import fail, failing_on, parse, parse_with_preset
+from hotmess_jax.command_line import fail, failing_on, failing_to_write, parse, parse_with_preset
 from hotmess_jax.config import PRESETS, SweepConfig
-from hotmess_jax.outputs import NoSweepError, conclude, examples_of, read_sweep, write_outputs
+from hotmess_jax.curves import Json
+from hotmess_jax.outputs import (
+    NoSweepError,
+    conclude,
+    examples_of,
+    lacking,
+    read_sweep,
+    write_outputs,
+)
 from hotmess_jax.pooling import PoolingError, pool
+from hotmess_jax.processes import differing
 from hotmess_jax.progress import SweepProgress
+from hotmess_jax.run_folder import check_folder
 from hotmess_jax.sharding import use_every_core
 from hotmess_jax.sweep import Sweep
 
@@ -60,6 +71,9 @@ class GridConfig:
 
     fixed: tuple[str, ...] = ()
     """Other settings, the same for all, as SETTING=VALUE."""
+
+    retry_failed: bool = False
+    """Train models that failed once more, as synthetic_sweep does."""
 
     store: Path = Path("results/runs/trajectories")
     """Folder of the teacher's trajectories, shared between sweeps."""
@@ -88,10 +102,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a sweep ended: what went wrong, if anything did, and how long it took."""
+    """How a sweep ended: what went wrong, if anything did, which models failed, and how long it took."""
 
     name: str
     error: str | None
+    failed: list[str]
     seconds: float | None
 
 
@@ -103,7 +118,11 @@ def main() -> None:
              f"{config.gpus_per_sweep:g}")  # fmt: skip
     sweeps = planned(config)
     console = Console()
-    pending = [sweep for sweep in sweeps if not _is_there(sweep)]
+    with failing_on(ValueError), failing_to_write():
+        for sweep in sweeps:
+            check_folder(sweep.config)
+    there = {sweep.name: read for sweep in sweeps if (read := _is_there(sweep)) is not None}
+    pending = [sweep for sweep in sweeps if sweep.name not in there]
     for name in pools(sweeps):
         _check_pool_s_place(config.out / name)
     if config.design == "one-at-a-time":
@@ -112,14 +131,19 @@ def main() -> None:
     done = len(sweeps) - len(pending)
     if done:
         console.print(f"{done} of {len(sweeps)} are there already", highlight=False)
-    failures = 0
+    for name, sweep_there in there.items():
+        _say_failed(console, name, _failed(sweep_there))
+    failures = sum(bool(_failed(sweep_there)) for sweep_there in there.values())
+    unfinished = False
     for ended in (on_ray if config.launcher == "ray" else here)(pending, config):
         done += 1
-        failures += ended.error is not None
+        failures += ended.error is not None or bool(ended.failed)
+        unfinished |= ended.error is not None
         said = f"failed: {ended.error}" if ended.error else str(config.out / ended.name / "report.md")
         took = "" if ended.seconds is None else f" ({ended.seconds:.0f} s)"
         _say(console, f"{done}/{len(sweeps)} {ended.name}: {said}{took}")
-    if failures:
+        _say_failed(console, ended.name, ended.failed)
+    if unfinished:
         raise SystemExit(1)
     for name, folders in pools(sweeps).items():
         with failing_on(PoolingError):
@@ -129,6 +153,8 @@ def main() -> None:
         with failing_on(TableError, NoSweepError):
             table = write_choices([sweep.config.folder for sweep in sweeps], config.out / "choices.md")
         _say(console, f"all choices: {table}")
+    if failures:
+        raise SystemExit(1)
 
 
 def planned(config: GridConfig) -> list[Planned]:
@@ -155,26 +181,55 @@ def planned(config: GridConfig) -> list[Planned]:
         for parts in changes:
             together = len({name for name, _ in parts}) > 1
             chosen += [tuple(parts)] if together else [(part,) for part in parts]
+    there = _sweeps_there(config.out)
     sweeps: list[Planned] = []
     for choice in chosen:
-        between = "," if config.design == "product" else "+"
-        name = between.join(f"{name}={value}" for name, value in choice) or BASE
-        name = re.sub(r"[^\w.,=+-]+", "_", name)
-        arguments = [
-            "--preset", config.preset, "--out", str((config.out / name).absolute()),
-            "--store", str(config.store.absolute()),
-            *(word for name, value in (*choice, *fixed) for word in (f"--{name}", *value.split())),
-        ]  # fmt: skip
-        parsed = of(arguments)
+        words = [word for name, value in (*choice, *fixed) for word in (f"--{name}", *value.split())]
+        words += ["--preset", config.preset, "--store", str(config.store.absolute())]
+        parsed = of(words)
         with failing_on(ValueError):
             parsed.validate()
+        name = there.get(_text(parsed.identity())) or _name(choice, parsed, config.design)
+        arguments = [*words, "--out", str((config.out / name).absolute())]
+        if config.retry_failed:
+            arguments.append("--retry-failed")
+        parsed = of(arguments)
         for other in sweeps:
-            if other.config.identity() == parsed.identity():
-                fail(f"{other.name} and {name} are the same sweep")
+            if other.config.meant() == parsed.meant():
+                fail(f"{other.name} and {_name(choice, parsed, config.design)} are the same sweep")
             if other.name.lower() == name.lower():  # some file systems know no case
                 fail(f"{other.name} and {name} would share a folder")
         sweeps.append(Planned(name, arguments, parsed))
     return sweeps
+
+
+def _name(choice: Sequence[tuple[str, str]], parsed: SweepConfig, design: str) -> str:
+    """Return a sweep's folder: its settings as they are used, however they were spelt."""
+    between = "," if design == "product" else "+"
+    parts = []
+    for name, _ in choice:
+        value = getattr(parsed, name.replace("-", "_"))
+        if isinstance(value, float):
+            text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
+        else:
+            text = " ".join(value) if isinstance(value, tuple) else str(value)
+        parts.append(f"{name.replace('_', '-')}={text}")
+    return re.sub(r"[^\w.,=+-]+", "_", between.join(parts) or BASE)
+
+
+def _sweeps_there(out: Path) -> dict[str, str]:
+    """Return the names of the folders that hold sweeps already, by their settings."""
+    found = {}
+    for mark in sorted(out.glob("*/run.json")):
+        try:
+            found[_text(json.loads(mark.read_text()))] = mark.parent.name
+        except (OSError, ValueError):
+            continue  # where a sweep should go there, `check_folder` says what is wrong
+    return found
+
+
+def _text(identity: object) -> str:
+    return json.dumps(identity, sort_keys=True)
 
 
 def _settings(text: str, option: str) -> list[tuple[str, str]]:
@@ -208,21 +263,31 @@ def _check_name(name: str) -> None:
         fail(f"{name} cannot be in --vary or --fixed: the grid sets it, or it does not change results")
 
 
-def _is_there(sweep: Planned) -> bool:
-    """Return whether a sweep is finished; a folder of another ends the program in one line."""
+def _is_there(sweep: Planned) -> Json | None:
+    """Return the document of a sweep that is done, with all its outputs; None where there is more to do.
+
+    A folder of another sweep ends the program in one line.
+    """
     path = sweep.config.folder / "sweep.json"
     if not path.exists():
-        return False
+        return None
     with failing_on(NoSweepError):
-        found = read_sweep(path, ("config",))["config"]
-    asked = json.loads(json.dumps(sweep.config.identity()))
-    differing = sorted(k for k in {**asked, **found} if asked.get(k) != found.get(k))
-    if differing:
-        was = ", ".join(
-            f"{k.replace('_', '-')} {found.get(k)!r} instead of {asked.get(k)!r}" for k in differing
-        )
-        fail(f"{path.parent} holds another sweep ({was}); choose another --out")
-    return True
+        found = read_sweep(path, ("config", "models"))
+    if what := differing(json.loads(json.dumps(sweep.config.identity())), found["config"]):
+        fail(f"{path.parent} holds another sweep ({what}); choose another --out")
+    # What failed may be tried again: the sweep itself knows.
+    return None if found.get("failures") or lacking(sweep.config.folder) else found
+
+
+def _failed(document: Json) -> list[str]:
+    """Return the models that a sweep lacks, and why."""
+    return [f"{each['size']}-{each['replicate']}: {each['failed']['reason']}"
+            for each in document.get("failures", [])]  # fmt: skip
+
+
+def _say_failed(console: Console, name: str, failed: Sequence[str]) -> None:
+    for each in failed:
+        _say(console, f"  {name} lacks {each}")
 
 
 def pools(sweeps: Sequence[Planned]) -> dict[str, list[Path]]:
@@ -276,8 +341,8 @@ def of(arguments: Sequence[str]) -> SweepConfig:
     return parse_with_preset(PRESETS, "quick", arguments)
 
 
-def one(arguments: Sequence[str], wait: float = 0.0) -> str | None:
-    """Carry one sweep out; return what went wrong, if anything did.
+def one(arguments: Sequence[str], wait: float = 0.0) -> tuple[str | None, list[str]]:
+    """Carry one sweep out; return what went wrong, if anything did, and which models failed.
 
     Args:
         arguments: the sweep's command line.
@@ -286,9 +351,12 @@ def one(arguments: Sequence[str], wait: float = 0.0) -> str | None:
     with SweepProgress(Console()) as progress:
         try:
             document = carry_out(Sweep(of(arguments), progress, wait))
-        except ValueError as error:
-            return str(error)
-    return None if document["models"] else "no model was trained"
+        except (ValueError, OSError) as error:
+            return str(error), []
+        except Exception as error:  # one sweep's trouble is not the others'
+            traceback.print_exc()
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", []
+    return None if document["models"] else "no model was trained", _failed(document)
 
 
 def here(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:
@@ -296,8 +364,8 @@ def here(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:
     use_every_core()
     for sweep in sweeps:
         begin = time.perf_counter()
-        error = one(sweep.arguments)
-        yield Ended(sweep.name, error, time.perf_counter() - begin)
+        error, failed = one(sweep.arguments)
+        yield Ended(sweep.name, error, failed, time.perf_counter() - begin)
 
 
 def on_ray(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:
@@ -310,7 +378,12 @@ def on_ray(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:
     except ImportError:
         fail("--launcher ray needs the extra ray: pip install -e '.[ray]'")
 
-    ray.init(address=config.address, log_to_driver=False)
+    try:
+        ray.init(address=config.address, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        fail(f"no Ray cluster at address {config.address!r}: {lines[0][:200]}")
+    _check_nodes(ray.nodes(), config)
     # A process a sweep, so that each sees its devices anew.
     task: Any = ray.remote(
         num_cpus=config.cpus_per_sweep, num_gpus=config.gpus_per_sweep, max_retries=20, max_calls=1
@@ -323,15 +396,31 @@ def on_ray(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:
             try:
                 yield Ended(name, *ray.get(ended))
             except ray.exceptions.RayError as error:
-                yield Ended(name, str(error).splitlines()[-1], None)
+                yield Ended(name, str(error).splitlines()[-1], [], None)
     finally:
         ray.shutdown()
 
 
-def _alone(arguments: list[str]) -> tuple[str | None, float]:
+def _check_nodes(nodes: Sequence[Mapping[str, Any]], config: GridConfig) -> None:
+    """Refuse what no machine of a cluster has: Ray would wait for one for ever."""
+    have = [node["Resources"] for node in nodes if node["Alive"]]
+    most = [f"{each.get('CPU', 0):g} and {each.get('GPU', 0):g}" for each in have]
+    if not any(
+        each.get("CPU", 0) >= config.cpus_per_sweep and each.get("GPU", 0) >= config.gpus_per_sweep
+        for each in have
+    ):
+        fail(
+            f"no machine of the cluster has {config.cpus_per_sweep} processors and "
+            f"{config.gpus_per_sweep:g} accelerators for a sweep (they have {'; '.join(most) or 'none'}): "
+            "lower --cpus-per-sweep or --gpus-per-sweep"
+        )
+
+
+def _alone(arguments: list[str]) -> tuple[str | None, list[str], float]:
     use_every_core()
     begin = time.perf_counter()
-    return one(arguments, LEASE), time.perf_counter() - begin
+    error, failed = one(arguments, LEASE)
+    return error, failed, time.perf_counter() - begin
 
 
 if __name__ == "__main__":

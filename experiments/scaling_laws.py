@@ -16,14 +16,14 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from experiments.synthetic_sweep import print_claims
-from hotmess_jax.command_line import fail, failing_on, parse, right_aligned_table
+from experiments.synthetic_sweep import print_claims, print_missing
+from hotmess_jax.command_line import fail, failing_on, failing_to_write, parse, right_aligned_table
 from hotmess_jax.curves import Json
-from hotmess_jax.files import write_json
-from hotmess_jax.findings import fit_sweep
+from hotmess_jax.files import DamagedFileError, write_json
 from hotmess_jax.outputs import NoSweepError, conclude, examples_of, read_sweep, write_outputs
 from hotmess_jax.pooling import PoolingError, digest, pool
 from hotmess_jax.report import exponent, interval, number, over
+from hotmess_jax.verdicts import judged_findings
 
 LABELS = {
     "validation_loss": "loss",
@@ -62,16 +62,21 @@ def main() -> None:
         fail("several sweeps are pooled into a folder of their own: name it with --out")
     document = pool_into(config.out, config.sweeps, sweeps)
     if config.out is not None:
-        write_outputs(document, config.out, examples_of(document, _folder(config.sweeps[0])))
-    found = fit_sweep(document)
+        with failing_on(DamagedFileError):
+            examples = examples_of(document, _folder(config.sweeps[0]))
+        with failing_to_write():
+            write_outputs(document, config.out, examples)
+    found = judged_findings(document).to_json()
     if config.json == "-":
         json.dump(found, sys.stdout, indent=1, allow_nan=False)
         print()
         return
     if config.json is not None:
-        write_json(Path(config.json), found)
+        with failing_to_write():
+            write_json(Path(config.json), found)
     console = Console()
     print_fits(found, console)
+    print_missing(document, console)
     if len(sweeps) > 1:
         print_claims(document, console)
     if config.out is not None:
@@ -82,7 +87,7 @@ def main() -> None:
 def read(path: Path) -> Json:
     """Read a sweep's document; what is wrong with it ends the program in one line."""
     with failing_on(NoSweepError):
-        sweep = read_sweep(path, ("schema", "config", "models", "failures"))
+        sweep = read_sweep(path, ("schema", "config", "provenance", "models", "failures", "problem"))
     if len({model["size"] for model in sweep["models"]}) < 2:
         fail(f"{path} holds fewer than 2 finished sizes; a scaling law needs more")
     return sweep

@@ -9,20 +9,34 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hotmess_jax.command_line import failing_on, parse_with_preset, right_aligned_table
+from hotmess_jax.command_line import (
+    failing_on,
+    failing_to_write,
+    parse_with_preset,
+    right_aligned_table,
+)
 from hotmess_jax.config import PRESETS, SweepConfig
 from hotmess_jax.curves import Json
 from hotmess_jax.data import CorruptStoreError
 from hotmess_jax.draws import problems_of
+from hotmess_jax.files import DamagedFileError
 from hotmess_jax.outputs import conclude, examples_of, write_outputs
-from hotmess_jax.plan import plan, store_bytes
+from hotmess_jax.plan import disk_bytes, host_bytes, plan, store_bytes
 from hotmess_jax.processes import FirstProcessError, is_first, join
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.report import exponent, interval, number
 from hotmess_jax.run_folder import FolderInUseError
 from hotmess_jax.sharding import use_every_core
-from hotmess_jax.sweep import Sweep
+from hotmess_jax.sweep import Sweep, check
 from hotmess_jax.train import CorruptCheckpointError
+
+REFUSALS = (
+    FolderInUseError,
+    CorruptStoreError,
+    CorruptCheckpointError,
+    DamagedFileError,
+    FirstProcessError,
+)
 
 
 def main() -> None:
@@ -31,8 +45,8 @@ def main() -> None:
     use_every_core()
     console = Console()
     if config.dry_run:
-        with failing_on(ValueError):
-            config.validate()
+        with failing_on(ValueError), failing_to_write():
+            check(config)
         print_plan(config, console)
         return
     if config.distributed or (config.coordinator, config.processes, config.process) != (None,) * 3:
@@ -41,12 +55,12 @@ def main() -> None:
             join(config.coordinator, config.processes, config.process)
         console.quiet = not is_first()
     with SweepProgress(console) as progress:
-        with failing_on(ValueError):
+        with failing_on(ValueError), failing_to_write():
             sweep = Sweep(config, progress)
-        with failing_on(FolderInUseError, CorruptStoreError, CorruptCheckpointError, FirstProcessError):
+        with failing_on(*REFUSALS), failing_to_write():
             document = carry_out(sweep)
     print_summary(document, config.folder, console)
-    if not document["models"]:
+    if document["failures"]:
         raise SystemExit(1)
 
 
@@ -57,7 +71,7 @@ def carry_out(sweep: Sweep) -> Json:
     """
     document = sweep.carry_out()
     if not is_first():
-        return document | {"fits": {}, "claims": []}
+        return document | {"fits": {}, "claims": [], "worse_than_chance": []}
     document = conclude(document)
     folder = sweep.config.folder
     write_outputs(document, folder, examples_of(document, folder))
@@ -67,7 +81,12 @@ def carry_out(sweep: Sweep) -> Json:
 def print_plan(config: SweepConfig, console: Console) -> None:
     """Print what each size would cost."""
     header = ["size", "parameters", "training\ntokens", "rollout\ntokens", "training\nFLOPs"]
-    header += ["rollout\nFLOPs", "checkpoint", "on device"]
+    several = config.replicates > 1
+    header += [
+        "rollout\nFLOPs",
+        "checkpoint",
+        f"device,\n{config.replicates} models" if several else "on device",
+    ]
     table = right_aligned_table(f"Plan of preset {config.preset}: one model of each size", header)
     plans = plan(config)
     for row in plans:
@@ -83,10 +102,12 @@ def print_plan(config: SweepConfig, console: Console) -> None:
         )
     console.print(table)
     flops = config.replicates * sum(row.training_flops + row.rollout_flops for row in plans)
-    disk = store_bytes(config) + 2 * config.replicates * sum(row.checkpoint_bytes for row in plans)
     console.print(
-        f"{len(plans)} sizes × {config.replicates} replicate(s): {flops:.3g} FLOPs; on disk "
-        f"{_bytes(disk)}, of them {_bytes(store_bytes(config))} trajectories. Nothing was run.",
+        f"{len(plans)} sizes × {config.replicates} replicate(s), {config.draws} draw(s) of the problem: "
+        f"{flops:.3g} FLOPs; on disk {_bytes(disk_bytes(config))}, of them {_bytes(store_bytes(config))} "
+        f"trajectories; {_bytes(host_bytes(config))} of data in memory"
+        + ("; on an accelerator all replicates of a size are one program" if several else "")
+        + ". Nothing was run.",
         highlight=False,
     )
 
@@ -114,14 +135,26 @@ def print_summary(document: Json, folder: Path, console: Console) -> None:
             table.add_row(label_of, "", "", number(last[0]), number(last[1]), f"{last[2]:.3f}", "")
     console.print(table)
     print_claims(document, console)
-    for failure in document["failures"]:
-        console.print(
-            f"failed: {failure['size']}, replicate {failure['replicate']}: "
-            f"{failure['failed']['reason']}",
-            highlight=False,
-        )
+    print_missing(document, console)
     for path in ("report.md", "sweep.json", "figures"):
         console.print(str(folder / path), highlight=False, soft_wrap=True)
+
+
+def print_missing(document: Json, console: Console) -> None:
+    """Print which models failed, and which are worse than chance and therefore in no fit."""
+    if names := document["worse_than_chance"]:
+        said = f"worse than chance, and left out of fits, claims and figures: {', '.join(names)}"
+        console.print(said, highlight=False, soft_wrap=True)
+    for failure in document["failures"]:
+        said = f"failed: {failure['size']}, replicate {failure['replicate']}: {failure['failed']['reason']}"
+        console.print(said, highlight=False, soft_wrap=True)
+    if document["failures"]:
+        console.print(
+            "What failed is tried again on another machine, with other versions, --micro-batch, --attention or "
+            "--steps-per-dispatch, or with --retry-failed.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def print_claims(document: Json, console: Console) -> None:

@@ -13,7 +13,7 @@ from hotmess_jax.draws import Draws, Reader, draws_of, of_final
 from hotmess_jax.outputs import conclude
 from hotmess_jax.pooling import pool
 from hotmess_jax.report import exponent, interval, number, table
-from hotmess_jax.verdicts import Verdict
+from hotmess_jax.verdicts import Verdict, learned
 
 TITLE = "# What the conclusions hang on"
 SYMBOLS: dict[Verdict, str] = {"supported": "✓", "not supported": "✗", "inconclusive": "?"}
@@ -136,7 +136,7 @@ def _as_one(
 def _row(
     sweep: Mapping, sources: tuple[str, ...], seeds: tuple[int, ...], differing: dict[str, Any]
 ) -> Row:
-    draws = draws_of(sweep)
+    draws = draws_of(learned(sweep))
     strayed = None if draws.lacks(of_final("strayed")) else _ends(draws, of_final("strayed"))
     return Row(
         differing,

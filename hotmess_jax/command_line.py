@@ -36,6 +36,16 @@ def failing_on(*errors: type[Exception]) -> Iterator[None]:
         fail(str(error))
 
 
+@contextlib.contextmanager
+def failing_to_write() -> Iterator[None]:
+    """Turn what a file system refuses into a line and status 2."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename2 or error.filename
+        fail(f"{error.strerror or type(error).__name__}{f': {named}' if named else ''}")
+
+
 def parse(
     kind: type[Settings], arguments: Sequence[str] | None = None, default: Settings | None = None
 ) -> Settings:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 from hotmess_jax.codec import PRECISIONS
-from hotmess_jax.model import Attention, parse_size
+from hotmess_jax.model import Attention, Size, parse_size
 from hotmess_jax.quadratic import Spectrum
 from hotmess_jax.starts import StartDistribution
 from hotmess_jax.teacher import Rule, Teacher
@@ -193,6 +193,10 @@ class SweepConfig:
     """Training steps in one call of the compiled program; it changes rounding alone. None is 8 on a CPU
     and 64 elsewhere."""
 
+    retry_failed: bool = False
+    """Train models that failed once more. Without it that is done where the machine, versions or settings
+    that change rounding (micro-batch, attention, steps-per-dispatch) are other than they were."""
+
     distributed: bool = False
     """This is one of several processes that carry the run out together, each started with the same
     settings and with folders that all of them share; the cluster's environment says which (Slurm, Open
@@ -237,18 +241,25 @@ class SweepConfig:
             del settings[other]
         return settings | {"sizes": list(self.sizes)}
 
+    def meant(self) -> dict[str, object]:
+        """Return the same, each size as layers, width and heads: what two names have in common."""
+        return self.identity() | {"sizes": [list(parse_size(name)) for name in self.sizes]}
+
     def validate(self) -> None:
         """Check every setting.
 
         Raises:
             ValueError: naming the first setting that is out of range, and its value.
         """
+        known: dict[Size, str] = {}
         for name in self.sizes:
-            parse_size(name)
+            size = parse_size(name)
+            if size in known:
+                also = f", which {known[size]} is" if name != known[size] else ""
+                raise ValueError(f"sizes: {' '.join(self.sizes)} names one twice: {name}{also}")
+            known[size] = name
         if not self.sizes:
             raise ValueError("sizes: at least one is needed")
-        if len(set(self.sizes)) < len(self.sizes):
-            raise ValueError(f"sizes: {' '.join(self.sizes)} names one twice")
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"precision must be {PRECISIONS[0]} to {PRECISIONS[-1]}, got {self.precision}"
@@ -259,6 +270,11 @@ class SweepConfig:
                 continue
             if not low <= value <= high:  # False for NaN as well
                 raise ValueError(f"{name.replace('_', '-')} must be {low:g} to {high:g}, got {value}")
+        if 0 < self.temperature < LEAST_TEMPERATURE:
+            raise ValueError(
+                f"temperature must be 0 or at least {LEAST_TEMPERATURE:g}, below which all is greedy in "
+                f"float32, got {self.temperature}"
+            )
         if self.teacher == "gradient" and self.step_norm >= 2:
             raise ValueError(
                 f"step-norm must be below 2 for teacher gradient, which diverges otherwise, got {self.step_norm}"
@@ -281,8 +297,11 @@ class SweepConfig:
 
 
 _NOT_OF_THE_RESULTS = ("out", "store", "dry_run", "micro_batch", "attention",
-                       "steps_per_dispatch", "distributed", "coordinator", "processes", "process")  # fmt: skip
+                       "steps_per_dispatch", "retry_failed", "distributed", "coordinator", "processes",
+                       "process")  # fmt: skip
 _TINY, _HUGE = 1e-12, 1e12
+# Logits over the temperature stay far from float32's limits, and keep digits for the randomness added.
+LEAST_TEMPERATURE = 1e-3
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("replicates", 1, 1_000),
     ("initialisations", 1, 1_000),

@@ -70,7 +70,8 @@ class Strays(NamedTuple):
     """Whether few starts make the error."""
 
     strayed: Float[Array, ""]  # share of the starts
-    worst_percent_share: Float[Array, ""]  # of the error, held by the worst 1 % of the starts
+    # Of the error, held by the worst 1 % of the starts; NaN without error.
+    worst_percent_share: Float[Array, ""]
     median_error: Float[Array, ""]  # of the starts' squared A-norm distances to b
 
 
@@ -86,7 +87,9 @@ def strays(problem: Quadratic, last: Float[Array, "starts d"], radius: Scalar) -
     distance = jnp.linalg.norm(last - problem.b, axis=-1)
     error = jnp.sort(squared_norm(last - problem.b, problem.A))
     worst = max(1, len(error) // 100)
-    return Strays((distance > radius).mean(), error[-worst:].sum() / error.sum(), jnp.median(error))
+    total = error.sum()
+    share = jnp.where(total > 0, error[-worst:].sum() / jnp.where(total > 0, total, 1), jnp.nan)
+    return Strays((distance > radius).mean(), share, jnp.median(error))
 
 
 @jax.jit

@@ -122,12 +122,20 @@ def read_trajectories(path: Path, first: int, last: int) -> Float32[np.ndarray, 
         CorruptStoreError: naming the store, where it is not whole.
     """
     try:
-        shape = json.loads((path / MANIFEST).read_text())["shape"]
+        manifest = json.loads((path / MANIFEST).read_text())
+        shape, digest = manifest["shape"], manifest["digest"]
+        if not path.name.endswith(digest[:16]):
+            raise ValueError(f"its manifest is of another store, {digest[:16]}")
         store = _open(path)
         if list(store.shape) != shape:
             raise ValueError(f"it has shape {list(store.shape)}, and should have {shape}")
         states = store[first:last].read().result()
-    except (OSError, ValueError, KeyError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CorruptStoreError(
+            f"trajectory store {path} is corrupted ({MANIFEST} lacks what it should hold); delete it and run "
+            "again"
+        ) from error
+    except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0].split(" [")[0]
         raise CorruptStoreError(
             f"trajectory store {path} is corrupted ({reason}); delete it and run again"

@@ -43,6 +43,7 @@ def pool(sweeps: Sequence[Mapping], paths: Sequence[str]) -> Json:
         "provenance": {
             **first["provenance"],
             "git_commit": git_commit(),
+            "report": git_commit(),
             "seconds": sum(sweep["provenance"]["seconds"] for sweep in sweeps),
         },
         "problem": first["problem"],

@@ -1,7 +1,7 @@
 """Several processes that carry one run out together: joining, agreeing, and what the first alone does."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import jax
@@ -13,6 +13,10 @@ Value = TypeVar("Value")
 
 class FirstProcessError(ValueError):
     """What the first process alone does went wrong there."""
+
+
+class DisagreementError(ValueError):
+    """Processes of one run that were not started alike."""
 
 
 def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
@@ -54,6 +58,50 @@ def wait_for_all(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
+def agreed(here: bool) -> bool:
+    """Return whether something holds in every process; each waits for all."""
+    if jax.process_count() == 1:
+        return here
+    return bool(np.all(multihost_utils.process_allgather(np.int32(here))))
+
+
+def check_alike(values: Mapping[str, object]) -> None:
+    """Check that every process was started with the same; each waits for all.
+
+    Args:
+        values: JSON values by name.
+
+    Raises:
+        DisagreementError: in all of them, with one line that names who differs and in what.
+    """
+    if jax.process_count() == 1:
+        return
+    text = json.dumps(values, sort_keys=True).encode()
+    lengths = np.asarray(multihost_utils.process_allgather(np.int32(len(text))))
+    padded = np.zeros(int(lengths.max()), np.uint8)
+    padded[: len(text)] = np.frombuffer(text, np.uint8)
+    rows = np.asarray(multihost_utils.process_allgather(padded))
+    first, *others = (
+        json.loads(bytes(row[:length])) for row, length in zip(rows, lengths, strict=True)
+    )
+    said = [
+        f"process {process} differs from the first in {what}"
+        for process, other in enumerate(others, start=1)
+        if (what := differing(first, other))
+    ]
+    if said:
+        raise DisagreementError("; ".join(said) + "; start every process of a run alike")
+
+
+def differing(first: Mapping[str, object], other: Mapping[str, object]) -> str:
+    """Return which values differ, as "name 2 instead of 1", joined by commas; nothing where none does."""
+    return ", ".join(
+        f"{name.replace('_', '-')} {other.get(name)!r} instead of {first.get(name)!r}"
+        for name in sorted({**first, **other})
+        if first.get(name) != other.get(name)
+    )
+
+
 def from_first(work: Callable[[], Value]) -> Value:
     """Do something in the first process alone, and return its result in all of them.
 
@@ -61,17 +109,17 @@ def from_first(work: Callable[[], Value]) -> Value:
         work: its result is a JSON value.
 
     Raises:
-        ValueError: what `work` raised, in the first process.
+        ValueError, OSError: what `work` raised, in the first process.
         FirstProcessError: in all others, with the same text.
     """
     if jax.process_count() == 1:
         return work()
     found: dict[str, object] = {}
-    failed: ValueError | None = None
+    failed: ValueError | OSError | None = None
     if is_first():
         try:
             found = {"value": work()}
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             failed = error
             found = {"error": str(error)}
     text = json.dumps(found).encode()

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -21,7 +22,7 @@ PACKAGES = [
 ]
 
 
-def provenance() -> dict[str, object]:
+def provenance() -> dict[str, Any]:
     """Return versions, device and git commit of this process, as JSON values."""
     devices = jax.devices()
     return {
@@ -37,10 +38,13 @@ def provenance() -> dict[str, object]:
 
 
 def git_commit() -> str | None:
-    """Return the commit of the source tree, with "-dirty" where it was changed; None without git."""
+    """Return the commit of the source tree, with "-dirty" where it was changed.
+
+    None without git, and where the package lies inside a repository that is not its own.
+    """
     root = Path(__file__).resolve().parent.parent
     try:
-        commit, status = (
+        commit, status, top, tracked = (
             subprocess.run(
                 ["git", "-C", str(root), *command],
                 capture_output=True,
@@ -51,9 +55,13 @@ def git_commit() -> str | None:
             for command in (
                 ["rev-parse", "HEAD"],
                 ["status", "--porcelain", "--untracked-files=no"],
+                ["rev-parse", "--show-toplevel"],
+                ["ls-files", "--", "hotmess_jax/provenance.py"],
             )
         )
     except (OSError, subprocess.SubprocessError):
+        return None
+    if not tracked or Path(top).resolve() != root:
         return None
     return commit + ("-dirty" if status else "")
 

@@ -93,6 +93,8 @@ def report(sweep: Mapping, figures: Iterable[str] = FIGURES) -> str:
             "## By eigen-direction",
             _directions(draws.comparable),
         ]
+    if sweep.get("worse_than_chance"):
+        sections += ["## Worse than chance", _worse(sweep)]
     if sweep["failures"]:
         sections += ["## Failures", _failures(sweep["failures"])]
     sections += ["## Figures", _figures(tuple(figures))]
@@ -141,19 +143,28 @@ _TOKENS = {"update": "the update's tokens", "all": "all tokens, the state's too"
 def _measured(sweep: Mapping, draws: Draws | None) -> str:
     config, provenance = sweep["config"], sweep["provenance"]
     runs = sweep.get("pooled_from") or [{"provenance": provenance}]
+    # Of each model's own training and measurement; older ones do not say.
+    own = [
+        each
+        for model in sweep["models"]
+        if "provenance" in model
+        for each in (*model["provenance"]["trained_on"], model["provenance"]["measured_on"])
+    ]
     devices = dict.fromkeys(
         f"{device['count']} × {device['kind']} ({device['host']}), jax {versions['jax']}, python "
         f"{versions['python']}"
         for device, versions in (
-            (run["provenance"]["device"], run["provenance"]["versions"]) for run in runs
+            (each["device"], each["versions"]) for each in own or [run["provenance"] for run in runs]
         )
     )
-    commits = sorted({str(model["git_commit"]) for model in sweep["models"]}) or ["none"]
+    version = f"none (hotmess-jax {provenance['versions'].get('hotmess-jax')})"
+    commits = sorted({str(model["git_commit"] or version) for model in sweep["models"]}) or ["none"]
+    written_at = provenance.get("report", provenance["git_commit"]) or version
     seconds = sum(sum(model["seconds"].values()) for model in sweep["models"])
     return (
         f"{_who(config, draws)}\n\n"
         f"Measured on {'; '.join(devices)}. Training and rollouts took {seconds:,.0f} s in all; models "
-        f"finished at commit {', '.join(commits)}, report written at {provenance['git_commit']}."
+        f"finished at commit {', '.join(commits)}, report written at {written_at}."
         + (f"\n\n{_pooled(sweep['pooled_from'])}" if "pooled_from" in sweep else "")
     )
 
@@ -563,6 +574,17 @@ def _directions(draws: Draws) -> str:
     rows += [[label, *cells([getattr(d, name) for d in draws.draws])] for name, label in TEACHERS]
     several = " (λ: geometric mean over draws)" if len(draws.draws) > 1 else ""
     return table(header, rows) + f"\n\nMeans over models, at the last step, in the A-norm{several}."
+
+
+def _worse(sweep: Mapping) -> str:
+    names = set(sweep["worse_than_chance"])
+    losses = [
+        f"{_name(m)} ({number(m['validation_loss'])})" for m in sweep["models"] if _name(m) in names
+    ]
+    return (
+        f"A validation loss above that of equal probabilities (in nats a token): {', '.join(losses)}. These "
+        "models stand in the tables of models, and are left out of every fit, claim and figure."
+    )
 
 
 def _failures(failures: Sequence[Mapping]) -> str:

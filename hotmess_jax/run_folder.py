@@ -1,16 +1,31 @@
 """A sweep's folder: whose it is, who works in it, and where each run's files are."""
 
 import contextlib
+import hashlib
 import json
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
+import numpy as np
 
 from hotmess_jax.config import SweepConfig
-from hotmess_jax.files import write_json
-from hotmess_jax.processes import from_first
+from hotmess_jax.files import (
+    DamagedFileError,
+    is_left_over,
+    read_object,
+    read_sealed,
+    write_json,
+    write_sealed,
+    written_whole,
+)
+from hotmess_jax.processes import differing, from_first
+
+EXAMPLES = 8  # trajectories kept of each model, for figures
 
 
 class ConfigMismatchError(ValueError):
@@ -52,6 +67,7 @@ class Group:
     size: str
     runs: tuple[Run, ...]
     checkpoints: Path
+    attempt: int = 1
 
     @property
     def name(self) -> str:
@@ -82,32 +98,115 @@ def groups_of(config: SweepConfig) -> list[Group]:
     ]
 
 
+def again(group: Group, runs: Sequence[Run], attempt: int) -> Group:
+    """Return the runs of a group that failed, as one that is trained from the beginning."""
+    numbers = "-".join(str(run.replicate) for run in runs)
+    folder = group.checkpoints.parent / f"attempt-{attempt}-of-{numbers}" / "checkpoints"
+    return Group(group.size, tuple(runs), folder, attempt)
+
+
+def own_name(config: SweepConfig) -> str:
+    """Return what tells a sweep's files from those of one with other settings, wherever it lies."""
+    text = json.dumps(config.identity(), sort_keys=True)
+    return f"settings {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def check_folder(config: SweepConfig) -> bool:
+    """Check that a sweep may have its folder, and return whether it is marked as its own already.
+
+    Raises:
+        ConfigMismatchError: where it holds another run, or anything else.
+        DamagedFileError: where its mark cannot be read.
+    """
+    folder, mark = config.folder, config.folder / "run.json"
+    identity = json.loads(json.dumps(config.identity()))
+    if mark.exists():
+        remedy = "restore it, or choose another --out"
+        found = read_object(mark, remedy)
+        if not found.keys() & identity.keys():
+            raise DamagedFileError(mark, "holds no settings of a sweep", remedy)
+        if what := differing(identity, found):
+            raise ConfigMismatchError(
+                f"{folder} holds a run with another configuration ({what}); choose another --out"
+            )
+        return True
+    if folder.exists() and (
+        not folder.is_dir() or any(not is_left_over(path, mark) for path in folder.iterdir())
+    ):
+        raise ConfigMismatchError(f"{folder} exists and holds no sweep; choose another --out")
+    return False
+
+
 def claim_folder(config: SweepConfig) -> None:
     """Mark the folder as this configuration's.
 
     Raises:
         ConfigMismatchError: where it holds another run, or anything else; it is left as it is.
+        DamagedFileError: where its mark cannot be read.
     """
-    folder, mark = config.folder, config.folder / "run.json"
-    identity = json.loads(json.dumps(config.identity()))
-    if mark.exists():
-        try:
-            found = json.loads(mark.read_text())
-        except ValueError as error:
-            raise ConfigMismatchError(f"{mark} cannot be read: {error}") from error
-        differing = [k for k in {**identity, **found} if identity.get(k) != found.get(k)]
-        if differing:
-            was = ", ".join(
-                f"{k.replace('_', '-')} {found.get(k)!r} instead of {identity.get(k)!r}"
-                for k in sorted(differing)
-            )
-            raise ConfigMismatchError(
-                f"{folder} holds a run with another configuration ({was}); choose another --out"
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigMismatchError(f"{folder} exists and holds no sweep; choose another --out")
-    write_json(mark, identity)
+    if not check_folder(config):
+        write_json(config.folder / "run.json", json.loads(json.dumps(config.identity())))
+
+
+def write_result(config: SweepConfig, run: Run, result: Mapping[str, Any]) -> None:
+    """Write a run's numbers, whole or not at all."""
+    write_sealed(run.result, result, f"{run.name}, {own_name(config)}")
+
+
+def read_result(config: SweepConfig, run: Run) -> dict[str, Any]:
+    """Read a run's numbers back.
+
+    Raises:
+        DamagedFileError: where they are not what was written, or are another run's.
+    """
+    remedy = f"delete it and run the same command again, which measures {run.name} anew"
+    result = read_sealed(run.result, f"{run.name}, {own_name(config)}", remedy)
+    whose = result.get("size"), result.get("replicate")
+    if None in whose or not ("failed" in result or {"final", "validation_loss"} <= result.keys()):
+        raise DamagedFileError(run.result, "lacks what a result has", remedy)
+    if whose != (run.size, run.replicate):  # older ones have no seal
+        raise DamagedFileError(run.result, f"is the result of {whose[0]}-{whose[1]}", remedy)
+    return result
+
+
+def write_paths(config: SweepConfig, run: Run, **arrays: np.ndarray) -> None:
+    """Write a run's trajectories and ends, whole or not at all."""
+    with written_whole(run.paths) as aside, aside.open("wb") as file:
+        np.savez(file, of=np.asarray(f"{run.name}, {own_name(config)}"), **arrays)  # type: ignore[arg-type]
+
+
+def read_paths(config: SweepConfig, run: Run) -> dict[str, np.ndarray]:
+    """Read a run's trajectories and ends back.
+
+    Raises:
+        DamagedFileError: where they are not what was written, or are another run's.
+    """
+    remedy = f"delete {run.result} and run the same command again, which measures {run.name} anew"
+    found = read_arrays(run.paths, ("paths", "ends", "wander"), remedy)
+    whose, own = str(found.get("of", "")), f"{run.name}, {own_name(config)}"
+    if whose not in ("", own):  # older ones do not say
+        raise DamagedFileError(run.paths, f"belongs to {whose} and not to {own}", remedy)
+    return found
+
+
+def read_arrays(path: Path, needs: Sequence[str], remedy: str) -> dict[str, np.ndarray]:
+    """Read a file of arrays; its format holds checksums.
+
+    Raises:
+        DamagedFileError: where it is not there, not whole, or lacks one of what is needed.
+    """
+    try:
+        with np.load(path) as file:
+            found = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise DamagedFileError(path, "is missing", remedy) from None
+    except OSError as error:
+        raise DamagedFileError(path, f"cannot be read ({error.strerror})", remedy) from error
+    except (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedFileError(path, "is cut or changed", remedy) from error
+    if missing := [name for name in needs if name not in found]:
+        raise DamagedFileError(path, f"lacks {', '.join(missing)}", remedy)
+    return found
 
 
 @contextlib.contextmanager

@@ -37,15 +37,30 @@ from hotmess_jax.data import (
     validation_states,
 )
 from hotmess_jax.ends import ends, seam_shares
-from hotmess_jax.files import write_json, written_whole
+from hotmess_jax.files import DamagedFileError, read_sealed, write_sealed
 from hotmess_jax.floor import loss_floor
 from hotmess_jax.model import parameter_count, parse_size
-from hotmess_jax.processes import from_first, is_first, wait_for_all
+from hotmess_jax.processes import check_alike, from_first, is_first, wait_for_all
 from hotmess_jax.progress import SweepProgress
-from hotmess_jax.provenance import git_commit, provenance
+from hotmess_jax.provenance import provenance
 from hotmess_jax.quadratic import Quadratic, random_quadratic
 from hotmess_jax.rollout import ModelRollout, oracle_rollout
-from hotmess_jax.run_folder import Group, Run, claim_folder, groups_of, held, runs_of
+from hotmess_jax.run_folder import (
+    EXAMPLES,
+    Group,
+    Run,
+    again,
+    check_folder,
+    claim_folder,
+    groups_of,
+    held,
+    own_name,
+    read_paths,
+    read_result,
+    runs_of,
+    write_paths,
+    write_result,
+)
 from hotmess_jax.sharding import fetch, make_mesh
 from hotmess_jax.starts import StartDistribution, draw_starts
 from hotmess_jax.teacher import teacher_trajectories
@@ -61,7 +76,6 @@ from hotmess_jax.train import (
 )
 
 SCHEMA = 2
-EXAMPLES = 8  # trajectories kept of each model, for figures
 SETTLED_STEPS = 40  # how far each start wanders over the last of its steps is kept
 SEAM_STARTS = 256  # whose teacher's paths say how often numerals change on the way
 STRAY_STEPS = 5  # so many of the teacher's step norms from the minimum, a start has strayed
@@ -80,6 +94,14 @@ class TrainingData(NamedTuple):
 
     training: Float32[np.ndarray, "count steps d"]  # of this process's lanes
     validation: Float32[np.ndarray, "pairs d"]
+
+
+class Trained(NamedTuple):
+    """A group's models after their last update, the seconds in all, and the processes that trained them."""
+
+    state: TrainState
+    seconds: float
+    on: list[Json]
 
 
 class RolledOut(NamedTuple):
@@ -157,6 +179,26 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
     )
 
 
+def failure(bad_step: int, params: PyTree, last_step: int) -> Json | None:
+    """Return why a model has failed, None where it has not.
+
+    Args:
+        bad_step: its first step whose loss or gradient was not finite, −1 where all were.
+        params: its parameters after the last update.
+        last_step: how many updates there were.
+    """
+    if bad_step >= 0:
+        return _not_finite(bad_step)
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        reason = f"the parameters were not finite after the last update, step {last_step}"
+        return {"step": last_step, "reason": reason}
+    return None
+
+
+def _not_finite(step: int) -> Json:
+    return {"step": step, "reason": f"the loss was not finite at step {step}"}
+
+
 def learning_rate(config: SweepConfig, size: str) -> float:
     """Return the peak learning rate of a size."""
     width = parse_size(size).width
@@ -182,8 +224,8 @@ def share_of_lanes(config: SweepConfig) -> tuple[int, range]:
     return lanes, range(jax.process_index() * each, (jax.process_index() + 1) * each)
 
 
-def make_trainer(config: SweepConfig, size: str) -> Trainer:
-    """Prepare the training of a size, all replicates at once."""
+def make_trainer(config: SweepConfig, size: str, replicates: int) -> Trainer:
+    """Prepare the training of a size, so many replicates at once."""
     optimiser = make_optimiser(
         learning_rate(config, size),
         config.train_steps,
@@ -191,7 +233,7 @@ def make_trainer(config: SweepConfig, size: str) -> Trainer:
         config.weight_decay,
         config.clip_norm,
     )
-    mesh = make_mesh(config.batch_size, replicates=config.replicates)
+    mesh = make_mesh(config.batch_size, replicates=replicates)
     return Trainer(
         parse_size(size),
         config.dimension,
@@ -205,6 +247,21 @@ def make_trainer(config: SweepConfig, size: str) -> Trainer:
         config.compute,
         config.attention,
     )
+
+
+def check(config: SweepConfig) -> list[Study]:
+    """Check all of a sweep that needs no training, and return its draws of the problem; nothing is written.
+
+    Raises:
+        ValueError: for a setting out of range, attention that this machine lacks, starts beyond the
+            codec, a folder of another run, or processes that cannot share the work evenly.
+    """
+    config.validate()
+    check_attention(config.attention, config.compute)
+    share_of_lanes(config)
+    studies = [draw_study(config, index) for index in range(config.draws)]
+    from_first(lambda: check_folder(config))
+    return studies
 
 
 class Sweep:
@@ -223,17 +280,23 @@ class Sweep:
         Raises:
             ValueError: for a setting out of range, attention that this machine lacks, starts beyond the
                 codec, a folder of another run, or processes that cannot share the work evenly.
+            DisagreementError: where the processes were not started alike.
         """
-        config.validate()
-        check_attention(config.attention, config.compute)
+        self._provenance = provenance()
+        check_alike(
+            {name: json.loads(json.dumps(value, default=str))
+             for name, value in asdict(config).items() if name not in ("process", "coordinator")}
+            | {"platform": jax.default_backend(), "git_commit": self._provenance["git_commit"]}
+            | {f"version of {name}": version for name, version in self._provenance["versions"].items()}
+        )  # fmt: skip
+        self.studies = check(config)
         self._lanes, self._own_lanes = share_of_lanes(config)
         self.config = config
         self.progress = progress
         self._wait = wait
         self.codec = FloatCodec(config.precision)
-        self.studies = [draw_study(config, index) for index in range(config.draws)]
-        self._trainers: dict[str, Trainer] = {}
-        self._rollouts: dict[tuple[str, float], ModelRollout] = {}
+        self._trainers: dict[tuple[str, int], Trainer] = {}
+        self._rollouts: dict[tuple[str, int, float], ModelRollout] = {}
         from_first(lambda: claim_folder(config))
 
     def study_index(self, run: Run) -> int:
@@ -244,24 +307,28 @@ class Sweep:
         """Return the draw of the problem that a run belongs to."""
         return self.studies[self.study_index(run)]
 
-    def trainer(self, size: str) -> Trainer:
-        """Return the trainer of a size."""
-        if size not in self._trainers:
-            self._trainers[size] = make_trainer(self.config, size)
-        return self._trainers[size]
+    def trainer(self, size: str, replicates: int | None = None) -> Trainer:
+        """Return the trainer of so many replicates of a size, of all by default."""
+        count = replicates or self.config.replicates
+        if (size, count) not in self._trainers:
+            self._trainers[size, count] = make_trainer(self.config, size, count)
+        return self._trainers[size, count]
 
-    def rollout(self, size: str, temperature: float, rows: int) -> ModelRollout:
-        """Return the rollout of a size."""
-        if (size, temperature) not in self._rollouts:
-            self._rollouts[size, temperature] = ModelRollout(
-                self.trainer(size).graph,
+    def rollout(
+        self, size: str, temperature: float, rows: int, replicates: int | None = None
+    ) -> ModelRollout:
+        """Return the rollout of so many replicates of a size, of all by default."""
+        count = replicates or self.config.replicates
+        if (size, count, temperature) not in self._rollouts:
+            self._rollouts[size, count, temperature] = ModelRollout(
+                self.trainer(size, count).graph,
                 self.codec,
                 self.config.dimension,
                 self.config.rollout_steps,
                 temperature,
-                make_mesh(rows, replicates=self.config.replicates),
+                make_mesh(rows, replicates=count),
             )
-        return self._rollouts[size, temperature]
+        return self._rollouts[size, count, temperature]
 
     def carry_out(self) -> Json:
         """Do what is still to be done, and return the sweep as it goes into sweep.json.
@@ -269,6 +336,7 @@ class Sweep:
         Raises:
             FolderInUseError: where another process works in the folder.
             CorruptStoreError: where the trajectories cannot be read.
+            DamagedFileError: where a result cannot be read, before any work.
             CorruptCheckpointError: where a checkpoint to go on from cannot be read.
             FirstProcessError: where the first process met one of these, in the others.
         """
@@ -277,21 +345,60 @@ class Sweep:
 
     def _carry_out_all(self) -> Json:
         begin = time.perf_counter()
-        groups = groups_of(self.config)
         # Files appear while others still look, so the first process looks for all.
-        finished, begun = from_first(
-            lambda: (
-                [[run.result.exists() for run in group.runs] for group in groups],
-                [group.checkpoints.exists() for group in groups],
-            )
+        attempts = from_first(lambda: [[self._attempts(run) for run in g.runs] for g in self._groups])
+        to_do: list[tuple[Group, list[bool]]] = []
+        for group, of_runs in zip(self._groups, attempts, strict=True):
+            if None in of_runs:
+                to_do.append((group, [attempt is not None for attempt in of_runs]))
+            failed = [run for run, n in zip(group.runs, of_runs, strict=True) if n]
+            if failed:
+                once_more = again(group, failed, 1 + max(filter(None, of_runs)))
+                to_do.append((once_more, [False] * len(failed)))
+        data = [self._data(index) for index in range(len(self.studies))] if to_do else []
+        begun = from_first(lambda: [group.checkpoints.exists() for group, _ in to_do])
+        self._check_checkpoints(
+            [group for (group, _), there in zip(to_do, begun, strict=True) if there], data
         )
-        places = [place for place, done in enumerate(finished) if not all(done)]
-        data = [self._data(index) for index in range(len(self.studies))] if places else []
-        self._check_checkpoints([groups[place] for place in places if begun[place]], data)
-        for place in places:
-            self._carry_out(groups[place], data, finished[place])
+        for group, finished in to_do:
+            self._carry_out(group, data, finished)
         wait_for_all("results")
-        return self._assemble(time.perf_counter() - begin)
+        return self._assemble(time.perf_counter() - begin, bool(to_do))
+
+    @property
+    def _groups(self) -> list[Group]:
+        return groups_of(self.config)
+
+    def _attempts(self, run: Run) -> int | None:
+        """Return None for a run without result, 0 for one that is done with, else how often it has failed.
+
+        A failure stands as long as nothing changed that a loss's being finite may hang on.
+        """
+        if not run.result.exists():
+            return None
+        result = read_result(self.config, run)
+        if "failed" not in result:
+            read_paths(self.config, run)
+            return 0
+        if (
+            result["failed"].get("circumstances") == self._circumstances()
+            and not self.config.retry_failed
+        ):
+            return 0
+        return int(result["failed"].get("attempt", 1))
+
+    def _circumstances(self) -> Json:
+        """Return what changes rounding: the machine, the versions, and settings that are not of the results."""
+        config = self.config
+        found: Json = json.loads(json.dumps({
+            "micro_batch": config.micro_batch,
+            "attention": config.attention,
+            "steps_per_dispatch": config.steps_per_dispatch,
+            "processes": jax.process_count(),
+            "device": self._provenance["device"],
+            "versions": self._provenance["versions"],
+        }))  # fmt: skip
+        return found
 
     def _store(self, index: int) -> str:
         """Write a draw's trajectories, unless they are there; return where."""
@@ -329,42 +436,55 @@ class Sweep:
         states = [data[self.study_index(run)].training for run in group.runs]
         return batch_iterator(states, share, config.train_steps, seeds, self._own_lanes)
 
+    def _checkpoints(self, group: Group) -> Checkpoints:
+        numbers = ", ".join(str(run.replicate) for run in group.runs)
+        of = f"{group.size}, replicates {numbers}, {own_name(self.config)}"
+        return Checkpoints(group.checkpoints, of, self._provenance)
+
     def _check_checkpoints(self, begun: list[Group], data: list[TrainingData]) -> None:
         """Read every checkpoint that a group would go on from, before any is gone on from."""
         for group in begun:
-            checkpoints = Checkpoints(group.checkpoints)
+            checkpoints = self._checkpoints(group)
             try:
-                abstract = self.trainer(group.size).abstract_state(len(group.runs))
-                checkpoints.restore(abstract, self._batches(group, data))
+                abstract = self.trainer(group.size, len(group.runs)).abstract_state(len(group.runs))
+                checkpoints.restore(abstract, self._batches(group, data), self.progress.say)
             finally:
                 checkpoints.close()
 
     def _carry_out(self, group: Group, data: list[TrainingData], finished: list[bool]) -> None:
         """Train a group's models, roll them out, and write the results that are not there yet."""
         rolled_out: RolledOut | None = None
+        trained_on: list[Json] = []
+        failed: list[Json | None]
         try:
-            state, seconds = self._train(group, data)
-            bad_steps = fetch(state.bad_step).tolist()
-            if min(bad_steps) < 0:
-                rolled_out = self._roll_out_all(group, fetch(state.params), seconds)
+            trained = self._train(group, data)
+            trained_on = trained.on
+            params = fetch(trained.state.params)
+            failed = [
+                failure(bad_step, of_replicate(params, place), self.config.train_steps)
+                for place, bad_step in enumerate(fetch(trained.state.bad_step).tolist())
+            ]
+            if None in failed:
+                rolled_out = self._roll_out_all(group, params, trained.seconds)
         except NonFiniteLossError as error:
             self.progress.say(f"{group.name}: {error}; the last good checkpoint is kept")
-            bad_steps = error.steps
+            failed = [_not_finite(step) for step in error.steps]
         if not is_first():
             return
 
         def measure(place: int) -> None:
-            run, bad_step = group.runs[place], bad_steps[place]
-            about = self._about(run)
-            if rolled_out is None or bad_step >= 0:
-                reason = f"the loss was not finite at step {bad_step}"
-                if rolled_out is not None:
-                    self.progress.say(f"{run.name}: {reason}")
-                found: Json = {"failed": {"step": bad_step, "reason": reason}}
-            else:
+            run, why = group.runs[place], failed[place]
+            found: Json = {} if why is None else {"failed": why}
+            if why is None:
+                assert rolled_out is not None
                 validation = data[self.study_index(run)].validation
                 found = self._measure_run(run, place, rolled_out, validation)
-            write_json(run.result, about | found)
+            if "failed" in found:
+                if rolled_out is not None:
+                    self.progress.say(f"{run.name}: {found['failed']['reason']}")
+                found["failed"] |= {"attempt": group.attempt, "circumstances": self._circumstances()}
+            provenance_of = {"trained_on": trained_on, "measured_on": self._provenance}
+            write_result(self.config, run, self._about(run) | found | {"provenance": provenance_of})
 
         in_threads(measure, [place for place, done in enumerate(finished) if not done])
 
@@ -379,7 +499,7 @@ class Sweep:
             "problem": self.study_index(run),
             "train_steps": config.train_steps,
             "learning_rate": learning_rate(config, run.size),
-            "git_commit": git_commit(),
+            "git_commit": self._provenance["git_commit"],
         }
 
     def _roll_out_all(self, group: Group, params: PyTree, train_seconds: float) -> RolledOut:
@@ -403,7 +523,15 @@ class Sweep:
         """Measure the model at a place of its group, and write its example trajectories and ends."""
         problem, states = self.study(run).problem, rolled_out.states[place, 0]
         params = of_replicate(rolled_out.params, place)
-        loss = self.trainer(run.size).validation_loss(params, problem, validation)
+        trainer = self.trainer(run.size, len(rolled_out.states))
+        loss = trainer.validation_loss(params, problem, validation)
+        if not np.isfinite(loss.by_token).all():
+            return {
+                "failed": {
+                    "step": self.config.train_steps,
+                    "reason": "the validation loss is not finite",
+                }
+            }
         result: Json = {
             "validation_loss": loss.update,
             "validation_loss_all": loss.all,
@@ -411,8 +539,9 @@ class Sweep:
         }
         tail = np.asarray(states[-SETTLED_STEPS:])
         wander = np.linalg.norm(tail - tail[-1], axis=-1).max(axis=0)
-        with written_whole(run.paths) as aside, aside.open("wb") as file:
-            np.savez(file, paths=np.asarray(states[:, :EXAMPLES]), ends=tail[-1], wander=wander)
+        write_paths(
+            self.config, run, paths=np.asarray(states[:, :EXAMPLES]), ends=tail[-1], wander=wander
+        )
         result |= self._measure(problem, states)
         result["saturated"] = int(rolled_out.saturated[place].sum())
         if rolled_out.sampled is not None:
@@ -423,10 +552,10 @@ class Sweep:
         }
         return result
 
-    def _train(self, group: Group, data: list[TrainingData]) -> tuple[TrainState, float]:
-        """Train a group to the end from where it stands; return its state and seconds in all."""
-        config, trainer = self.config, self.trainer(group.size)
-        checkpoints = Checkpoints(group.checkpoints)
+    def _train(self, group: Group, data: list[TrainingData]) -> Trained:
+        """Train a group to the end from where it stands."""
+        config, trainer = self.config, self.trainer(group.size, len(group.runs))
+        checkpoints = self._checkpoints(group)
         try:
             batches = self._batches(group, data)
             found = checkpoints.restore(trainer.abstract_state(len(group.runs)), batches)
@@ -444,7 +573,7 @@ class Sweep:
                 loss = sum(losses) / len(losses)
                 self.progress.update(step, f"loss {loss:.4f}  {rate:,.0f} pairs/s")
 
-            return trainer.train(
+            state, seconds = trainer.train(
                 state,
                 [self.study(run).problem for run in group.runs],
                 batches,
@@ -454,6 +583,7 @@ class Sweep:
                 seconds,
                 on_step,
             )
+            return Trained(state, seconds, checkpoints.trained_on)
         finally:
             checkpoints.close()
 
@@ -465,7 +595,7 @@ class Sweep:
             [jnp.tile(self.study(run).rollout_starts, (samples, 1)) for run in group.runs]
         )
         keys = jnp.stack([stream(self.config, "sampling", run.replicate) for run in group.runs])
-        run_all = self.rollout(group.size, temperature, starts.shape[1])
+        run_all = self.rollout(group.size, temperature, starts.shape[1], len(group.runs))
         states, saturated = run_all(params, starts, keys)
         by_sample = states.reshape(*states.shape[:2], samples, -1, self.config.dimension)
         return by_sample.swapaxes(1, 2), saturated
@@ -483,7 +613,9 @@ class Sweep:
         few = strays(problem, states[-1], radius)
         final |= {
             "strayed": to_float(few.strayed),
-            "worst_percent_share": to_float(few.worst_percent_share),
+            "worst_percent_share": None
+            if np.isnan(few.worst_percent_share)
+            else to_float(few.worst_percent_share),
             "median_error": to_float(few.median_error),
         }
         incoherence = curves["incoherence"]
@@ -522,15 +654,22 @@ class Sweep:
             ).states,
         )
 
-    def _assemble(self, seconds: float) -> Json:
-        """Gather the runs' results into the document that sweep.json holds."""
+    def _assemble(self, seconds: float, anything: bool) -> Json:
+        """Gather the runs' results into the document that sweep.json holds.
+
+        Args:
+            seconds: that it took.
+            anything: whether anything was measured; if not, the document keeps the provenance it had.
+        """
         problems = from_first(self._problems)
         results = [self._result(run) for run in runs_of(self.config)]
         first = problems[0]
+        own: Json = {**self._provenance, "seconds": round(seconds, 3)}
+        before = None if anything else self._earlier_provenance()
         return {
             "schema": SCHEMA,
             "config": self.config.identity(),
-            "provenance": provenance() | {"seconds": round(seconds, 3)},
+            "provenance": (before or own) | {"report": self._provenance["git_commit"]},
             "problem": {name: first[name] for name in ("A", "b", "eigenvalues")},
             "teacher": first["teacher"],
             "codec_teacher": first["codec_teacher"],
@@ -539,20 +678,34 @@ class Sweep:
             "failures": [result for result in results if "failed" in result],
         }
 
+    def _earlier_provenance(self) -> Json | None:
+        try:
+            found: Json = json.loads((self.config.folder / "sweep.json").read_text())["provenance"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if isinstance(found, dict) and found.keys() >= {"device", "versions"} else None
+
     def _problems(self) -> list[Json]:
         """Return all draws of the problem: from the folder, where they were measured already."""
-        files = [
-            self.config.folder / "problems" / f"{index}.json" for index in range(len(self.studies))
-        ]
-        missing = [index for index, file in enumerate(files) if not file.exists()]
+        folder, draws = self.config.folder / "problems", range(len(self.studies))
+        files = [folder / f"{index}.json" for index in draws]
+        names = [f"problem {index}, {own_name(self.config)}" for index in draws]
+        missing = [index for index in draws if not files[index].exists()]
         if missing:
             self.progress.begin("teachers", len(missing))
             in_threads(
-                lambda index: write_json(files[index], self._measure_problem(index)),
+                lambda index: write_sealed(files[index], self._measure_problem(index), names[index]),
                 missing,
                 lambda done: self.progress.update(done, "measured"),
             )
-        return [json.loads(file.read_text()) for file in files]
+        remedy = "delete it and run the same command again, which measures it anew"
+        problems: list[Json] = []
+        for file, of in zip(files, names, strict=True):
+            found: Json = read_sealed(file, of, remedy)
+            if lacking := {"A", "b", "eigenvalues", "teacher", "codec_teacher"} - found.keys():
+                raise DamagedFileError(file, f"lacks {', '.join(sorted(lacking))}", remedy)
+            problems.append(found)
+        return problems
 
     def _measure_problem(self, index: int) -> Json:
         """Return one draw of the problem, what its teacher does, and the loss of a perfect model of it."""
@@ -581,9 +734,9 @@ class Sweep:
 
     def _result(self, run: Run) -> Json:
         """Return a run's result with where its rollouts ended."""
-        result: Json = json.loads(run.result.read_text())
+        result: Json = read_result(self.config, run)
         if "failed" not in result:
-            kept = np.load(run.paths)
+            kept = read_paths(self.config, run)
             step_norm = self.config.step_norm
             result["ends"] = ends(
                 self.study(run).problem,

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from hotmess_jax.codec import VOCABULARY
 from hotmess_jax.curves import Json
-from hotmess_jax.draws import Draw, Draws, Reader
+from hotmess_jax.draws import Draw, Draws, Reader, draws_of
 from hotmess_jax.estimate import Estimate, Interval
 from hotmess_jax.findings import Comparison, Findings, Law, findings
 
@@ -47,28 +47,63 @@ def judge(ci95: Interval | Sequence[float | None] | None, above: float = 0.0) ->
     return "inconclusive"
 
 
+def worse_than_chance(sweep: Mapping) -> list[Json]:
+    """Return the models whose validation loss is above that of equal probabilities; nothing is fitted to them."""
+    return [model for model in sweep["models"] if model["validation_loss"] > CHANCE]
+
+
+def learned(sweep: Mapping) -> Mapping:
+    """Return the sweep without the models that are worse than chance; all of it where there is no other."""
+    models = [model for model in sweep["models"] if model["validation_loss"] <= CHANCE]
+    return {**sweep, "models": models} if models else sweep
+
+
+def judged_findings(sweep: Mapping) -> Findings:
+    """Return the findings of the models that are no worse than chance.
+
+    Where all are worse, nothing is fitted to size, and curves alone are left.
+
+    Raises:
+        ValueError: where there is no model.
+    """
+    found = findings(learned(sweep))
+    if len(worse_than_chance(sweep)) < len(sweep["models"]):
+        return found
+    return replace(
+        found, laws={}, exponent_difference=None, incoherence_slope=None, incoherence_line=None,
+        plateau_difference=None, plateaus=None,
+    )  # fmt: skip
+
+
 def claims(sweep: Mapping, found: Findings | None = None) -> list[Claim]:
     """Return each published claim with this sweep's number, interval and verdict.
 
     A claim is supported where the 95 % interval of its number lies wholly on the claimed side of 0,
     not supported where it lies wholly on the other, and inconclusive otherwise, with two exceptions.
     The loss is a power law only if, besides, log loss is not curved in log N (see `_loss_power_law`);
-    and that incoherence grows for *every* model is judged with Holm's correction for their number.
+    and that incoherence grows for *every* model is judged with Holm's correction for their number, and
+    not supported where a model is missing, for it failed or is worse than chance.
     Where the largest size has not learned, every claim is inconclusive and says so.
 
     Args:
         sweep: the document of sweep.json.
-        found: its `findings`, where they are known already.
+        found: its `judged_findings`, where they are known already.
     """
-    found = found or findings(sweep)
+    found = found or judged_findings(sweep)
+    every = len(sweep["models"]) + len(sweep["failures"])
+    missing = every - sum(len(models) for draw in found.draws.draws for models in draw.models)
     judged = [
         _loss_power_law(found, sweep["config"]),
         _bias_falls_faster(found),
-        _grows_over_steps(found),
+        _grows_over_steps(found, missing),
         _grows_with_size(found),
         _small_plateau_lower(found),
     ]
-    reason = not_learned(found.draws)
+    largest = draws_of(sweep).names[-1]
+    if largest == found.draws.names[-1]:
+        reason = not_learned(found.draws)
+    else:
+        reason = f"not learned: every model of {largest} is worse than chance"
     return judged if reason is None else [_not_judged(claim, reason) for claim in judged]
 
 
@@ -193,11 +228,11 @@ def _bias_falls_faster(found: Findings) -> Claim:
     )
 
 
-def _grows_over_steps(found: Findings) -> Claim:
+def _grows_over_steps(found: Findings, missing: int) -> Claim:
     rises = found.rises
     signs = [rise.sign for rise in rises.each]
     verdict: Verdict = "inconclusive"
-    if all(sign > 0 for sign in signs):
+    if all(sign > 0 for sign in signs) and not missing:
         verdict = "supported"
     elif any(sign < 0 for sign in signs):
         verdict = "not supported"
@@ -211,7 +246,13 @@ def _grows_over_steps(found: Findings) -> Claim:
         rises.ci95,
         verdict,
         f"{signs.count(1)} of {len(signs)} {rises.of}s rise{over}, {signs.count(-1)} fall (Holm); least of "
-        f"any model {rises.least:.3f}; mean rise less that of the own draw's teacher {_said(teacher)}",
+        f"any model {rises.least:.3f}; mean rise less that of the own draw's teacher {_said(teacher)}"
+        + (
+            f"; {missing} model{'s are' if missing > 1 else ' is'} missing (failed, or worse than chance), "
+            "so that nothing is said of every model"
+            if missing
+            else ""
+        ),
     )
 
 

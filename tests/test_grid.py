@@ -9,7 +9,7 @@ from pathlib import Path
 
 import commands
 import pytest
-from made_sweeps import made_sweep
+from made_sweeps import made_sweep, without
 
 from experiments import grid
 from hotmess_jax.outputs import conclude
@@ -27,10 +27,11 @@ run = functools.partial(commands.outcome, grid)
 
 def finish(config, base, **other):
     """Put a finished sweep where a configuration's would be."""
-    identity = json.loads(json.dumps(config.identity()))
-    config.folder.mkdir(parents=True)
-    document = base | {"config": identity | other}
-    (config.folder / "sweep.json").write_text(json.dumps(document))
+    identity = json.loads(json.dumps(config.identity())) | other
+    config.folder.mkdir(parents=True, exist_ok=True)
+    (config.folder / "run.json").write_text(json.dumps(identity))
+    (config.folder / "report.md").write_text("# Synthetic sweep")
+    (config.folder / "sweep.json").write_text(json.dumps(base | {"config": identity}))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def carrying_out(monkeypatch, made):
         config = grid.of(arguments)
         asked.append(config)
         finish(config, made[config.seed])
+        return None, []
 
     monkeypatch.setattr(grid, "one", one)
     return asked
@@ -54,7 +56,9 @@ def carrying_out(monkeypatch, made):
 
 def test_every_combination_is_a_sweep_and_none_is_done_twice(tmp_path, monkeypatch, capsys, made):
     asked = []
-    monkeypatch.setattr(grid, "one", lambda arguments: asked.append(grid.of(arguments)) or "killed")
+    monkeypatch.setattr(
+        grid, "one", lambda arguments: (asked.append(grid.of(arguments)) or "killed", [])
+    )
     vary = ("--vary", "seed=0,1", "condition-number=10,50", "--out", tmp_path)
     code, out, _ = run(monkeypatch, capsys, *vary, *TINY)
     assert code == 1 and "4/4" in out and " s)" in out
@@ -66,7 +70,7 @@ def test_every_combination_is_a_sweep_and_none_is_done_twice(tmp_path, monkeypat
     asked.clear()
     assert "3 of 4 are there already" in run(monkeypatch, capsys, *vary, *TINY)[1]
     assert [(c.seed, c.condition_number) for c in asked] == [(1, 50)]
-    monkeypatch.setattr(grid, "one", lambda arguments: "the store is corrupted")
+    monkeypatch.setattr(grid, "one", lambda arguments: ("the store is corrupted", []))
     code, out, _ = run(monkeypatch, capsys, *vary, *TINY)
     assert code == 1 and "failed: the store is corrupted" in out
 
@@ -76,7 +80,7 @@ def test_a_folder_of_another_sweep_is_refused_and_left(tmp_path, monkeypatch, ca
     config = grid.of(["--out", str(tmp_path / "seed=0"), "--seed", "0"])
     finish(config, made[0], starts=99)
     code, _, error = run(monkeypatch, capsys, "--vary", "seed=0,1", "--out", tmp_path)
-    assert code == 2 and "holds another sweep (starts 99 instead of" in error
+    assert code == 2 and "another configuration (starts 99 instead of 512)" in error
 
 
 def test_what_stands_where_the_summary_goes_is_refused_before_any_sweep(tmp_path, monkeypatch, capsys):
@@ -207,3 +211,75 @@ def test_a_lost_machine_s_sweep_is_taken_up_by_another(tmp_path):
         models = [json.loads((tmp_path / where / f"teacher={rule}" / "sweep.json").read_text())["models"]
                   for where in ("ray", "here")]  # fmt: skip
         assert models[0][0]["final"] == models[1][0]["final"]
+
+
+def test_a_folder_is_named_by_what_is_used_and_a_sweep_is_found_by_what_it_is(
+    tmp_path, monkeypatch, capsys, made
+):
+    asked = carrying_out(monkeypatch, made)
+    run(monkeypatch, capsys, "--vary", "learning_rate=1e-2,5e-3", *FOUR, "--out", tmp_path)
+    assert [c.folder.name for c in asked] == ["learning-rate=0.01", "learning-rate=0.005"]
+    # A folder of before, whose name is as it was spelt then.
+    (tmp_path / "learning-rate=0.01").rename(tmp_path / "learning-rate=1e-2")
+    out = run(monkeypatch, capsys, "--vary", "learning-rate=0.01,0.0050", *FOUR, "--out", tmp_path)[1]
+    assert "2 of 2 are there already" in out and len(asked) == 2
+
+
+def test_aliases_of_a_size_are_one_sweep(tmp_path, monkeypatch, capsys):
+    code, _, error = run(monkeypatch, capsys, "--vary", "sizes=47k,4x32", "--out", tmp_path)
+    assert code == 2 and "sizes=47k and sizes=4x32 are the same sweep" in error
+
+
+def test_a_folder_that_only_began_with_other_settings_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(grid, "one", lambda arguments: pytest.fail("began"))
+    other = grid.of(["--preset", "smoke"]).identity()
+    (tmp_path / "seed=1").mkdir()
+    (tmp_path / "seed=1" / "run.json").write_text(json.dumps(other))
+    code, _, error = run(monkeypatch, capsys, "--vary", "seed=0,1", "--out", tmp_path)
+    assert code == 2 and "preset 'smoke' instead of 'quick'" in error
+
+
+def test_a_sweep_without_its_report_is_not_done(tmp_path, monkeypatch, capsys, made):
+    asked = carrying_out(monkeypatch, made)
+    vary = ("--vary", "teacher=newton,sign", *FOUR, "--out", tmp_path)
+    run(monkeypatch, capsys, *vary)
+    (tmp_path / "teacher=sign" / "report.md").unlink()
+    asked.clear()
+    assert run(monkeypatch, capsys, *vary)[0] == 0
+    assert [config.teacher for config in asked] == ["sign"]
+
+
+def test_models_that_failed_are_named_each_time_and_in_the_status(tmp_path, monkeypatch, capsys, made):
+    def one(arguments):
+        config = grid.of(arguments)
+        finish(config, without(made[0], "6k", 1))
+        return None, ["6k-1: the loss was not finite at step 3"]
+
+    monkeypatch.setattr(grid, "one", one)
+    for _ in range(2):
+        code, out, _ = run(monkeypatch, capsys, "--vary", "teacher=newton", *FOUR, "--out", tmp_path)
+        assert code == 1 and "teacher=newton lacks 6k-1: the loss was not finite at step 3" in out
+
+
+def test_an_error_of_one_sweep_does_not_end_the_others(tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise KeyError("spurious")
+
+    monkeypatch.setattr(grid, "Sweep", broken)
+    code, out, _ = run(monkeypatch, capsys, "--vary", "seed=0,1", "--out", tmp_path)
+    assert code == 1 and out.count("failed: KeyError: 'spurious'") == 2
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "fits"), [(4, 0, True), (5, 0, False), (2, 1, True), (4, 1, False)]
+)
+def test_what_no_machine_of_a_cluster_has_is_refused(tmp_path, capsys, cpus, gpus, fits):
+    nodes = [{"Alive": True, "Resources": {"CPU": 4.0}}, {"Alive": False, "Resources": {"CPU": 64.0}},
+             {"Alive": True, "Resources": {"CPU": 2.0, "GPU": 1.0}}]  # fmt: skip
+    config = grid.GridConfig(vary=(), out=tmp_path, cpus_per_sweep=cpus, gpus_per_sweep=gpus)
+    if fits:
+        grid._check_nodes(nodes, config)
+        return
+    with pytest.raises(SystemExit):
+        grid._check_nodes(nodes, config)
+    assert "no machine of the cluster has" in capsys.readouterr().err

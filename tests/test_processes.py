@@ -9,11 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hotmess_jax import sweep as sweep_module
 from hotmess_jax.config import PRESETS
-from hotmess_jax.processes import join
+from hotmess_jax.processes import DisagreementError, check_alike, join
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ["--preset", "smoke", "--trajectories", "60", "--trajectory-steps", "32", "--train-steps", "60",
@@ -29,12 +30,12 @@ def start(folder, devices, *arguments, **options):
     )  # fmt: skip
 
 
-def start_two(folder):
+def start_two(folder, *of_each):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    return [start(folder, 2, "--coordinator", address, "--processes", 2, "--process", process)
-            for process in range(2)]  # fmt: skip
+    return [start(folder, 2, "--coordinator", address, "--processes", 2, "--process", process, *own)
+            for process, own in enumerate(of_each or ([], []))]  # fmt: skip
 
 
 def finish(*processes):
@@ -82,6 +83,42 @@ def test_what_the_first_process_refuses_all_refuse(tmp_path):
     for _, error in said:
         assert "holds no sweep; choose another --out" in error and "Traceback" not in error
     assert [f.name for f in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_processes_that_were_started_with_other_settings_are_refused(tmp_path):
+    first, second = start_two(tmp_path, ["--seed", 1], ["--learning-rate", 0.5, "--teacher", "newton"])
+    codes, said = finish(first, second)
+    assert codes == [2, 2]
+    for _, error in said:
+        assert (
+            "process 1 differs from the first in learning-rate 0.5 instead of 0.005, seed 0 instead of 1, "
+            "teacher 'newton' instead of 'steepest'"
+            in error
+            and "Traceback" not in error
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_differs_is_named_by_process(monkeypatch):
+    sent = [{"seed": 0, "version of jax": "1"}, {"seed": 0, "version of jax": "1"},
+            {"seed": 2, "version of jax": "10"}]  # fmt: skip
+    texts = [json.dumps(each, sort_keys=True).encode() for each in sent]
+
+    def gathered(own):
+        if own.ndim == 0:
+            return np.asarray([len(text) for text in texts])
+        return np.stack([np.frombuffer(text.ljust(len(own), b"\0"), np.uint8) for text in texts])
+
+    monkeypatch.setattr("jax.process_count", lambda: 3)
+    monkeypatch.setattr("jax.experimental.multihost_utils.process_allgather", gathered)
+    with pytest.raises(DisagreementError) as error:
+        check_alike(sent[0])
+    assert str(error.value) == (
+        "process 2 differs from the first in seed 2 instead of 0, version of jax '10' instead of '1'; start "
+        "every process of a run alike"
+    )
+    texts[2] = texts[0]
+    check_alike(sent[0])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from experiments import scaling_laws, synthetic_sweep
 from hotmess_jax import sweep as sweep_module
 from hotmess_jax.command_line import parse_with_preset
 from hotmess_jax.config import PRESETS
-from hotmess_jax.plan import plan, store_bytes
+from hotmess_jax.plan import disk_bytes, host_bytes, plan, store_bytes
 from hotmess_jax.progress import SweepProgress
 from hotmess_jax.report import FIGURES
 from hotmess_jax.run_folder import claim_folder
@@ -212,7 +212,9 @@ def test_a_loss_that_is_not_finite_stops_its_size_alone(tmp_path, monkeypatch, c
     monkeypatch.setattr(
         sweep_module, "learning_rate", lambda c, size: 1e38 if size == "3k" else rate(c, size)
     )
-    run(monkeypatch, *TINY, *places(tmp_path))
+    with pytest.raises(SystemExit) as stop:
+        run(monkeypatch, *TINY, *places(tmp_path))
+    assert stop.value.code == 1
     sweep = json.loads((tmp_path / "run" / "sweep.json").read_text())
     assert [m["size"] for m in sweep["models"]] == ["6k", "6k"]
     assert [f["size"] for f in sweep["failures"]] == ["3k", "3k"]
@@ -271,6 +273,9 @@ def test_a_draw_is_what_it_is_alone(finished, tmp_path, monkeypatch):
         ),
         (["--holdout", "1e-9"], "holdout"),
         (["--sizes", "3k", "3k"], "names one twice"),
+        (["--sizes", "47k", "4x32"], "names one twice: 4x32, which 47k is"),
+        (["--sizes", "1x16", "6k", "3k"], "names one twice: 3k, which 1x16 is"),
+        (["--temperature", "1e-38"], "temperature must be 0 or at least 0.001"),
         (["--train-steps", "-1"], "got -1"),
         (["--nosuch", "1"], "--nosuch"),
         (["--seed", "x"], "--seed"),
@@ -318,7 +323,7 @@ def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
     models = tmp_path / "run" / "models"
     (models / "3k-0" / "result.json").unlink()
     monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
-    for file in (models / "3k" / "checkpoints" / "40").rglob("*"):
+    for file in (models / "3k" / "checkpoints").rglob("*"):
         if file.is_file() and file.parent.name == "d":
             file.write_bytes(b"")
     arguments = (*TINY, *places(tmp_path), "--sizes", "3k")
@@ -327,6 +332,21 @@ def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
     chunk = next(p for p in (store / "c").rglob("*") if p.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-9])
     assert str(store) in refused(monkeypatch, capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rollout-start-offset", "30"], "rollout starts (offset) leave the codec's range"),
+        (["--attention", "cudnn"], "attention cudnn needs a GPU"),
+        ([], "holds no sweep"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_refuses(tmp_path, monkeypatch, capsys, arguments, said):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    line = refused(monkeypatch, capsys, "--preset", "smoke", "--dry-run", *arguments, *places(tmp_path))
+    assert said in line
 
 
 def test_a_dry_run_prints_the_plan_and_touches_nothing(tmp_path, monkeypatch, capsys):
@@ -341,6 +361,27 @@ def test_the_plan_counts_the_trajectories_of_every_draw():
     assert store_bytes(drawn) == 3 * 4_000 * 160 * 2 * 4
     shared = dataclasses.replace(drawn, replicate_varies="initialisation", initialisations=1)
     assert store_bytes(shared) == 4_000 * 160 * 2 * 4
+
+
+def test_eight_draws_are_eight_times_one_in_the_plan():
+    one = dataclasses.replace(PRESETS["paper"], sizes=("47k",))
+    eight = dataclasses.replace(one, replicates=8)
+    for of in (store_bytes, host_bytes):
+        assert of(eight) == pytest.approx(8 * of(one), rel=0.1)
+    assert disk_bytes(eight) == 8 * disk_bytes(one)
+    (alone,), (together,) = plan(one), plan(eight)
+    assert together.device_bytes == 8 * alone.device_bytes
+    assert together.training_flops == alone.training_flops  # of one model
+
+
+def test_the_data_that_is_held_is_what_the_plan_says(tmp_path):
+    config = parse_with_preset(PRESETS, "quick", [*map(str, (*TINY, *places(tmp_path)))])
+    done = sweep_module.Sweep(config, SweepProgress(Console(quiet=True)))
+    data = [done._data(index) for index in range(2)]
+    held = sum(part.nbytes for each in data for part in each)
+    state = 2 * plan(config)[-1].checkpoint_bytes
+    chosen_from = 6 * 32 * 2 * 4
+    assert host_bytes(config) == held + state + chosen_from
 
 
 def test_the_plan_counts_what_is_exact():

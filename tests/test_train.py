@@ -1,5 +1,7 @@
 """Training: the loss, what stops it, and going on from a checkpoint."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from flax import nnx
 from programs import programs
 
+from hotmess_jax import train as train_module
 from hotmess_jax.codec import FloatCodec
 from hotmess_jax.data import batch_iterator
 from hotmess_jax.model import Size
@@ -20,6 +23,7 @@ from hotmess_jax.train import (
     CorruptCheckpointError,
     NonFiniteLossError,
     Trainer,
+    TrainState,
     dispatches,
     make_optimiser,
     mean_over_parts,
@@ -158,6 +162,94 @@ def test_a_harmed_checkpoint_is_named(tmp_path):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(CorruptCheckpointError, match=str(tmp_path / "4")):
         run(tmp_path, made)
+
+
+def saved_states(folder):
+    """The files of a checkpoint that hold its numbers."""
+    return [f for f in sorted(folder.rglob("*")) if f.is_file() and f.parent.name == "d"]
+
+
+def restored(path, made, of=""):
+    """Restore, and return the step, what was said, and whose provenance it has."""
+    said, checkpoints = [], Checkpoints(path, of)
+    try:
+        found = checkpoints.restore(made.abstract_state(1), batches(), said.append)
+        return None if found is None else int(found[0].step), said
+    finally:
+        checkpoints.close()
+
+
+def test_a_state_that_is_not_what_was_written_is_set_aside_for_the_one_before(tmp_path, monkeypatch):
+    made = trainer()
+    expected = run(tmp_path / "c", made)
+    digest, written = train_module.state_digest, []
+
+    # What the storage gives back has one bit changed, which it does not notice itself.
+    def flipped(state, beside):
+        written.append(int(state.step))
+        if len(written) == 1:
+            leaf = np.array(jax.tree.leaves(state.params)[0])
+            leaf.view(np.uint32).flat[3] ^= 1 << 22
+            leaves, tree = jax.tree.flatten(state.params)
+            state = state._replace(params=jax.tree.unflatten(tree, [jnp.asarray(leaf), *leaves[1:]]))
+        return digest(state, beside)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train_module, "state_digest", flipped)
+        step, said = restored(tmp_path / "c", made)
+    assert step == 8 and len(said) == 1
+    assert str(tmp_path / "c" / "12") in said[0] and "digest differs" in said[0]
+    assert [f.name.split("-")[0] for f in (tmp_path / "damaged").iterdir()] == ["12"]
+    again = run(tmp_path / "c", made)
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), expected, again)
+    assert all(jax.tree.leaves(same))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bit_flipped_on_disk_is_noticed(tmp_path, seed):
+    made = trainer()
+    run(tmp_path / "c", made)
+    file = max(saved_states(tmp_path / "c" / "12"), key=lambda f: f.stat().st_size)
+    data = bytearray(file.read_bytes())
+    data[np.random.default_rng(seed).integers(len(data))] ^= 16
+    file.write_bytes(bytes(data))
+    assert restored(tmp_path / "c", made)[0] in (8, 12)
+    whole = run(tmp_path / "whole", made)
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), whole, run(tmp_path / "c", made))
+    assert all(jax.tree.leaves(same))
+
+
+def test_a_checkpoint_without_digest_is_taken_and_that_is_said(tmp_path):
+    made = trainer()
+    run(tmp_path, made, steps=4)
+    shutil.rmtree(tmp_path / "4" / "record")
+    step, said = restored(tmp_path, made)
+    assert step == 4 and len(said) == 1 and "has no digest and cannot be checked" in said[0]
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    made = trainer()
+    run(tmp_path, made, steps=4)
+    with pytest.raises(CorruptCheckpointError, match="belongs to another run"):
+        restored(tmp_path, made, "mine")
+
+
+def test_a_digest_is_of_every_leaf_its_shape_and_its_type():
+    state = TrainState(
+        {"w": jnp.zeros(4), "v": jnp.zeros(4)}, {}, jnp.int32(0), jnp.zeros(1, jnp.int32)
+    )
+    of = {"data": 1}
+    others = [
+        state._replace(params={"w": jnp.zeros(4).at[3].set(1e-45), "v": jnp.zeros(4)}),
+        state._replace(params={"w": -jnp.zeros(4), "v": jnp.zeros(4)}),
+        state._replace(params={"w": jnp.zeros((2, 2)), "v": jnp.zeros(4)}),
+        state._replace(params={"w": jnp.zeros(4, jnp.int32), "v": jnp.zeros(4)}),
+        state._replace(params={"w": jnp.zeros(4), "u": jnp.zeros(4)}),
+        state._replace(step=jnp.int32(1)),
+    ]
+    digests = [train_module.state_digest(each, of) for each in (state, *others)]
+    assert len({*digests, train_module.state_digest(state, {"data": 2})}) == 8
+    assert train_module.state_digest(state, of) == digests[0]
 
 
 def test_one_step_is_compiled_once(tmp_path):

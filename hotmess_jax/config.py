@@ -22,7 +22,7 @@ no model has seen, and runs away: in an earlier `quick` (one draw, starts 1.5 ti
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from hotmess_jax.codec import PRECISIONS
 from hotmess_jax.model import Attention, Size, parse_size
@@ -30,6 +30,7 @@ from hotmess_jax.quadratic import Spectrum
 from hotmess_jax.starts import StartDistribution
 from hotmess_jax.teacher import Rule, Teacher
 from hotmess_jax.train import Compute, LossOn
+from kernels.names import check_name
 
 Preset = Literal["smoke", "quick", "laptop", "overnight", "paper"]
 ReplicateVaries = Literal["initialisation", "problem"]
@@ -251,6 +252,8 @@ class SweepConfig:
         Raises:
             ValueError: naming the first setting that is out of range, and its value.
         """
+        for name, names in _CHOICES.items():
+            check_name(name.replace("_", "-"), getattr(self, name), get_args(names))
         known: dict[Size, str] = {}
         for name in self.sizes:
             size = parse_size(name)
@@ -299,6 +302,17 @@ class SweepConfig:
 _NOT_OF_THE_RESULTS = ("out", "store", "dry_run", "micro_batch", "attention",
                        "steps_per_dispatch", "retry_failed", "distributed", "coordinator", "processes",
                        "process")  # fmt: skip
+_CHOICES: dict[str, Any] = {
+    "preset": Preset,
+    "replicate_varies": ReplicateVaries,
+    "spectrum": Spectrum,
+    "teacher": Rule,
+    "training_start_distribution": StartDistribution,
+    "rollout_start_distribution": StartDistribution,
+    "loss_on": LossOn,
+    "compute": Compute,
+    "attention": Attention,
+}
 _TINY, _HUGE = 1e-12, 1e12
 # Logits over the temperature stay far from float32's limits, and keep digits for the randomness added.
 LEAST_TEMPERATURE = 1e-3

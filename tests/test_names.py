@@ -16,6 +16,8 @@ MISSPELT = [
     ('trainer(loss_on="updates")', "loss_on", "update"),
     ('trainer(compute="float23")', "compute", "float32"),
     ('trainer(attention="cuddn")', "attention", "cudnn"),
+    ('SweepConfig(teacher="newtn").validate()', "teacher", "newton"),
+    ('SweepConfig(replicate_varies="problems").validate()', "replicate-varies", "problem"),
     ('bootstrap(KEY, lambda q: q, np.zeros(3), over="question")', "over", "questions"),
 ]
 SCRIPT = """
@@ -23,6 +25,7 @@ import json
 import jax
 import numpy as np
 from hotmess_jax.codec import FloatCodec
+from hotmess_jax.config import SweepConfig
 from hotmess_jax.model import parse_size
 from hotmess_jax.quadratic import random_quadratic
 from hotmess_jax.scaling import power_law

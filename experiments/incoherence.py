@@ -20,8 +20,9 @@ from hotmess_jax.command_line import fail, fail_lines, parse, right_aligned_tabl
 from hotmess_jax.files import write_json
 from hotmess_jax.llm import figures
 from hotmess_jax.llm.analysis import METRICS, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analysis.questions import NO_ZERO_ONE
 from hotmess_jax.llm.records import RecordErrors, read_records
-from hotmess_jax.llm.study_report import contexts_note
+from hotmess_jax.llm.study_report import overall_notes
 from hotmess_jax.report import interval, number
 
 CAVEAT = (
@@ -38,7 +39,8 @@ class IncoherenceConfig:
     """Files of records, JSON lines."""
 
     metric: tuple[Metric, ...] = METRICS
-    """Which decompositions: kl (nats), brier (0 to 2), zero_one (0 to 1)."""
+    """Which decompositions: brier (0 to 2), whose corrected values are exact; kl (nats), the paper's;
+    zero_one (0 to 1), plug-in only, which falls with the number of samples."""
 
     unparsed: Unparsed = "uniform"
     """What an answer that could not be parsed is: uniform over the options, no sample (drop), or a
@@ -46,7 +48,7 @@ class IncoherenceConfig:
 
     smoothing: float = 1e-12
     """Added to every probability before its logarithm is taken; on answers without probabilities the
-    result of kl depends on it."""
+    result of kl depends on it. Stated probabilities do not go below half of the step they were stated in."""
 
     by: tuple[str, ...] = ()
     """Fields to group by, besides the model, such as topic; temperature, budget, format and prompt are
@@ -59,10 +61,10 @@ class IncoherenceConfig:
     """Also draw each metric's groups into this folder, as PNG and PDF."""
 
     resamples: int = 1_000
-    """Resamples of the questions behind each 95 % interval."""
+    """Data sets, drawn from the answers, on which KL's corrected value is judged, at most."""
 
     seed: int = 0
-    """Of the resampling."""
+    """Of these."""
 
 
 def main() -> None:
@@ -117,6 +119,15 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
             f"{group['unparsed']:.3f}",
         )
     console.print(counts)
+    for group in groups:
+        for row in group["left_out_by"]:
+            if row["left_out"]:
+                console.print(
+                    f"{label(group)}: left out for too few samples: {row['left_out']} of "
+                    f"{row['questions']} questions ({row['group']})".replace("\n", ", "),
+                    highlight=False,
+                    markup=False,
+                )
     for metric in metrics:
         parts = [("bias2", "bias²"), ("variance", "variance")]
         parts += [] if metric == "zero_one" else [("incoherence", "incoherence")]
@@ -125,7 +136,7 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
         told = any(found["contexts"] and found["contexts"]["questions"] for found in shown)
         columns = [name for _, name in parts]
         columns[2:2] = ["between\ncontexts", "within\ncontexts"] if told else []
-        header = ["group", "estimate", *columns]
+        header = ["group", "estimate", "effective\nquestions", *columns]
         table = right_aligned_table(f"{metric}: means over questions, 95 % intervals", header)
         notes = []
         for group in groups:
@@ -140,11 +151,17 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
                     if told:
                         found = [contexts.get(part) for part in ("between", "within")]
                         cells[2:2] = ["–" if c is None else cell(c["value"], c["ci95"]) for c in found]
-                    table.add_row(label(group) if name == "plug-in" else "", name, *cells)
+                    first = name == "plug-in"
+                    effective = number(plugin["effective_questions"]) if first else ""
+                    table.add_row(label(group) if first else "", name, effective, *cells)
             counted = group["questions"] - group["left_out"]
-            if note := contexts_note(plugin["contexts"], counted):
+            of = {"stated_step": group["stated_step"]} | plugin
+            note = "" if metric == "zero_one" else " ".join(overall_notes(of, counted))
+            if note:
                 notes.append(f"{label(group)}: {note}".replace("\n", ", "))
         console.print(table)
+        if metric == "zero_one":
+            notes.append(f"{NO_ZERO_ONE}.")
         for note in notes:
             console.print(note, highlight=False, markup=False)
     console.print(CAVEAT, highlight=False)

@@ -44,8 +44,8 @@ class ReportConfig:
     """Further fields whose values are analysed apart, as those of temperature, budget, format and prompt
     always are."""
 
-    metric: tuple[Metric, ...] = ("kl", "brier")
-    """Which decompositions: kl (nats), brier (0 to 2)."""
+    metric: tuple[Metric, ...] = ("brier", "kl")
+    """Which decompositions: brier (0 to 2), whose corrected values are exact; kl (nats), the paper's."""
 
     unparsed: Unparsed = "uniform"
     """What an answer that could not be parsed is: uniform over the options, no sample (drop), or a
@@ -77,7 +77,8 @@ class ReportConfig:
     """Permutations of the tests."""
 
     resamples: int = 1_000
-    """Resamples of the questions behind each 95 % interval."""
+    """Resamples of the questions behind the 95 % intervals of slopes, halves and fits; and at most so many
+    data sets on which KL's corrected value is judged."""
 
     seed: int = 0
     """Of resampling and permutations."""

@@ -169,17 +169,33 @@ def to_float(value: Array | np.ndarray) -> float:
     return to_lists(jnp.reshape(value, (1,)))[0]
 
 
+def share_or_none(values: Array | np.ndarray) -> list[float | None]:
+    """Return incoherence as a JSON list, None where there is no error to divide."""
+    return [None if value != value else value for value in to_lists(values)]
+
+
+def rise_and_plateau(incoherence: list[float | None]) -> Json:
+    """Return last less first, and the mean of the last tenth, None where one of these is."""
+    first, *_, last = incoherence if len(incoherence) > 1 else incoherence * 2
+    tail = incoherence[-max(1, len(incoherence) // 10) :]
+    known = [value for value in tail if value is not None]
+    return {
+        "rise": None if first is None or last is None else last - first,
+        "plateau": sum(known) / len(tail) if len(known) == len(tail) else None,
+    }
+
+
 def decomposition_json(plugin: Decomposition, corrected: Decomposition) -> Json:
     """Return a decomposition over steps as JSON lists, with its corrected form."""
     return {
         "bias2": to_lists(plugin.bias2),
         "variance": to_lists(plugin.variance),
         "error": to_lists(plugin.error),
-        "incoherence": to_lists(incoherence(plugin, axis=())),
+        "incoherence": share_or_none(incoherence(plugin, axis=())),
         "corrected": {
             "bias2": to_lists(corrected.bias2),
             "variance": to_lists(corrected.variance),
-            "incoherence": to_lists(incoherence(corrected, axis=())),
+            "incoherence": share_or_none(incoherence(corrected, axis=())),
         },
     }
 

@@ -24,6 +24,8 @@ from hotmess_jax.curves import (
     effective_starts,
     final_json,
     guarded,
+    rise_and_plateau,
+    share_or_none,
     split_within_starts,
     strays,
     to_float,
@@ -608,7 +610,7 @@ class Sweep:
         )
         final = final_json(curves)
         for name in OVER_STARTS:
-            final[f"{name}_ci95"] = to_lists(getattr(intervals, name))
+            final[f"{name}_ci95"] = share_or_none(getattr(intervals, name))
         radius = STRAY_STEPS * self.config.step_norm
         few = strays(problem, states[-1], radius)
         final |= {
@@ -618,11 +620,8 @@ class Sweep:
             else to_float(few.worst_percent_share),
             "median_error": to_float(few.median_error),
         }
-        incoherence = curves["incoherence"]
-        final["rise"] = incoherence[-1] - incoherence[0]
-        final["rise_ci95"] = to_lists(intervals.rise)
-        tail = max(1, len(incoherence) // 10)
-        final["plateau"] = sum(incoherence[-tail:]) / tail
+        final |= rise_and_plateau(curves["incoherence"])
+        final["rise_ci95"] = share_or_none(intervals.rise)
         effective = float(effective_starts(problem, states[-1]))
         return curves | {"final": guarded(final, effective)}
 
@@ -634,7 +633,7 @@ class Sweep:
         interval = bootstrap_of_samples(
             stream(self.config, "resampling"), problem, states[-1], self.config.bootstrap
         )
-        final = final_json(curves) | {"incoherence_ci95": to_lists(interval)}
+        final = final_json(curves) | {"incoherence_ci95": share_or_none(interval)}
         settings = {"temperature": self.config.temperature, "samples": self.config.samples}
         return settings | curves | {"final": final}
 

@@ -127,8 +127,11 @@ def zero_one(
     """Split the 0/1 error: bias2 = [the mode of the mean is wrong], variance = share off the mode.
 
     Here error = bias2 + a·variance with the factor of `zero_one_factor`, so the parts cannot be
-    averaged over questions and divided: there is no incoherence. Ties go to the first class; means that
-    differ by no more than rounding are tied, so that the order of the samples does not matter.
+    averaged over questions and divided: there is no incoherence. Where classes are tied, in a sample or in
+    the mean, each part is its expectation over drawing one of them at random, so that no class's place
+    matters; means that differ by no more than rounding are tied, so that the order of the samples does not
+    matter either. The variance falls with the number of samples where the mode is not settled, and bias2
+    moves with it: neither has a corrected form.
 
     Args:
         probs: of each class.
@@ -141,25 +144,34 @@ def zero_one(
     Source: Hägele et al. 2026, Appendix A, equation 4 (Domingos 2000).
     """
     probs = jnp.asarray(probs)
-    answers = jnp.argmax(probs, axis=-1)
     mean = sample_mean(probs, present)
-    rounding = probs.shape[-2] * jnp.finfo(mean.dtype).eps
-    mode = jnp.argmax(mean >= mean.max(axis=-1, keepdims=True) * (1 - rounding), axis=-1)
-    target = jnp.broadcast_to(jnp.asarray(target), mode.shape)
+    rounding = float(jnp.finfo(mean.dtype).eps)
+    answers = sample_mean(_largest(probs, rounding), present)
+    mode = _largest(mean, probs.shape[-2] * rounding)
+    index = jnp.broadcast_to(jnp.asarray(target), mean.shape[:-1])[..., None]
 
-    def share_off(answer: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
-        off = (answers != answer[..., None]).astype(probs.dtype)
-        return sample_mean(off[..., None], present)[..., 0]
+    def off_target(of: Float[Array, "*shape classes"]) -> Float[Array, "*shape"]:
+        return 1 - jnp.take_along_axis(of, index, axis=-1)[..., 0]
 
-    bias2 = (mode != target).astype(probs.dtype)
-    return Decomposition(share_off(target), bias2, share_off(mode))
+    parts = off_target(answers), off_target(mode), 1 - (mode * answers).sum(axis=-1)
+    if present is not None:
+        some = jnp.any(jnp.asarray(present), axis=-1)
+        parts = jax.tree.map(lambda part: jnp.where(some, part, 0), parts)
+    return Decomposition(*parts)
+
+
+def _largest(values: Float[Array, "*shape classes"], rounding: float) -> Float[Array, "*shape classes"]:
+    """Return 1 over the number of the largest at each of them, 0 elsewhere."""
+    largest = values >= values.max(axis=-1, keepdims=True) * (1 - rounding)
+    return largest / largest.sum(axis=-1, keepdims=True).astype(values.dtype)
 
 
 def zero_one_factor(decomposition: Decomposition) -> Float[Array, "*shape"]:
     """Return Domingos' factor a, with error = bias2 + a·variance; 0 where there is no variance.
 
     It is 1 where the mode is right, and minus the share of deviations that hit the target where it is
-    wrong: −1 with two classes, as the paper has it, and between −1 and 0 with more.
+    wrong: −1 with two classes, as the paper has it, and between −1 and 0 with more. Where classes are
+    tied it lies between.
     """
     error, bias2, variance = decomposition
     return jnp.where(variance > 0, (error - bias2) / jnp.where(variance > 0, variance, 1), 0)
@@ -228,7 +240,7 @@ def squared_norm(
 def incoherence(
     decomposition: Decomposition, axis: int | tuple[int, ...] | None = None
 ) -> Float[Array, "*rest"]:
-    """Return Σ variance / Σ error over questions, 0 where there is no error.
+    """Return Σ variance / Σ error over questions; NaN where there is no error to divide.
 
     Args:
         decomposition: of the questions; not of `zero_one`.
@@ -238,4 +250,4 @@ def incoherence(
     """
     bias2, variance = (part.sum(axis=axis) for part in decomposition[1:])
     total = bias2 + variance
-    return jnp.where(total > 0, variance / jnp.where(total > 0, total, 1), 0)
+    return jnp.where(total > 0, variance / jnp.where(total > 0, total, 1), jnp.nan)

@@ -51,7 +51,9 @@ def jackknife_kl(
     """Correct the KL decomposition for its finite number of samples by the jackknife.
 
     The error is unbiased as it stands; the variance's bias in 1/R (order 1), or in 1/R and 1/R²
-    (order 2), is removed, and bias² is what remains.
+    (order 2), is removed, and bias² is what remains. That is most of the bias only where probabilities are
+    smooth: the variance of one-hot answers is 1 − a maximum over classes (times −log δ), whose bias where
+    classes are near a tie falls as 1/√R, and stays.
 
     Args:
         probs: of each class.

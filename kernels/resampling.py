@@ -78,7 +78,10 @@ def bootstrap(
 def percentile_interval(
     resampled: Float[Array, "replicates *shape"], level: float = 0.95
 ) -> Float[Array, "2 *shape"]:
-    """Return the lower and the upper percentile of bootstrap replicates at the level given."""
+    """Return the lower and the upper percentile of bootstrap replicates at the level given.
+
+    NaN where any replicate is: a statistic that some resamples do not have has no such interval.
+    """
     tail = (1 - level) / 2
     return jnp.quantile(resampled, jnp.asarray([tail, 1 - tail]), axis=0)
 
@@ -96,6 +99,9 @@ def bca_interval(
         estimate: the statistic of the data themselves.
         left_out: the statistic without each unit in turn, from `leave_one_out`.
         level: of confidence.
+
+    Returns:
+        The ends; NaN where any replicate, the estimate or the statistic without a unit is.
 
     Source: Efron 1987; DiCiccio and Efron 1996, equation 2.3.
     """
@@ -118,7 +124,8 @@ def bca_interval(
         lower, upper = (jnp.take_along_axis(ordered, (low + step)[None], axis=0)[0] for step in (0, 1))
         return lower + part * (upper - lower)
 
-    return jnp.stack([end(tail), end(1 - tail)])
+    unknown = jnp.isnan(estimate) | jnp.isnan(resampled).any(axis=0) | jnp.isnan(left_out).any(axis=0)
+    return jnp.where(unknown, jnp.nan, jnp.stack([end(tail), end(1 - tail)]))
 
 
 def leave_one_out(statistic: Callable[[PyTree], PyTree], sums: PyTree, batch: int = 1000) -> PyTree:
@@ -137,7 +144,7 @@ def leave_one_out(statistic: Callable[[PyTree], PyTree], sums: PyTree, batch: in
 
 
 class Efficiency(NamedTuple):
-    """Mean and spread of bias² and variance at n samples a question, n = 2..R."""
+    """Mean and spread of bias² and variance at n samples a question, n = 2..R/2."""
 
     samples: Int[Array, " n"]
     bias2: Float[Array, " n"]
@@ -156,19 +163,28 @@ def sample_efficiency(
 ) -> Efficiency:
     """Return what fewer samples would have given: n of the R, drawn without replacement.
 
+    Draws from the same R share samples, the more the larger n is, and do not differ at all at n = R. Their
+    spread is divided by √(1 − n/R), which makes it that of n new samples where a statistic is about linear
+    in them, and n goes to R/2 only.
+
     Args:
         key: randomness.
         decompose: of (probs, target, present), such as a partial `brier` or `kl`.
         probs: of each class.
         target: the right class.
-        replicates: draws for each n; spreads are standard deviations over them.
+        replicates: draws for each n; spreads are standard deviations over them, corrected as said.
         batch: how many draws are held in memory at once.
+
+    Raises:
+        ValueError: for fewer than four samples.
 
     Source: Hägele et al. 2026, Figure 21.
     """
     probs, target = jnp.asarray(probs), jnp.asarray(target)
     questions, samples, _ = probs.shape
-    numbers = jnp.arange(2, samples + 1)
+    if samples < 4:
+        raise ValueError(f"sample efficiency needs at least 4 samples, got {samples}")
+    numbers = jnp.arange(2, samples // 2 + 1)
 
     def draw(draw_key: Key[Array, ""]) -> Float[Array, "n 2"]:
         order = jnp.argsort(jax.random.uniform(draw_key, (questions, samples)), axis=1)
@@ -180,7 +196,8 @@ def sample_efficiency(
         return jax.lax.map(at, numbers)
 
     drawn = jax.lax.map(draw, jax.random.split(key, replicates), batch_size=min(batch, replicates))
-    mean, spread = drawn.mean(axis=0), drawn.std(axis=0, ddof=1)
+    mean = drawn.mean(axis=0)
+    spread = drawn.std(axis=0, ddof=1) / jnp.sqrt(1 - numbers / samples)[:, None]
     return Efficiency(numbers, mean[:, 0], spread[:, 0], mean[:, 1], spread[:, 1])
 
 
@@ -201,10 +218,10 @@ def paired_incoherence_difference(
         replicates: how many resamples of the questions.
     """
 
-    def known(parts: Decomposition) -> Float[Array, ""]:
-        total = (parts.bias2 + parts.variance).sum()
-        return jnp.where(total > 0, incoherence(parts), jnp.nan)
-
     return bootstrap(
-        key, lambda both: known(both[0]) - known(both[1]), (first, second), None, replicates=replicates
+        key,
+        lambda both: incoherence(both[0]) - incoherence(both[1]),
+        (first, second),
+        None,
+        replicates=replicates,
     )

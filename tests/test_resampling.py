@@ -117,19 +117,36 @@ def test_leaving_one_out_agrees_with_a_loop():
         np.testing.assert_allclose(found[q], incoherence(rest), rtol=1e-5)
 
 
-def test_sample_efficiency_ends_where_all_samples_are_and_rises_to_it():
+def test_sample_efficiency_is_that_of_new_samples_of_the_same_questions():
     rng = np.random.default_rng(8)
-    probs = np.eye(3, dtype=np.float32)[rng.choice(3, (300, 8), p=[0.5, 0.3, 0.2])]
-    target = np.zeros(300, np.int32)
-    found = sample_efficiency(jax.random.key(9), brier, probs, target, replicates=60)
+    shares, eye = np.asarray([0.5, 0.3, 0.2]), np.eye(3, dtype=np.float32)
+    probs, target = eye[rng.choice(3, (300, 12), p=shares)], np.zeros(300, np.int32)
+    found = sample_efficiency(jax.random.key(9), brier, probs, target, replicates=200)
     whole = brier(probs, target)
-    assert found.samples.tolist() == list(range(2, 9))
-    np.testing.assert_allclose(found.variance[-1], whole.variance.mean(), rtol=1e-5)
-    assert found.variance_spread[-1] < 1e-6 and (found.variance_spread[:-1] > 1e-4).all()
-    # Of n drawn from the eight, the variance is (n − 1)/n of the unbiased one, in expectation.
-    n = np.arange(2, 9)
-    expected = float(whole.variance.mean()) * 8 / 7 * (n - 1) / n
+    assert found.samples.tolist() == list(range(2, 7))
+    # Of n drawn from the twelve, the variance is (n − 1)/n of the unbiased one, in expectation.
+    n = np.arange(2, 7)
+    expected = float(whole.variance.mean()) * 12 / 11 * (n - 1) / n
     np.testing.assert_allclose(found.variance, expected, atol=4e-3)
+    for i, count in enumerate(n):
+        new = brier(eye[rng.choice(3, (200 * 300, count), p=shares)], np.zeros(200 * 300, int))
+        for name, spread in (("bias2", found.bias2_spread), ("variance", found.variance_spread)):
+            truth = np.asarray(getattr(new, name)).reshape(200, 300).mean(axis=1).std(ddof=1)
+            # Two spreads of 200 each: 5 % of error apiece. Without the correction it would be .71 at 6.
+            assert float(spread[i]) == pytest.approx(truth, rel=0.2)
+    with pytest.raises(ValueError, match="at least 4 samples, got 3"):
+        sample_efficiency(jax.random.key(9), brier, probs[:, :3], target)
+
+
+def test_where_a_resample_has_no_error_nothing_is_known():
+    right = Decomposition(*(jnp.asarray([0.0, 0.0, 0.0, x]) for x in (1.0, 0.5, 0.5)))
+    drawn = bootstrap(jax.random.key(14), incoherence, right, replicates=100)
+    assert np.isnan(drawn).any() and (drawn[~np.isnan(drawn)] == 0.5).all()
+    assert np.isnan(percentile_interval(drawn)).all()
+    left_out = leave_one_out(lambda sums: incoherence(sums), right)
+    assert np.isnan(bca_interval(drawn, jnp.asarray(0.5), left_out)).all()
+    both = paired_incoherence_difference(jax.random.key(15), right, right, replicates=100)
+    assert np.isnan(both).any() and (both[~np.isnan(both)] == 0).all()
 
 
 def test_paired_differences_are_narrower_than_unpaired_ones_and_centred():

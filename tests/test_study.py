@@ -89,7 +89,9 @@ def test_every_analysis_is_in_the_report_where_its_fields_are():
         "answer_changes", "format_failures", "one_question", "by_difficulty",
         "answer_changes_by_difficulty",
     }  # fmt: skip
-    assert {row["analysis"] for row in found["missing"]} == {"unit_tests", "open_answers"}
+    # Four samples a question are too few for ensembles by KL.
+    missing = {row["analysis"] for row in found["missing"]}
+    assert missing == {"unit_tests", "open_answers", "ensembles_kl"}
     drawn = rendered(found)
     assert {"by_length_kl", "bias2_against_variance_kl", "by_budget_kl"} <= drawn
     assert {"scaling_brier_budget_low", "scaling_brier_budget_high"} <= drawn
@@ -124,7 +126,9 @@ def test_settings_are_never_pooled():
         found = group["metrics"]["brier"]
         assert (found["error"], found["variance"]) == (error, 0)
         assert found["incoherence"] == (None if error == 0 else 0)
-        assert found["ci95"]["incoherence"] == ([None, None] if error == 0 else [0, 0])
+        low, high = found["ci95"]["incoherence"]
+        # Eight questions that are consistent are no proof that all are.
+        assert (low, high) == (None, None) if error == 0 else low == 0 and 0.2 < high < 0.5
     found = study_of(records)
     overall = found["analyses"]["overall_brier"]
     assert list(overall) == ["m, temperature 0", "m, temperature 1"]

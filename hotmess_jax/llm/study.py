@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 
@@ -41,10 +39,9 @@ from hotmess_jax.llm.analysis import (
     unit_test_questions,
     with_wait_ratio,
 )
-from hotmess_jax.llm.analysis.questions import percentiles, to_json
-from hotmess_jax.llm.analysis.samples import QUESTION
-from kernels.decompositions import Decomposition
-from kernels.resampling import paired_incoherence_difference
+from hotmess_jax.llm.analysis.left_out import left_out_by_difficulty
+from hotmess_jax.llm.analysis.questions import FORMS, incoherence_difference, to_json
+from hotmess_jax.llm.analysis.samples import QUESTION, Samples, to_samples
 
 Json = dict[str, Any]
 NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
@@ -145,10 +142,16 @@ def study(
         for one in series_of(records, settings.by, but=["budget"])
     ]
     budgets = _choice_parts(budgets)
+    samples = {part.label: to_samples(part.records, settings.analysis.unparsed) for part in choice}
+    least = min((of.least for of in samples.values() if of.blocks), default=None)
+    for part in choice:
+        if samples[part.label].left_out:
+            state.run("left_out", part.label, left_out_by_difficulty, part.records, samples[part.label])
     for metric in settings.metrics:
-        analysis = replace(settings.analysis, metric=metric)
+        # KL is compared at equal numbers of samples, those of all series.
+        analysis = replace(settings.analysis, metric=metric, kl_samples=least)
         of_metric = replace(settings, analysis=analysis)
-        questions = _choices(state, choice, of_metric, metric)
+        questions = _choices(state, choice, samples, of_metric, metric)
         _budgets(state, budgets, analysis, metric)
         _between(state, choice, questions, of_metric, metric)
     _answers(state, choice, settings)
@@ -197,7 +200,8 @@ def _choice_parts(parts: Sequence[_Part]) -> list[_Part]:
 
 
 def _plain(settings: AnalysisSettings) -> Json:
-    return {name: value for name, value in vars(settings).items() if name != "metric"}
+    aside = ("metric", "kl_samples")
+    return {name: value for name, value in vars(settings).items() if name not in aside}
 
 
 def _is_choice(records: pl.DataFrame) -> pl.Expr:
@@ -207,14 +211,18 @@ def _is_choice(records: pl.DataFrame) -> pl.Expr:
 
 
 def _choices(
-    state: _Study, parts: Sequence[_Part], settings: StudySettings, metric: Metric
+    state: _Study,
+    parts: Sequence[_Part],
+    samples: Mapping[str, Samples],
+    settings: StudySettings,
+    metric: Metric,
 ) -> dict[str, Questions]:
     """Run what depends on the metric and is of one series; return each one's questions."""
     analysis = settings.analysis
     questions: dict[str, Questions] = {}
     for part in parts:
         with state.noting(f"overall_{metric}", part.label):
-            questions[part.label] = questions_of(part.records, analysis)
+            questions[part.label] = questions_of(part.records, analysis, samples[part.label])
     for part in parts:
         if part.label not in questions:
             continue
@@ -354,23 +362,9 @@ def _difference(
     if shared.height < 2:
         raise ValueError("the models share fewer than two questions")
     found: Json = {"models": list(pair), "questions": shared.height}
-    for form in ("plugin", "corrected"):
-        parts = [
-            Decomposition(
-                *map(jnp.asarray, questions[name].where(shared[f"row{i}"].to_numpy()).form(form))
-            )
-            for i, name in enumerate(pair)
-        ]
-        key = jax.random.key(settings.seed)
-        drawn = paired_incoherence_difference(key, parts[0], parts[1], settings.resamples)
-        # Of a model without error incoherence is 0/0: then nothing is known of the difference.
-        totals = [float((part.bias2 + part.variance).sum()) for part in parts]
-        ratios = [
-            float(part.variance.sum()) / total if total > 0 else float("nan")
-            for part, total in zip(parts, totals, strict=True)
-        ]
-        value = ratios[0] - ratios[1]
-        ends = percentiles(np.asarray(drawn)) if np.isfinite(value) else np.full(2, np.nan)
+    one, other = (questions[name].where(shared[f"row{i}"].to_numpy()) for i, name in enumerate(pair))
+    for form in FORMS:
+        value, ends = incoherence_difference(one, other, form)
         found[form] = {"value": to_json(value), "ci95": to_json(ends)}
     return found
 

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hotmess_jax.llm.analysis.intervals import FEW
 from hotmess_jax.llm.study_figures import setting_file
 from hotmess_jax.report import interval, number, table
 
 Json = Mapping[str, Any]
 CAVEAT = (
     "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "
-    "quality: a model that is always wrong in the same way has none. Plug-in values grow with "
-    "the number of samples; corrected ones do not."
+    "quality: a model that is always wrong in the same way has none. Plug-in values grow with the number "
+    "of samples. Brier's corrected values do not, at any number, and lead. KL is the paper's measure, and "
+    "nothing is unbiased for it: its plug-in values are of equal numbers of samples, and its corrected ones "
+    "are given only where they were right of data sets drawn from these very answers."
 )
 DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
 FORMS = {"plugin": "plug-in", "corrected": "corrected"}
@@ -31,8 +34,8 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"`{', '.join(source['files'])}`{where}. Made by `experiments.llm_report` at "
         f"{study['provenance']['git_commit']}, JAX {versions['jax']}, Python {versions['python']}.",
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
-        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over "
-        f"{settings['resamples']:,} resamples of the questions; seed {settings['seed']}. "
+        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the questions "
+        f"(of slopes and halves by {settings['resamples']:,} resamples); seed {settings['seed']}. "
         + _lengths(study["series"]),
         CAVEAT,
     ]
@@ -102,12 +105,14 @@ def _overall(found: Mapping[str, Json]) -> str:
             if told:
                 contexts = (result["contexts"] or {}) if form == "corrected" else {}
                 cells[4:4] = [_cell(contexts.get(part)) for part in ("between", "within")]
-            rows.append([model if form == "plugin" else "", text, *_counts(result), *cells])
+            effective = number(result["effective_questions"])
+            rows.append([model if form == "plugin" else "", text, *_counts(result), effective, *cells])
     header = [
         "model",
         "estimate",
         "questions",
         "samples",
+        "effective questions",
         "accuracy",
         "error",
         "bias²",
@@ -118,9 +123,40 @@ def _overall(found: Mapping[str, Json]) -> str:
     notes = [
         f"- {model}: {note}"
         for model, result in found.items()
-        if (note := contexts_note(result["contexts"], result["questions"]))
+        if (note := " ".join(overall_notes(result, result["questions"])))
     ]
-    return "\n\n".join(filter(None, [table(header, rows), "\n".join(notes)]))
+    effective = (
+        "Effective questions: how many of equal error would hold it as these do; what is divided by the "
+        "error hangs on them."
+    )
+    return "\n\n".join(filter(None, [table(header, rows), effective, "\n".join(notes)]))
+
+
+def overall_notes(result: Json, questions: int) -> list[str]:
+    """Say what must be known of a group's values: what they are of, and what there is none of.
+
+    Args:
+        result: of `analysis.overall`, or of `analysis.metric_summary`.
+        questions: how many it is of.
+    """
+    notes = []
+    if result["kl_samples"] is not None:
+        notes.append(f"Plug-in values are of {result['kl_samples']} samples a question.")
+        if step := result.get("stated_step"):
+            notes.append(
+                f"Probabilities were stated in steps of {step:g}: KL takes none for less than {step / 2:g}."
+            )
+    if result["no_corrected"] is not None:
+        notes.append(f"{result['no_corrected']}.")
+    effective = result["effective_questions"]
+    if effective == 0:
+        notes.append("No question has an error: there is none to divide, and no incoherence.")
+    elif effective < FEW:
+        notes.append(
+            f"Warning: about {number(effective, 2)} of {questions} questions hold the error; other questions "
+            "of the same kind may give quite another incoherence."
+        )
+    return [*notes, *filter(None, [contexts_note(result["contexts"], questions)])]
 
 
 def contexts_note(contexts: Json | None, questions: int) -> str:
@@ -288,15 +324,26 @@ def _ensembles(found: Mapping[str, Json]) -> str:
     for model, result in found.items():
         used = str(result["samples_a_question"] * result["questions"])
         for i, size in enumerate(result["sizes"]):
-            cells = [
-                _at(result["corrected"][k], i) for k in ("error", "bias2", "variance", "incoherence")
-            ]
             expected = _at(result["expected"]["variance"], i) if "expected" in result else "–"
-            count = str(result["ensembles"][i])
-            rows.append([model, str(size), count, str(result["questions"]), used, *cells, expected])
+            for form, text in FORMS.items():
+                cells = [_at(result[form][k], i) for k in ("error", "bias2", "variance", "incoherence")]
+                if result[form]["variance"]["value"][i] is None:
+                    continue
+                count = str(result["ensembles"][i] if form == "corrected" else result["compared"])
+                law = expected if form == "corrected" else ""
+                rows.append(
+                    [model, str(size), text, count, str(result["questions"]), used, *cells, law]
+                )
+    notes = [
+        f"- {model}, E = {size}: {why}."
+        for model, result in found.items()
+        for size, why in zip(result["sizes"], result["no_corrected"], strict=True)
+        if why is not None
+    ]
     header = [
         "model",
         "E",
+        "estimate",
         "ensembles",
         "questions",
         "samples",
@@ -308,9 +355,10 @@ def _ensembles(found: Mapping[str, Json]) -> str:
     ]
     return (
         "Means of E samples over disjoint ensembles, drawn at random over all contexts "
-        f"{next(iter(found.values()))['draws']} times, and corrected for their number; plug-in values are "
-        "in report.json. By 1/E: the corrected variance of single samples divided by E.\n\n"
-        + table(header, rows)
+        f"{next(iter(found.values()))['draws']} times. Plug-in values hang on how many ensembles are "
+        "compared: they are of as many at every size, and there are none where fewer than six fit. By 1/E: "
+        "the corrected variance of single samples divided by E.\n\n"
+        + "\n\n".join(filter(None, [table(header, rows), "\n".join(notes)]))
     )
 
 
@@ -323,8 +371,23 @@ def _efficiency(found: Mapping[str, Json]) -> str:
             ]
             rows.append([model, str(n), str(r["questions"]), *cells])
     draws = next(iter(found.values()))["draws"]
-    return f"Plug-in, mean ± standard deviation over {draws} draws.\n\n" + table(
-        ["model", "samples a question", "questions", "bias²", "variance"], rows
+    return (
+        f"Plug-in, mean over {draws} draws from the samples there are, up to half of them, ± the standard "
+        "deviation between sets of so many new samples of the same questions.\n\n"
+        + table(["model", "samples a question", "questions", "bias²", "variance"], rows)
+    )
+
+
+def _left_out(found: Mapping[str, Sequence[Json]]) -> str:
+    rows = [
+        [model, row["group"], str(row["questions"]), str(row["left_out"]), number(row["accuracy"])]
+        for model, groups in found.items()
+        for row in groups
+    ]
+    return (
+        "Questions with fewer than two samples that count are in no number below, accuracy included. "
+        "Accuracy: the share of all samples that are right, over the questions left out.\n\n"
+        + table(["model", "how hard", "questions", "left out", "their accuracy"], rows)
     )
 
 
@@ -480,6 +543,7 @@ def _missing(missing: Sequence[Json]) -> str:
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "left_out": ("Questions left out", _left_out),
     "overall": ("Means over questions", _overall),
     "by_length": ("Against length", _by_field),
     "overthinking": ("Longer against shorter samples", _overthinking),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from scipy import special
 
 from hotmess_jax.llm.analysis.samples import Block, by_context, context_sizes
 from kernels.arrays import Scalar
@@ -20,7 +21,10 @@ from kernels.estimators import (
 )
 
 Metric = Literal["kl", "brier", "zero_one"]
-METRICS: tuple[Metric, ...] = ("kl", "brier", "zero_one")
+# Brier leads: it alone has corrected values that are exact at any number of samples.
+METRICS: tuple[Metric, ...] = ("brier", "kl", "zero_one")
+# Draws of fewer samples that KL's plug-in variance is averaged over.
+DRAWS = 20
 
 
 class Contexts(NamedTuple):
@@ -73,22 +77,56 @@ def decompose_block(
     Samples that share a context are not independent: where a question has two contexts or more, the
     corrected form is that of `estimators.nested_squared_error` or `nested_kl`, in which contexts weigh
     the same; with one sample a context it is what it is without contexts. With a single context the
-    samples are taken as independent, and the variance is that within it.
+    samples are taken as independent, and the variance is that within it. KL takes a stated probability
+    of 0 for half of the step that it was stated in.
 
     Source: Hägele et al. 2026, Appendix B.1, for the design of contexts and samples.
     """
-    arrays = map(jnp.asarray, (block.probs, block.target, block.present))
+    given = block.floored() if metric == "kl" else block.probs
+    arrays = map(jnp.asarray, (given, block.target, block.present))
     plugin, corrected = jax.tree.map(np.asarray, decompose(metric, *arrays, smoothing))
     if corrected is None:
         return plugin, None, None
     if block.context.max(initial=0) < 1:
         return plugin, corrected, contexts_of(block.present, block.context, None)
-    probs, here = by_context(block.probs, block.present, block.context)
+    probs, here = by_context(given, block.present, block.context)
     nested, parts = jax.tree.map(
         np.asarray, _nested(metric, *map(jnp.asarray, (probs, block.target, here)), smoothing)
     )
     contexts = contexts_of(block.present, block.context, parts)
     return plugin, of_contexts(contexts, nested, corrected), contexts
+
+
+def drawn_down(
+    plugin: Decomposition, block: Block, samples: int, smoothing: float, seed: int
+) -> Decomposition:
+    """Return the plug-in KL decomposition at a number of samples, where questions have more.
+
+    The plug-in variance grows with their number; it is the mean over draws of so many of a question's
+    samples. The error does not depend on it.
+
+    Args:
+        plugin: of all of the samples.
+        block: the questions.
+        samples: to draw; questions with no more stay as they are.
+        smoothing: as in `kl`.
+        seed: of the draws.
+    """
+    more = np.flatnonzero(block.present.sum(axis=1) > samples)
+    if not len(more):
+        return plugin
+    probs = block.floored()[more]
+    logs = np.log((probs + smoothing) / (1 + probs.shape[-1] * smoothing))
+    random = np.random.default_rng(seed)
+    total = np.zeros(len(more))
+    for _ in range(DRAWS):
+        chance = np.where(block.present[more], random.random(logs.shape[:2]), np.inf)
+        chosen = np.argsort(chance, axis=1)[:, :samples, None]
+        mean = np.take_along_axis(logs, chosen, axis=1).mean(axis=1)
+        total += np.maximum(-special.logsumexp(mean, axis=-1), 0)
+    variance = plugin.variance.copy()
+    variance[more] = total / DRAWS
+    return Decomposition(plugin.error, plugin.error - variance, variance)
 
 
 @functools.partial(jax.jit, static_argnames=("metric",))

@@ -17,12 +17,13 @@ from hotmess_jax.llm.analysis.decomposing import (
     decompose_block,
     plugin_of,
 )
+from hotmess_jax.llm.analysis.kl_correction import why_none
 from hotmess_jax.llm.analysis.questions import (
     FORMS,
     AnalysisSettings,
     Json,
-    estimate,
-    mean_parts,
+    estimate_parts,
+    most_error,
     overall,
     questions_of,
     to_json,
@@ -34,6 +35,8 @@ from kernels.estimators import ensemble_means, expected_ensemble_brier
 from kernels.resampling import sample_efficiency
 
 MOST_SIZES = 12
+# Fewer ensembles than these are not compared by KL or plug-in.
+LEAST_ENSEMBLES = 6
 
 
 def ensembling(
@@ -42,34 +45,46 @@ def ensembling(
     """Return bias², variance and incoherence of means of E samples, beside the 1/E law.
 
     Disjoint ensembles are drawn at random from all of a question's samples, over its contexts, `draws`
-    times; values are means over the draws. Corrected Brier values are also corrected for samples of the
-    same context standing in one ensemble and in two: they are those of ensembles whose samples each
-    have a context of their own. The KL values take ensembles as independent.
+    times; values are means over the draws. Plug-in values, and all of KL, depend on how many ensembles are
+    compared: they are of the same number at every size, and None where fewer than six fit. Corrected Brier
+    values do not, and are of as many as fit. They are also corrected for samples of the same context standing
+    in one ensemble and in two: they are those of ensembles whose samples each have a context of their own.
+    The KL values take ensembles as independent, and the corrected ones are there only where they are right of
+    data sets drawn from the ensembles (`kl_correction`).
 
     Args:
         records: of one model and setting.
         settings: metric (brier or kl) and the rest; the seed is that of the draws too.
-        ensembles: how many of each size, where the samples suffice, and else as many as fit.
+        ensembles: how many of each size, where the samples suffice; in the paper ten.
         draws: how often ensembles are drawn.
 
     Returns:
-        `sizes`, how many `ensembles` of each there are, and of each form in their order error, bias2,
-        variance and incoherence with intervals; for Brier also `expected`: the unbiased parts of single
-        samples, their variance divided by E.
+        `sizes`, how many `ensembles` of each the corrected form is of, `compared`, the number that the plug-in
+        form is of, and of each form in the sizes' order error, bias2, variance and incoherence with
+        intervals; for Brier also `expected`: the unbiased parts of single samples, their variance divided by
+        E. `no_corrected` says of each size why there is no corrected form.
 
     Raises:
-        ValueError: for the 0/1 error, or where a question has fewer than four samples.
+        ValueError: for the 0/1 error, where a question has fewer than four samples or, of KL, than six.
 
     Source: Hägele et al. 2026, Section 3.3.2, Figures 7b and 11: ten ensembles of a size.
     """
     if settings.metric == "zero_one":
         raise ValueError("ensembles need brier or kl")
     samples = to_samples(records, settings.unparsed)
-    least = _least(samples)
+    least = samples.least
     if least < 4:
         raise ValueError(f"ensembles need 4 samples of each question, and one has {least}")
-    sizes = _sizes(least // 2)
-    counts = [min(ensembles, least // size) for size in sizes]
+    kl = settings.metric == "kl"
+    if kl and least < LEAST_ENSEMBLES:
+        raise ValueError(
+            f"KL of ensembles needs {LEAST_ENSEMBLES} samples of each question, and one has {least}"
+        )
+    sizes = sizes_to(least // (LEAST_ENSEMBLES if kl else 2))
+    # The same number at every size that is compared plug-in: that of the largest of which six fit.
+    largest = max((size for size in sizes if least // size >= LEAST_ENSEMBLES), default=None)
+    compared = min(max(ensembles, LEAST_ENSEMBLES), least // largest) if largest else None
+    counts = [compared if kl and compared else min(ensembles, least // size) for size in sizes]
     single = [decompose_block(settings.metric, block, settings.smoothing) for block in samples.blocks]
     random = np.random.default_rng(settings.seed)
     orders = [[_shuffled(block, random) for _ in range(draws)] for block in samples.blocks]
@@ -79,28 +94,65 @@ def ensembling(
         "samples_a_question": least,
         "sizes": sizes,
         "ensembles": counts,
+        "compared": compared,
         "draws": draws,
+        "no_corrected": [None] * len(sizes),
     }
-    by_size: list[list[tuple[Decomposition, Decomposition]]] = [
-        [
+
+    def of_size(size: int, count: int) -> list[tuple[Decomposition, Decomposition]]:
+        return [
             _of_ensembles(block, order, contexts, size, count, settings)
             for block, order, (_, _, contexts) in zip(samples.blocks, orders, single, strict=True)
         ]
-        for size, count in zip(sizes, counts, strict=True)
+
+    corrected = [of_size(size, count) for size, count in zip(sizes, counts, strict=True)]
+    plugin = [
+        pairs
+        if count == compared
+        else _none(pairs)
+        if compared is None or size * compared > least
+        else of_size(size, compared)
+        for pairs, size, count in zip(corrected, sizes, counts, strict=True)
     ]
-    for i, form in enumerate(FORMS):
+    if kl:
+        for i, size in enumerate(sizes):
+            drawn = [
+                _ensembles_of(block, order[:1], size, counts[i])
+                for block, order in zip(samples.blocks, orders, strict=True)
+            ]
+            found["no_corrected"][i] = why = why_none(
+                drawn, settings.smoothing, settings.resamples, settings.seed
+            )
+            if why is not None:
+                corrected[i] = _none(corrected[i])
+    most = most_error(samples.blocks, settings)
+    for i, (form, by_size) in enumerate(zip(FORMS, (plugin, corrected), strict=True)):
         parts = [_together(pair[i] for pair in pairs) for pairs in by_size]
-        found[form] = with_intervals(*estimate(mean_parts, _by_size(parts), settings))
+        found[form] = with_intervals(*estimate_parts(_by_size(parts), most))
     if settings.metric == "brier":
-        alone = _together(corrected for _, corrected, _ in single if corrected is not None)
+        alone = _together(of for _, of, _ in single if of is not None)
         expected = [expected_ensemble_brier(alone, size) for size in sizes]
-        found["expected"] = with_intervals(*estimate(mean_parts, _by_size(expected), settings))
+        found["expected"] = with_intervals(*estimate_parts(_by_size(expected), most))
     return found
 
 
-def _least(samples: Samples) -> int:
-    """Return the least number of samples of any question."""
-    return min((int(block.present.sum(axis=1).min()) for block in samples.blocks), default=0)
+def _none(
+    pairs: list[tuple[Decomposition, Decomposition]],
+) -> list[tuple[Decomposition, Decomposition]]:
+    return jax.tree.map(lambda part: np.full(np.shape(part), np.nan), pairs)
+
+
+def _ensembles_of(
+    block: Block, orders: Sequence[Int[np.ndarray, "questions samples"]], size: int, count: int
+) -> Block:
+    """Return means of disjoint ensembles as samples; a question each draw, draw after draw."""
+    order = np.stack(orders)[..., : size * count]
+    drawn = np.take_along_axis(block.floored()[None], order[..., None], axis=2)
+    shape = (len(orders) * len(block.target), size * count, block.probs.shape[-1])
+    probs = np.asarray(ensemble_means(drawn.reshape(shape), size))
+    alone = np.zeros(probs.shape[:2], int)
+    many = np.tile(block.target, len(orders)), np.tile(block.question, len(orders))
+    return Block(probs, many[0], np.ones(probs.shape[:2], bool), many[1], alone - 1, alone)
 
 
 def _shuffled(block: Block, random: np.random.Generator) -> Int[np.ndarray, "questions samples"]:
@@ -117,13 +169,11 @@ def _of_ensembles(
     settings: AnalysisSettings,
 ) -> tuple[Decomposition, Decomposition]:
     """Return the plug-in and the corrected decomposition of ensembles, means over draws."""
-    order = np.stack(orders)[..., : size * count]
-    drawn = np.take_along_axis(block.probs[None], order[..., None], axis=2)
-    shape = (len(orders) * len(block.target), size * count, block.probs.shape[-1])
-    probs = np.asarray(ensemble_means(drawn.reshape(shape), size))
-    target = np.tile(block.target, len(orders))
-    present = np.ones(probs.shape[:2], bool)
-    forms = decompose(settings.metric, *map(jnp.asarray, (probs, target, present)), settings.smoothing)
+    if settings.metric != "kl":
+        block = block._replace(floor=None)
+    of = _ensembles_of(block, orders, size, count)
+    arrays = map(jnp.asarray, (of.probs, of.target, of.present))
+    forms = decompose(settings.metric, *arrays, settings.smoothing)
     plugin, corrected = jax.tree.map(
         lambda part: np.asarray(part).reshape(len(orders), -1).mean(axis=0), forms
     )
@@ -151,7 +201,7 @@ def _by_size(parts: Sequence[Decomposition]) -> dict[str, np.ndarray]:
     }
 
 
-def _sizes(most: int) -> list[int]:
+def sizes_to(most: int) -> list[int]:
     """Return all sizes to 4, and then about evenly in the logarithm."""
     return sorted(
         {*range(1, min(4, most) + 1), *np.geomspace(1, most, MOST_SIZES).round().astype(int).tolist()}
@@ -163,26 +213,31 @@ def _together(decompositions: Iterable[Decomposition]) -> Decomposition:
 
 
 def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: int = 30) -> Json:
-    """Return what n of the R samples would have given, n = 2..R: mean and spread over draws.
+    """Return what n of the R samples would have given, n = 2..R/2: mean and spread over draws.
 
-    R is the least number of samples of any question; of questions with more, R are drawn at random.
+    R is the least number of samples of any question; of questions with more, R are drawn at random. The
+    spread is that of n new samples of the same questions.
 
     Raises:
-        ValueError: where a question has fewer than three samples.
+        ValueError: where a question has fewer than four samples.
 
     Source: Hägele et al. 2026, Figure 21.
     """
     samples = to_samples(records, settings.unparsed)
-    least = _least(samples)
-    if least < 3:
-        raise ValueError(f"sample efficiency needs 3 samples of each question, and one has {least}")
+    least = samples.least
+    if least < 4:
+        raise ValueError(f"sample efficiency needs 4 samples of each question, and one has {least}")
     random = np.random.default_rng(settings.seed)
     counts = np.asarray([len(block.target) for block in samples.blocks])
     curves = [
         sample_efficiency(
             jax.random.fold_in(jax.random.key(settings.seed), i),
             _decompose(settings.metric, settings.smoothing),
-            np.take_along_axis(block.probs, _shuffled(block, random)[:, :least, None], axis=1),
+            np.take_along_axis(
+                block.floored() if settings.metric == "kl" else block.probs,
+                _shuffled(block, random)[:, :least, None],
+                axis=1,
+            ),
             block.target,
             replicates=replicates,
         )

@@ -9,7 +9,14 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, PyTree
 
-from hotmess_jax.llm.analysis.decomposing import Contexts, Metric, decompose_block
+from hotmess_jax.llm.analysis.decomposing import Contexts, Metric, decompose_block, drawn_down
+from hotmess_jax.llm.analysis.intervals import (
+    difference_interval,
+    effective_questions,
+    mean_interval,
+    ratio_interval,
+)
+from hotmess_jax.llm.analysis.kl_correction import why_none
 from hotmess_jax.llm.analysis.samples import QUESTION, Block, Samples, Unparsed, to_samples
 from kernels.decompositions import Decomposition
 
@@ -23,11 +30,14 @@ ENOUGH = 0.95
 class AnalysisSettings:
     """What every analysis needs to know."""
 
-    metric: Metric = "kl"
+    metric: Metric = "brier"
     unparsed: Unparsed = "uniform"
     smoothing: float = 1e-12
     resamples: int = 1_000
     seed: int = 0
+    # Samples a question that KL's plug-in values are of, so that what is compared has equal numbers; None
+    # is the least of the questions at hand.
+    kl_samples: int | None = None
 
 
 class Questions(NamedTuple):
@@ -40,6 +50,14 @@ class Questions(NamedTuple):
     table: pl.DataFrame
     # None where no record has a context.
     contexts: Contexts | None = None
+    # The largest error that a question can have; None is the largest that one has.
+    most: float | None = None
+    # Why there is no corrected form; None where there is.
+    no_corrected: str | None = None
+    # Samples a question that KL's plug-in form is of; None for all that there are.
+    kl_samples: int | None = None
+    # The step in which probabilities were stated.
+    step: float | None = None
 
     @property
     def samples(self) -> int:
@@ -51,7 +69,9 @@ class Questions(NamedTuple):
         arrays = self.plugin, self.corrected, self.accuracy, self.contexts
         plugin, corrected, accuracy, contexts = jax.tree.map(lambda a: a[chosen], arrays)
         kept = self.table.filter(chosen) if chosen.dtype == bool else self.table[chosen]
-        return Questions(plugin, corrected, accuracy, kept, contexts)
+        return self._replace(
+            plugin=plugin, corrected=corrected, accuracy=accuracy, table=kept, contexts=contexts
+        )
 
     def form(self, name: str) -> Decomposition:
         """Return the plug-in or the corrected decomposition."""
@@ -75,31 +95,83 @@ def questions_of(
         samples = to_samples(records, settings.unparsed)
     if not samples.blocks:
         raise ValueError("no question has two samples")
-    plugin, corrected, contexts = decompose_blocks(samples.blocks, settings)
+    found = decompose_blocks(samples.blocks, settings)
     place = np.concatenate([block.question for block in samples.blocks])
     table = with_means(samples, records)[place]
     accuracy = table["accuracy"].to_numpy()
-    return Questions(plugin, corrected, accuracy, table, contexts if samples.contexts else None)
+    return Questions(
+        found.plugin,
+        found.corrected,
+        accuracy,
+        table,
+        found.contexts if samples.contexts else None,
+        found.most,
+        found.no_corrected,
+        found.kl_samples,
+        samples.step,
+    )
 
 
-def decompose_blocks(
-    blocks: Sequence[Block], settings: AnalysisSettings
-) -> tuple[Decomposition, Decomposition, Contexts | None]:
+class Decomposed(NamedTuple):
+    """Questions' decompositions; those of one group, which are compared."""
+
+    plugin: Decomposition
+    # NaN where there is none.
+    corrected: Decomposition
+    contexts: Contexts | None
+    # As in `Questions`.
+    most: float
+    no_corrected: str | None
+    kl_samples: int | None
+
+
+NO_ZERO_ONE = "0/1 has no corrected value: its plug-in variance falls with the number of samples"
+
+
+def decompose_blocks(blocks: Sequence[Block], settings: AnalysisSettings) -> Decomposed:
     """Return the questions' plug-in and corrected decomposition, and their contexts.
 
-    0/1 has neither a corrected form, which is NaN, nor contexts.
+    0/1 has neither a corrected form nor contexts. KL's plug-in form is of an equal number of samples; its
+    corrected form is there only where it is right of data sets drawn from these answers (`kl_correction`).
     """
+    kl_samples = None
+    if settings.metric == "kl":
+        kl_samples = settings.kl_samples or min(int(b.present.sum(axis=1).min()) for b in blocks)
     found: list[tuple[Decomposition, Decomposition, Contexts | None]] = []
     for block in blocks:
         plugin, corrected, contexts = decompose_block(settings.metric, block, settings.smoothing)
         if corrected is None or contexts is None:
             found.append((plugin, jax.tree.map(_unknown, plugin), None))
         elif settings.metric == "kl":
+            assert kl_samples is not None
+            plugin = drawn_down(plugin, block, kl_samples, settings.smoothing, settings.seed)
             classes = block.probs.shape[-1]
             found.append(_without_dust((plugin, corrected, contexts), classes, settings.smoothing))
         else:
             found.append((plugin, corrected, contexts))
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+    plugin, corrected, contexts = jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+    none = NO_ZERO_ONE if settings.metric == "zero_one" else None
+    if settings.metric == "kl":
+        none = why_none(blocks, settings.smoothing, settings.resamples, settings.seed)
+        if none is not None:
+            corrected = jax.tree.map(_unknown, corrected)
+            contexts = None
+    return Decomposed(plugin, corrected, contexts, most_error(blocks, settings), none, kl_samples)
+
+
+def most_error(blocks: Sequence[Block], settings: AnalysisSettings) -> float:
+    """Return the largest error that a question can have.
+
+    Of KL it is that of an answer which gives the right class the least probability that any was given.
+    """
+    if settings.metric != "kl":
+        return 2.0 if settings.metric == "brier" else 1.0
+    least = min(
+        (block.floored()[block.present].min() + settings.smoothing)
+        / (1 + block.probs.shape[-1] * settings.smoothing)
+        for block in blocks
+    )
+    return float(-np.log(least))
 
 
 def _unknown(values: np.ndarray) -> np.ndarray:
@@ -231,18 +303,65 @@ def parts_of(questions: Questions, form: str) -> dict[str, np.ndarray]:
     return questions.form(form)._asdict() | {"accuracy": questions.accuracy}
 
 
+def estimate_parts(arrays: Arrays, most: float) -> tuple[dict, dict]:
+    """Return means and incoherence, and their 95 % intervals over questions (`analysis.intervals`).
+
+    Args:
+        arrays: error, bias2, variance and perhaps accuracy of each question, `[questions, …]`.
+        most: the largest error that a question can have.
+
+    Returns:
+        The values, and of each its interval `[2, …]`; NaN for a single question, and for the incoherence of
+        questions without error.
+    """
+    count = len(arrays["error"])
+    values = {name: part[0] for name, part in mean_parts(arrays, np.ones((1, count))).items()}
+    ends = {
+        name: mean_interval(part, 1.0 if name == "accuracy" else most) for name, part in arrays.items()
+    }
+    ends["incoherence"] = ratio_interval(arrays["variance"], arrays["bias2"] + arrays["variance"], most)
+    return values, ends
+
+
 def overall(questions: Questions, settings: AnalysisSettings) -> Json:
     """Return the means over questions in both forms, with intervals and counts.
 
-    `contexts` is what `contexts_summary` returns.
+    `effective_questions` is how many questions of equal error would hold it as these do, `no_corrected` why
+    there is no corrected form, `kl_samples` the number of samples that KL's plug-in form is of,
+    `stated_step` the step in which probabilities were stated, and `contexts` what `contexts_summary` returns.
     """
-    found: Json = {"questions": questions.table.height, "samples": questions.samples}
+    most = largest_error(questions)
+    found: Json = {
+        "questions": questions.table.height,
+        "samples": questions.samples,
+        "effective_questions": to_json(float(effective_questions(np.asarray(questions.plugin.error)))),
+        "no_corrected": questions.no_corrected,
+        "kl_samples": questions.kl_samples,
+        "stated_step": questions.step,
+    }
     for form in FORMS:
-        found[form] = with_intervals(*estimate(mean_parts, parts_of(questions, form), settings))
-    return found | {"contexts": contexts_summary(questions.contexts, settings)}
+        found[form] = with_intervals(*estimate_parts(parts_of(questions, form), most))
+    return found | {"contexts": contexts_summary(questions.contexts, most)}
 
 
-def contexts_summary(contexts: Contexts | None, settings: AnalysisSettings) -> Json | None:
+def largest_error(questions: Questions) -> float:
+    """Return the largest error that a question can have, or where that is not known that one has."""
+    return float(questions.plugin.error.max()) if questions.most is None else questions.most
+
+
+def incoherence_difference(
+    first: Questions, second: Questions, form: str
+) -> tuple[Float[np.ndarray, ""], Float[np.ndarray, " 2"]]:
+    """Return the incoherence of one model less another's, and its interval; the same questions in order."""
+    both = [jax.tree.map(np.asarray, of.form(form)) for of in (first, second)]
+    return difference_interval(
+        (both[0].variance, both[1].variance),
+        (both[0].bias2 + both[0].variance, both[1].bias2 + both[1].variance),
+        max(largest_error(first), largest_error(second)),
+    )
+
+
+def contexts_summary(contexts: Contexts | None, most: float) -> Json | None:
     """Return the corrected variance between contexts and within them, means over questions.
 
     Returns:
@@ -264,5 +383,8 @@ def contexts_summary(contexts: Contexts | None, settings: AnalysisSettings) -> J
     }
     if told.any():
         arrays = {"between": contexts.between[told], "within": contexts.within[told]}
-        found |= with_intervals(*estimate(means, arrays, settings))
+        found |= with_intervals(
+            {name: float(part.mean()) for name, part in arrays.items()},
+            {name: mean_interval(part, most) for name, part in arrays.items()},
+        )
     return found

@@ -23,6 +23,16 @@ class Block(NamedTuple):
     record: Int[np.ndarray, "questions samples"]
     # Which of its question's contexts each sample is of, from 0 on; −1 where there is none.
     context: Int[np.ndarray, "questions samples"]
+    # The least probability that each sample may mean, half of the step it was stated in; 0 where none is known.
+    floor: Float[np.ndarray, "questions samples"] | None = None
+
+    def floored(self) -> Float[np.ndarray, "questions samples classes"]:
+        """Return the probabilities that a logarithm may be taken of: a stated 0 is less than half a step."""
+        if self.floor is None or not self.floor.any():
+            return self.probs
+        raised = np.maximum(self.probs, self.floor[..., None])
+        total = raised.sum(axis=-1, keepdims=True)
+        return raised / np.where(total > 0, total, 1)
 
 
 class Samples(NamedTuple):
@@ -35,6 +45,8 @@ class Samples(NamedTuple):
     unparsed: float
     # Whether any record says which context it is of.
     contexts: bool = False
+    # The step in which probabilities were stated; None where there are none, or they are not in steps.
+    step: float | None = None
 
     @property
     def questions(self) -> int:
@@ -47,9 +59,26 @@ class Samples(NamedTuple):
         return self.questions - sum(len(block.target) for block in self.blocks)
 
     @property
+    def kept(self) -> Bool[np.ndarray, " questions"]:
+        """Which questions are in a decomposition: those with two samples or more."""
+        found = np.zeros(self.questions, bool)
+        for block in self.blocks:
+            found[block.question] = True
+        return found
+
+    @property
     def accuracy(self) -> float:
-        """The mean over questions of the share of samples that are right."""
-        return float(self.table["accuracy"].to_numpy().mean())
+        """The mean share of samples that are right, over the questions that are decomposed.
+
+        Over all of them where none is.
+        """
+        accuracy = self.table["accuracy"].to_numpy()
+        return float((accuracy[self.kept] if self.blocks else accuracy).mean())
+
+    @property
+    def least(self) -> int:
+        """The least number of samples of any question that is decomposed; 0 where none is."""
+        return min((int(block.present.sum(axis=1).min()) for block in self.blocks), default=0)
 
 
 def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
@@ -58,11 +87,15 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
     Args:
         records: of one model, from `read_records`.
         unparsed: what an answer that could not be parsed is: a uniform distribution over the options,
-            no sample at all, or a class of its own, which is always wrong.
+            no sample at all, or a class of its own, which is always wrong. A question's accuracy is over
+            the same samples as its errors; where several options are the most probable, a sample is
+            right by the share that is the target's.
     """
     columns = [*QUESTION, "context", "sample", "options", "target", "answer", "probs"]
     rows = records.select(columns).with_row_index("row").sort([*QUESTION, "context", "sample"])
     lists = {name: rows[name].to_list() for name in ("row", *columns)}
+    distributions = [None if text is None else json.loads(text) for text in lists["probs"]]
+    step = stated_step([p for of in distributions if of is not None for p in of.values()])
     by_classes: dict[int, list[_Rows]] = {}
     who: list[tuple[str | None, str]] = []
     right: list[float] = []
@@ -80,24 +113,26 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
         answers: list[int | list[float]] = []
         places: list[int] = []
         contexts: list[int | None] = []
-        hits = 0
+        floors: list[float] = []
+        hits = 0.0
         for i in range(first, after):
-            answer = _answer(lists["answer"][i], lists["probs"][i], labels, classes)
+            answer = _answer(lists["answer"][i], distributions[i], labels, classes)
             if answer is None:
                 blank += 1
                 if unparsed == "drop":
                     continue
                 answer = [1 / classes] * classes if unparsed == "uniform" else classes - 1
             else:
-                hits += (answer if isinstance(answer, int) else answer.index(max(answer))) == target
+                hits += _right(answer, target)
+            floors.append(step / 2 if step and distributions[i] is not None else 0.0)
             answers.append(answer)
             places.append(lists["row"][i])
             contexts.append(lists["context"][i])
         if len(answers) >= 2:
-            rows_of = _Rows(len(who), target, answers, places, context_indices(contexts))
+            rows_of = _Rows(len(who), target, answers, places, context_indices(contexts), floors)
             by_classes.setdefault(classes, []).append(rows_of)
         who.append(keys[first])
-        right.append(hits / (after - first))
+        right.append(hits / (len(answers) if len(answers) >= 2 else after - first))
         first = after
     table = pl.DataFrame(
         {
@@ -112,26 +147,57 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
         records.height,
         blank / records.height,
         records["context"].null_count() < records.height,
+        step,
     )
 
 
 class _Rows(NamedTuple):
-    """A question: its row, the right class, each sample's class or distribution, row and context."""
+    """A question: its row, the right class, each sample's class or distribution, row, context and floor."""
 
     question: int
     target: int
     answers: list[int | list[float]]
     places: list[int]
     contexts: list[int]
+    floors: list[float]
+
+
+# Steps that people and models state probabilities in.
+STEPS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+IN_STEPS = 0.9
+
+
+def stated_step(values: Sequence[float]) -> float | None:
+    """Return the step in which probabilities were stated, estimated from them.
+
+    The coarsest of `STEPS` of which nine in ten of the values that are neither 0 nor 1 are multiples (those
+    whose sum had to be brought to 1 are not). None where there is no such value or step: then zeros are
+    taken for what they say.
+    """
+    stated = np.asarray(values)
+    stated = stated[(stated > 0) & (stated < 1)]
+    if not len(stated):
+        return None
+    for step in STEPS:
+        if (np.abs(stated / step - np.round(stated / step)) < 1e-6).mean() >= IN_STEPS:
+            return step
+    return None
+
+
+def _right(answer: int | list[float], target: int) -> float:
+    if isinstance(answer, int):
+        return float(answer == target)
+    most = max(answer)
+    return (answer[target] == most) / answer.count(most)
 
 
 def _answer(
-    answer: str | None, probs: str | None, labels: dict[str, int], classes: int
+    answer: str | None, probs: dict[str, float] | None, labels: dict[str, int], classes: int
 ) -> int | list[float] | None:
     """Return a sample's class, or its distribution over the classes; None where it was not parsed."""
     if probs is not None:
         row = [0.0] * classes
-        for label, p in json.loads(probs).items():
+        for label, p in probs.items():
             row[labels[label]] = p
         return row
     return labels[answer] if answer else None
@@ -142,11 +208,13 @@ def _block(classes: int, questions: Sequence[_Rows]) -> Block:
     probs = np.zeros((len(questions), most, classes))
     present = np.zeros(probs.shape[:2], bool)
     record, context = np.full(probs.shape[:2], -1), np.full(probs.shape[:2], -1)
+    floor = np.zeros(probs.shape[:2])
     one_hot: list[tuple[int, int, int]] = []
     for i, of in enumerate(questions):
         present[i, : len(of.answers)] = True
         record[i, : len(of.answers)] = of.places
         context[i, : len(of.answers)] = of.contexts
+        floor[i, : len(of.answers)] = of.floors
         for j, answer in enumerate(of.answers):
             if isinstance(answer, int):
                 one_hot.append((i, j, answer))
@@ -161,6 +229,7 @@ def _block(classes: int, questions: Sequence[_Rows]) -> Block:
         np.asarray([of.question for of in questions]),
         record,
         context,
+        floor,
     )
 
 

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from hotmess_jax.llm.analysis.decomposing import METRICS, Metric
+from hotmess_jax.llm.analysis.intervals import effective_questions
+from hotmess_jax.llm.analysis.left_out import left_out_by_difficulty
 from hotmess_jax.llm.analysis.questions import (
     AnalysisSettings,
     contexts_summary,
     decompose_blocks,
-    estimate,
-    mean_parts,
-    means,
+    estimate_parts,
     to_json,
 )
 from hotmess_jax.llm.analysis.samples import Block, Unparsed, to_samples
@@ -26,30 +27,40 @@ def metric_summary(
     resamples: int,
     seed: int,
     with_contexts: bool = False,
+    kl_samples: int | None = None,
 ) -> dict[str, Any]:
-    """Return means over questions with 95 % intervals over resampled questions, as JSON values.
+    """Return means over questions with 95 % intervals over questions, as JSON values.
 
-    0/0 is None: incoherence where there is no error.
+    0/0 is None: incoherence where there is no error. `effective_questions` is how many questions of equal
+    error would hold it as these do, `no_corrected` why `corrected` is None, and `kl_samples` the number of
+    samples that KL's plug-in values are of.
 
     Args:
         blocks: a group's questions, by number of classes.
         metric: which decomposition.
         smoothing: δ of the KL decomposition.
-        resamples: bootstrap replicates.
-        seed: of the bootstrap.
+        resamples: data sets on which KL's corrected value is judged, at most.
+        seed: of these.
         with_contexts: whether the records say which context they are of; `contexts` then tells how much
             of the corrected variance is between contexts and how much within them.
+        kl_samples: as in `AnalysisSettings`.
     """
-    settings = AnalysisSettings(metric, smoothing=smoothing, resamples=resamples, seed=seed)
-    plugin, corrected, contexts = decompose_blocks(blocks, settings)
-    statistic = means if metric == "zero_one" else mean_parts
+    settings = AnalysisSettings(
+        metric, smoothing=smoothing, resamples=resamples, seed=seed, kl_samples=kl_samples
+    )
+    of = decompose_blocks(blocks, settings)
     found: list[dict[str, Any]] = []
-    for form in (plugin,) if metric == "zero_one" else (plugin, corrected):
-        values, ends = estimate(statistic, form._asdict(), settings)
+    for form in (of.plugin,) if of.no_corrected else (of.plugin, of.corrected):
+        values, ends = estimate_parts(form._asdict(), of.most)
+        if metric == "zero_one":
+            del values["incoherence"], ends["incoherence"]
         found.append(to_json(values) | {"ci95": to_json(ends)})
     return found[0] | {
         "corrected": found[1] if len(found) > 1 else None,
-        "contexts": contexts_summary(contexts, settings) if with_contexts else None,
+        "no_corrected": of.no_corrected,
+        "kl_samples": of.kl_samples,
+        "effective_questions": to_json(float(effective_questions(np.asarray(of.plugin.error)))),
+        "contexts": contexts_summary(of.contexts, of.most) if with_contexts else None,
     }
 
 
@@ -73,8 +84,8 @@ def summarise(
         metrics: which decompositions.
         unparsed: as in `to_samples`.
         smoothing: δ of the KL decomposition.
-        resamples: bootstrap replicates behind each interval.
-        seed: of the bootstrap.
+        resamples: data sets on which KL's corrected value is judged, at most.
+        seed: of these.
 
     Returns:
         A dictionary a group, in order, as the command line's JSON document has them. Metrics are None
@@ -88,9 +99,14 @@ def summarise(
             raise ValueError(f"no record has a field {name!r} to group by")
     by = [*by, *settings_that_differ(records, ["model", *by])]
     keys = ["model", *by]
+    parts = [
+        (values, group, to_samples(group, unparsed))
+        for values, group in records.sort(keys, nulls_last=True).group_by(keys, maintain_order=True)
+    ]
+    # KL is compared at equal numbers of samples.
+    least = min((samples.least for _, _, samples in parts if samples.blocks), default=None)
     groups = []
-    for values, group in records.sort(keys, nulls_last=True).group_by(keys, maintain_order=True):
-        samples = to_samples(group, unparsed)
+    for values, group, samples in parts:
         groups.append(
             {
                 "by": dict(zip(by, values[1:], strict=True)),
@@ -98,11 +114,13 @@ def summarise(
                 "questions": samples.questions,
                 "samples": samples.samples,
                 "left_out": samples.left_out,
+                "left_out_by": left_out_by_difficulty(group, samples) if samples.left_out else [],
                 "accuracy": samples.accuracy,
                 "unparsed": samples.unparsed,
+                "stated_step": samples.step,
                 "metrics": {
                     metric: metric_summary(
-                        samples.blocks, metric, smoothing, resamples, seed, samples.contexts
+                        samples.blocks, metric, smoothing, resamples, seed, samples.contexts, least
                     )
                     if samples.blocks
                     else None

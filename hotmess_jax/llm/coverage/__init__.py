@@ -1,0 +1,24 @@
+"""Simulations of known truth of everything that is printed of language models' samples.
+
+Each module of this package holds its own as `SIMULATIONS`.
+"""
+
+import importlib
+import pkgutil
+
+from hotmess_jax.coverage import Simulation
+
+
+def simulations() -> dict[str, Simulation]:
+    """Return all simulations by name, in the order of the modules' names and theirs within.
+
+    Raises:
+        ValueError: where two have one name.
+    """
+    found: dict[str, Simulation] = {}
+    for module in sorted(info.name for info in pkgutil.iter_modules(__path__)):
+        for simulation in importlib.import_module(f"{__name__}.{module}").SIMULATIONS:
+            if simulation.name in found:
+                raise ValueError(f"two simulations are called {simulation.name!r}")
+            found[simulation.name] = simulation
+    return found

@@ -5,6 +5,7 @@ import asyncio
 import collections
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from endpoint_forms import FORMS, MODEL, FormServer
@@ -128,3 +129,8 @@ def test_what_is_refused_again_is_left_out():
     assert first.without("model") is None and first.without("top_k").without("top_k") is None
     for odd in (None, [], {"most_n": [1], "dropped": "x", "other": 1}, {"seed_bits": 31}):
         assert isinstance(from_json(odd), Capabilities)
+
+
+def test_each_form_is_in_the_results():
+    table = (Path(__file__).parent.parent / "results" / "endpoints.md").read_text(encoding="utf-8")
+    assert all(f"| {name} |" in table for name in FORMS)

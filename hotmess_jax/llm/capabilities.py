@@ -21,6 +21,7 @@ BUDGETS = (
     "chat_template_kwargs",
     "extra_body",
 )
+SHORT_SEEDS = "seeds are sent with 31 bits"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,11 @@ class Capabilities:
         """
         if name == "seed" and self.seed_bits:
             if self.seed_bits > 31:
-                return self.noted("seeds are sent with 31 bits", seed_bits=31)
-            return self.noted("no seeds are sent: it refuses them", seed_bits=0)
+                return self.noted(SHORT_SEEDS, seed_bits=31)
+            kept = tuple(note for note in self.notes if note != SHORT_SEEDS)
+            return dataclasses.replace(self, notes=kept).noted(
+                "no seeds are sent: it refuses them", seed_bits=0
+            )
         if name in LENGTH_FIELDS and self.length_fields[:1] == (name,):
             others = self.length_fields[1:]
             said = (

@@ -204,7 +204,7 @@ class _Run:
             self.counts.tokens += reply.output_tokens or 0
         self.file.append(records)
         self.counts.done += len(records)
-        if answered.shared_length and endpoint.capabilities.most_n != 1:
+        if answered.shared_length and len(here.samples) > 1 and endpoint.capabilities.most_n != 1:
             if any("reasoning" in record for record in records):
                 note = "samples are asked for one by one: the model reasons, and lengths come a request only"
                 endpoint.learn([note], most_n=1)

@@ -345,6 +345,7 @@ class Endpoint:
         Being told to wait uses up no attempt, and those made while the endpoint was away do not count.
         """
         attempts, outages, doubted = 0, self.pace.outages, False
+        told: float | None = None  # since when it is
         while True:
             try:
                 turn = await self.pace.turn(alive)
@@ -357,8 +358,15 @@ class Endpoint:
                 known = self._known() if isinstance(error, openai.NotFoundError) else ""
                 raise EndpointError(f"{self._said(error)}{known}") from None
             except (*RETRIED, openai.APIStatusError) as error:
-                if self._told_to_wait(turn, error):
+                if (wait := self._told_to_wait(turn, error)) is not None:
+                    told = turn.begun if told is None else told
+                    if turn.begun - told > self.pace.patience_s:
+                        said = (
+                            f"told to wait for {self.pace.patience_s / 60:.3g} min: {self._said(error)}"
+                        )
+                        raise RequestFailedError(said) from None
                     self._on_retry()
+                    await asyncio.sleep(wait)
                     continue
                 if isinstance(error, openai.APIStatusError) and not self._again(error):
                     kind = RefusedError if error.status_code in REFUSED_STATUSES else None
@@ -386,22 +394,21 @@ class Endpoint:
             self._on_retry()
             await asyncio.sleep(backoff_s(attempts, pacing.LONGEST_BACKOFF_S))
 
-    def _told_to_wait(self, turn: Turn, error: BaseException) -> bool:
-        """Tell whether a failure is being told to wait, and let the pace know.
+    def _told_to_wait(self, turn: Turn, error: BaseException) -> float | None:
+        """Return how long a request that is told to wait waits by itself, None where it is not told so.
 
         Raises:
             EndpointError: where no wait would help.
         """
         if not isinstance(error, openai.APIStatusError):
-            return False
+            return None
         headers = error.response.headers
         if error.status_code == 429:
             if any(code in json.dumps(error.body) for code in OUT_OF_MONEY):
                 raise EndpointError(self._said(error)) from None
         elif error.status_code not in WAIT_STATUSES or retry_after_s(headers) is None:
-            return False
-        self.pace.told_to_wait(turn, headers, self._said(error))
-        return True
+            return None
+        return self.pace.told_to_wait(turn, headers, self._said(error))
 
     def _again(self, error: openai.APIStatusError) -> bool:
         """Tell whether a refusal may be none later."""

@@ -23,6 +23,8 @@ CUT_AT_ONCE = 0.5
 MEASURED_OVER_S = 5.0
 ANSWERED_OVER_S = 10.0
 BEST_HALVES_IN_S = 600.0
+# So many refused of the last so many are a limit, fewer an accident.
+REFUSED_OF = (4, 20)
 GROWTH_S = (1.0, 15.0)
 REQUESTS_A_CYCLE = 40
 # What is called a rate is counted over so long.
@@ -45,7 +47,7 @@ class Turn:
 class Pace:
     """The pace of all requests to one endpoint.
 
-    It is open at first. Being told to wait closes it, for everyone; then one request goes alone, and where
+    It is open at first. Where several are told to wait it closes, for everyone; then one goes alone, and where
     it is not refused the others follow, at a rate that was cut and grows slowly again. Many failures in a
     row close it too, until the endpoint answers a harmless prompt.
     """
@@ -55,7 +57,8 @@ class Pace:
         """How often it closed because the endpoint said so."""
         self.outages = 0
         """How often the endpoint was away, and came back."""
-        self._patience_s = patience_s
+        self.patience_s = patience_s
+        """How long is waited, for an answer of any request."""
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
         self._not_before = 0.0
@@ -71,6 +74,7 @@ class Pace:
         self._slot = 0.0
         self._starts: deque[float] = deque(maxlen=4_096)
         self._replies: deque[float] = deque()
+        self._outcomes: deque[bool] = deque(maxlen=REFUSED_OF[1])
         self._failures = 0
         self._reason = ""
 
@@ -112,6 +116,7 @@ class Pace:
         """Take in that a request was answered."""
         now = time.monotonic()
         self._failures = 0
+        self._outcomes.append(True)
         self._replies.append(now)
         while self._replies[0] < now - RATE_OVER_S:  # this one stays
             self._replies.popleft()
@@ -120,24 +125,33 @@ class Pace:
         if hold := hold_s(headers):
             self._not_before = max(self._not_before, now + hold)
 
-    def told_to_wait(self, turn: Turn, headers: Mapping[str, str], reason: str) -> None:
-        """Take in that a request was refused for now."""
+    def told_to_wait(self, turn: Turn, headers: Mapping[str, str], reason: str) -> float:
+        """Take in that a request was refused for now, and return how long it is to wait by itself, in seconds.
+
+        One among many that are answered is no limit: it waits alone.
+        """
         now = time.monotonic()
+        asked = retry_after_s(headers)
+        self._outcomes.append(False)
+        few = self._outcomes.count(False) < REFUSED_OF[0] and (asked or 0.0) <= self.patience_s
         if turn.begun < self._opened and not turn.alone and self._closed_since is None:
-            return  # it began before the last wait, and says nothing new
+            return 0.0  # it began before the last wait, and says nothing new
+        if self._closed_since is None and few:
+            pause = backoff_s(1, LONGEST_BACKOFF_S) if asked is None else asked
+            return pause * random.uniform(1.0, 1.1)
         if self._closed_since is None:
             self.limits += 1
             self._cut_rate(now)
             self._closed_since, self._tries = now, 0
         elif turn is self._alone:
             self._tries += 1
-        asked = retry_after_s(headers)
         if asked is None:
             asked = backoff_s(self._tries + 1, min(LONGEST_BACKOFF_S, LONGEST_UNTOLD_S))
         self._reason = reason
         # Others may share the limit: not all at one moment.
         self._not_before = max(self._not_before, now + asked * random.uniform(1.0, 1.1))
         self.give_up(turn)
+        return 0.0
 
     def failed(self, turn: Turn, gone: bool, reason: str) -> None:
         """Take in that an attempt failed on the endpoint's side.
@@ -148,6 +162,7 @@ class Pace:
             reason: what went wrong.
         """
         self._failures += 1
+        self._outcomes.append(True)  # whatever it was, it was no refusal
         self.give_up(turn)
         if self._failures >= AWAY_AFTER and (gone or self._replies):
             self._suspect(reason)
@@ -171,16 +186,15 @@ class Pace:
         if self._away and self._closed_since is not None and self._tries:
             return f"the endpoint is away for {now - self._closed_since:.0f} s ({self._reason[:60]})"
         rate = self.per_minute()
-        limited = f"the endpoint limits to {rate:,.0f} requests/min" if self.limits and rate else ""
+        limited = f"the endpoint limits: {rate:,} requests in the last minute" if self.limits else ""
         if self._closed_since is not None and (wait := self._not_before - now) > 2:
             return ", ".join(part for part in (limited, f"told to wait {wait:.0f} s") if part)
         return limited
 
-    def per_minute(self) -> float | None:
-        """Return the requests that were answered in the last minute, None before any was."""
-        now = time.monotonic()
-        counted = sum(reply > now - RATE_OVER_S for reply in self._replies)
-        return counted / max(min(now - self._first, RATE_OVER_S), 1.0) * 60.0 if counted else None
+    def per_minute(self) -> int:
+        """Return the requests that were answered in the last minute."""
+        since = time.monotonic() - RATE_OVER_S
+        return sum(reply > since for reply in self._replies)
 
     def _suspect(self, reason: str) -> None:
         if not self._away:
@@ -195,7 +209,7 @@ class Pace:
             self._open(now)
         else:
             self._tries, self._reason = self._tries + 1, reason
-            pause = min(2.0**self._tries, LONGEST_BACKOFF_S / 2, max(self._patience_s / 10, 0.01))
+            pause = min(2.0**self._tries, LONGEST_BACKOFF_S / 2, max(self.patience_s / 10, 0.01))
             self._not_before = now + pause * random.uniform(0.75, 1.0)
 
     async def _wait_for(self, turn: Turn, now: float) -> None:
@@ -219,9 +233,10 @@ class Pace:
         if current is None:
             self._peak = measured
             return
-        self._growth_s = min(2 * self._growth_s, GROWTH_S[1])
-        # Refused at once, it was far too much; a short time measures nothing.
+        # Refused at once, it was far too much, or a little: a short time measures nothing.
         soon = now - self._opened < 1.0
+        if not soon:
+            self._growth_s = min(2 * self._growth_s, GROWTH_S[1])
         peak = CUT_AT_ONCE * current if soon else current
         if not soon and measured < CUT * current:  # less was asked for than was let through
             peak = measured
@@ -248,10 +263,10 @@ class Pace:
         if self._closed_since is None:
             return
         waited = now - self._closed_since
-        if waited > self._patience_s:
+        if waited > self.patience_s:
             what = "is away" if self._away else "tells to wait"
             raise PatienceError(f"the endpoint {what} for {waited / 60:.3g} min: {self._reason}")
-        if wait > self._patience_s:
+        if wait > self.patience_s:
             raise PatienceError(f"the endpoint tells to wait {wait / 60:.3g} min: {self._reason}")
 
 

@@ -99,9 +99,9 @@ class SamplingSettings:
     """Sample among so many tokens; None leaves it to the endpoint."""
 
     max_tokens: int | None = None
-    """Longest reply, reasoning included, in tokens; None is 16 for completions in the choice format,
-    128 for other completions without thoughts, 32,768 for completions with thoughts and for all that
-    --vllm-offline generates, and the endpoint's own for chats."""
+    """Longest reply, reasoning included, in tokens; None is 16 for completions in the choice format, 128 for
+    other completions without thoughts, 32,768 for completions with thoughts and for all that is generated
+    with --vllm-offline, and the endpoint's own for chats."""
 
     limit: int | None = None
     """Only the first so many questions."""

@@ -41,8 +41,9 @@ def ensembling(
 ) -> Json:
     """Return bias², variance and incoherence of means of E samples, beside the 1/E law.
 
-    Disjoint ensembles are drawn at random from all of a question's samples, over its contexts, `draws`
-    times; values are means over the draws. Corrected Brier values are also corrected for samples of the
+    Questions with fewer than four samples are left out and counted. Disjoint ensembles are drawn at random
+    from all of a question's samples, over its contexts, `draws` times; values are means over the draws.
+    Corrected Brier values are also corrected for samples of the
     same context standing in one ensemble and in two: they are those of ensembles whose samples each
     have a context of their own. The KL values take ensembles as independent.
 
@@ -58,16 +59,16 @@ def ensembling(
         samples, their variance divided by E.
 
     Raises:
-        ValueError: for the 0/1 error, or where a question has fewer than four samples.
+        ValueError: for the 0/1 error, or where no question has four samples.
 
     Source: Hägele et al. 2026, Section 3.3.2, Figures 7b and 11: ten ensembles of a size.
     """
     if settings.metric == "zero_one":
         raise ValueError("ensembles need brier or kl")
-    samples = to_samples(records, settings.unparsed)
+    samples, fewer = _with_enough(to_samples(records, settings.unparsed), 4)
     least = _least(samples)
     if least < 4:
-        raise ValueError(f"ensembles need 4 samples of each question, and one has {least}")
+        raise ValueError(f"ensembles need 4 samples of a question, and none of {fewer} has them")
     sizes = _sizes(least // 2)
     counts = [min(ensembles, least // size) for size in sizes]
     single = [decompose_block(settings.metric, block, settings.smoothing) for block in samples.blocks]
@@ -76,6 +77,7 @@ def ensembling(
     found: Json = {
         "metric": settings.metric,
         "questions": sum(len(block.target) for block in samples.blocks),
+        "fewer_samples": fewer,
         "samples_a_question": least,
         "sizes": sizes,
         "ensembles": counts,
@@ -96,6 +98,13 @@ def ensembling(
         expected = [expected_ensemble_brier(alone, size) for size in sizes]
         found["expected"] = with_intervals(*estimate(mean_parts, _by_size(expected), settings))
     return found
+
+
+def _with_enough(samples: Samples, least: int) -> tuple[Samples, int]:
+    """Return the questions that have at least so many samples, and how many have fewer."""
+    enough = [(block, block.present.sum(axis=1) >= least) for block in samples.blocks]
+    kept = [Block(*(part[of] for part in block)) for block, of in enough if of.any()]
+    return samples._replace(blocks=kept), sum(int((~of).sum()) for _, of in enough)
 
 
 def _least(samples: Samples) -> int:
@@ -165,17 +174,20 @@ def _together(decompositions: Iterable[Decomposition]) -> Decomposition:
 def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: int = 30) -> Json:
     """Return what n of the R samples would have given, n = 2..R: mean and spread over draws.
 
-    R is the least number of samples of any question; of questions with more, R are drawn at random.
+    R is the least number of samples of any question that has three; of questions with more, R are drawn at
+    random. Questions with fewer are left out and counted.
 
     Raises:
-        ValueError: where a question has fewer than three samples.
+        ValueError: where no question has three samples.
 
     Source: Hägele et al. 2026, Figure 21.
     """
-    samples = to_samples(records, settings.unparsed)
+    samples, fewer = _with_enough(to_samples(records, settings.unparsed), 3)
     least = _least(samples)
     if least < 3:
-        raise ValueError(f"sample efficiency needs 3 samples of each question, and one has {least}")
+        raise ValueError(
+            f"sample efficiency needs 3 samples of a question, and none of {fewer} has them"
+        )
     random = np.random.default_rng(settings.seed)
     counts = np.asarray([len(block.target) for block in samples.blocks])
     curves = [
@@ -203,6 +215,7 @@ def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: in
     return {
         "metric": settings.metric,
         "questions": int(counts.sum()),
+        "fewer_samples": fewer,
         "draws": replicates,
         "samples": to_json(curves[0].samples),
         **to_json(found),

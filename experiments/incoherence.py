@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jax
+import polars as pl
 import tyro
 from rich.console import Console
 
@@ -79,7 +80,7 @@ def main() -> None:
     try:
         with jax.enable_x64(True):
             groups = summarise(
-                read_records(config.samples),
+                with_options(read_records(config.samples)),
                 config.by,
                 config.metric,
                 config.unparsed,
@@ -102,6 +103,22 @@ def main() -> None:
     if config.figures is not None:
         for metric in config.metric:
             draw(groups, metric, config.figures)
+
+
+def with_options(records: pl.DataFrame) -> pl.DataFrame:
+    """Return the records with a choice among options, and say how many others there are.
+
+    Raises:
+        ValueError: where no record has any: unit tests and outcomes alone have no distribution here.
+    """
+    chosen = records.filter(pl.col("options").is_not_null())
+    others = records.height - chosen.height
+    said = "unit tests or outcomes alone, which python -m experiments.llm_report analyses"
+    if not chosen.height:
+        raise ValueError(f"all {others} records are {said}")
+    if others:
+        print(f"left out: {others} records are {said}", file=sys.stderr)
+    return chosen
 
 
 def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], console: Console) -> None:

@@ -27,6 +27,7 @@ from hotmess_jax.llm.analysis import (
     format_failures,
     incoherence_surface,
     length_correlation,
+    length_field,
     natural_overthinking,
     one_question,
     overall,
@@ -637,7 +638,7 @@ def test_ensembles_follow_the_1_over_E_law():
     assert None not in of_kl["plugin"]["variance"]["value"]
     for why, value in zip(of_kl["no_corrected"], of_kl["corrected"]["variance"]["value"], strict=True):
         assert "fewer than 8" in why and value is None
-    with pytest.raises(ValueError, match="one has 3"):
+    with pytest.raises(ValueError, match="none of"):
         ensembling(records.filter(pl.col("sample") < 3), BRIER)
     with pytest.raises(ValueError, match="KL of ensembles needs 6"):
         ensembling(records.filter(pl.col("sample") < 5), KL)
@@ -770,10 +771,43 @@ def test_the_question_with_most_answers_is_shown():
     assert found["question_id"] == "b" and found["target"] == "A"
     assert [sample["given"] for sample in found["samples"]] == ["A", "", "C"]
     assert one_question(records, "a")["question_id"] == "a"
+    # Two benchmarks with questions of the same ids are no chimera.
+    twice = pl.concat([records, records.with_columns(benchmark=pl.lit("other"), target=pl.lit("C"))])
+    found = one_question(twice, "b", "other")
+    assert (found["benchmark"], found["target"], len(found["samples"])) == ("other", "C", 3)
+    assert len(one_question(twice)["samples"]) == 3
     likely = records.with_columns(
         answer=pl.lit(None, pl.String), probs=pl.lit('{"A": 0.2, "B": 0.5, "C": 0.3, "D": 0.0}')
     )
     assert {sample["given"] for sample in one_question(likely)["samples"]} == {"B"}
+
+
+def test_questions_with_too_few_samples_are_left_out_and_counted():
+    settings = AnalysisSettings("brier", resamples=20)
+    ids = [q for q, count in (("a", 8), ("b", 8), ("c", 3), ("d", 2)) for _ in range(count)]
+    records = table(question_id=ids, sample=[*range(8), *range(8), *range(3), *range(2)],
+                    answer=["A", "B", "A"] * 7)  # fmt: skip
+    found = ensembling(records, settings, draws=2)
+    assert (found["questions"], found["fewer_samples"], found["samples_a_question"]) == (2, 2, 8)
+    alone = ensembling(records.filter(pl.col("question_id").is_in(["a", "b"])), settings, draws=2)
+    assert found["expected"] == alone["expected"] and alone["fewer_samples"] == 0
+    with pytest.raises(ValueError, match="need 4 samples of a question, and none of 2 has"):
+        ensembling(records.filter(pl.col("question_id").is_in(["c", "d"])), settings)
+
+
+def test_lengths_that_do_not_vary_are_none():
+    records = table(question_id=list("aabbccdd"), sample=[0, 1] * 4, answer=["A"] * 8)
+    records = records.with_columns(actions=pl.lit(1), words=pl.Series([1, 2, 3, 4, 1, 2, 2, 1]))
+    assert length_field(records) == "words"
+    settings = AnalysisSettings("brier", resamples=20)
+    questions = questions_of(records, settings)
+    with pytest.raises(ValueError, match="'actions' is the same of all questions: 1"):
+        by_field(questions, "actions", settings)
+    with pytest.raises(ValueError, match="same of all samples of every question"):
+        natural_overthinking(pl.concat([records, records.with_columns(sample=pl.col("sample") + 2)]),
+                             "actions", settings, 10)  # fmt: skip
+    # Means 1.5, 3.5, 1.5, 1.5: the cut into halves is between two of the same.
+    assert by_field(questions, "words", settings, (2,))["tied_cuts"] == 1
 
 
 def test_topics_and_waits():

@@ -123,25 +123,37 @@ def format_failures(records: pl.DataFrame) -> list[Json]:
     return found
 
 
-def one_question(records: pl.DataFrame, question_id: str | None = None) -> Json:
+def one_question(
+    records: pl.DataFrame, question_id: str | None = None, benchmark: str | None = None
+) -> Json:
     """Return one question's answers, sample by sample: the one asked for, or that with most answers.
+
+    Args:
+        records: of one model and setting.
+        question_id: of the question.
+        benchmark: where several have a question of this id; None is the first of them.
 
     Source: Hägele et al. 2026, Figure 19.
     """
     rows = with_answers(records)
-    if question_id is None:
-        spread = rows.group_by("question_id").agg(
-            pl.col("given").n_unique().alias("distinct"), pl.len().alias("count")
-        )
-        question_id = spread.sort(["distinct", "count", "question_id"], descending=[True, True, False])[
-            "question_id"
-        ][0]
-    rows = rows.filter(pl.col("question_id") == question_id).sort(["context", "sample"])
+    spread = rows.group_by(QUESTION).agg(
+        pl.col("given").n_unique().alias("distinct"), pl.len().alias("count")
+    )
+    order = ["distinct", "count", "question_id", "benchmark"]
+    spread = spread.sort(order, descending=[True, True, False, False])
+    if question_id is not None:
+        spread = spread.filter(pl.col("question_id") == question_id)
+    if benchmark is not None:
+        spread = spread.filter(pl.col("benchmark") == benchmark)
+    # Two benchmarks may have questions of one id.
+    one = spread.select(QUESTION).head(1)
+    rows = rows.join(one, on=QUESTION, nulls_equal=True).sort(["context", "sample"])
     fields: Sequence[str] = [
         name for name in ("context", "sample", "given", "open_answer") if name in rows.columns
     ]
     return {
-        "question_id": question_id,
+        "question_id": rows["question_id"][0],
+        "benchmark": rows["benchmark"][0],
         "target": rows["target"][0],
         "options": rows["options"][0].to_list() if rows["options"][0] is not None else None,
         "samples": rows.select(fields).to_dicts(),

@@ -44,13 +44,14 @@ def ensembling(
 ) -> Json:
     """Return bias², variance and incoherence of means of E samples, beside the 1/E law.
 
-    Disjoint ensembles are drawn at random from all of a question's samples, over its contexts, `draws`
-    times; values are means over the draws. Plug-in values, and all of KL, depend on how many ensembles are
-    compared: they are of the same number at every size, and None where fewer than six fit. Corrected Brier
-    values do not, and are of as many as fit. They are also corrected for samples of the same context standing
-    in one ensemble and in two: they are those of ensembles whose samples each have a context of their own.
-    The KL values take ensembles as independent, and the corrected ones are there only where they are right of
-    data sets drawn from the ensembles (`kl_correction`).
+    Questions with fewer than four samples (of KL, than six) are left out and counted. Disjoint ensembles are
+    drawn at random from all of a question's samples, over its contexts, `draws` times; values are means over
+    the draws. Plug-in values, and all of KL, depend on how many ensembles are compared: they are of the same
+    number at every size, and None where fewer than six fit. Corrected Brier values do not, and are of as many
+    as fit. They are also corrected for samples of the same context standing in one ensemble and in two: they
+    are those of ensembles whose samples each have a context of their own. The KL values take ensembles as
+    independent, and the corrected ones are there only where they are right of data sets drawn from the
+    ensembles (`kl_correction`).
 
     Args:
         records: of one model and setting.
@@ -65,21 +66,19 @@ def ensembling(
         E. `no_corrected` says of each size why there is no corrected form.
 
     Raises:
-        ValueError: for the 0/1 error, where a question has fewer than four samples or, of KL, than six.
+        ValueError: for the 0/1 error, or where no question has four samples or, of KL, six.
 
     Source: Hägele et al. 2026, Section 3.3.2, Figures 7b and 11: ten ensembles of a size.
     """
     if settings.metric == "zero_one":
         raise ValueError("ensembles need brier or kl")
-    samples = to_samples(records, settings.unparsed)
-    least = samples.least
-    if least < 4:
-        raise ValueError(f"ensembles need 4 samples of each question, and one has {least}")
     kl = settings.metric == "kl"
-    if kl and least < LEAST_ENSEMBLES:
-        raise ValueError(
-            f"KL of ensembles needs {LEAST_ENSEMBLES} samples of each question, and one has {least}"
-        )
+    enough = LEAST_ENSEMBLES if kl else 4
+    samples, fewer = _with_enough(to_samples(records, settings.unparsed), enough)
+    least = samples.least
+    if least < enough:
+        what = "KL of ensembles needs" if kl else "ensembles need"
+        raise ValueError(f"{what} {enough} samples of a question, and none of {fewer} has them")
     sizes = sizes_to(least // (LEAST_ENSEMBLES if kl else 2))
     # The same number at every size that is compared plug-in: that of the largest of which six fit.
     largest = max((size for size in sizes if least // size >= LEAST_ENSEMBLES), default=None)
@@ -91,6 +90,7 @@ def ensembling(
     found: Json = {
         "metric": settings.metric,
         "questions": sum(len(block.target) for block in samples.blocks),
+        "fewer_samples": fewer,
         "samples_a_question": least,
         "sizes": sizes,
         "ensembles": counts,
@@ -155,6 +155,17 @@ def _ensembles_of(
     return Block(probs, many[0], np.ones(probs.shape[:2], bool), many[1], alone - 1, alone)
 
 
+def _with_enough(samples: Samples, least: int) -> tuple[Samples, int]:
+    """Return the questions that have at least so many samples, and how many have fewer."""
+    enough = [(block, block.present.sum(axis=1) >= least) for block in samples.blocks]
+    kept = [
+        Block(*(part if part is None else part[of] for part in block))
+        for block, of in enough
+        if of.any()
+    ]
+    return samples._replace(blocks=kept), sum(int((~of).sum()) for _, of in enough)
+
+
 def _shuffled(block: Block, random: np.random.Generator) -> Int[np.ndarray, "questions samples"]:
     """Return each question's samples in random order, those that are there first."""
     return np.argsort(np.where(block.present, random.random(block.present.shape), np.inf), axis=1)
@@ -215,18 +226,21 @@ def _together(decompositions: Iterable[Decomposition]) -> Decomposition:
 def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: int = 30) -> Json:
     """Return what n of the R samples would have given, n = 2..R/2: mean and spread over draws.
 
-    R is the least number of samples of any question; of questions with more, R are drawn at random. The
-    spread is that of n new samples of the same questions.
+    R is the least number of samples of any question that has four; of questions with more, R are drawn at
+    random. Questions with fewer are left out and counted. The spread is that of n new samples of the same
+    questions.
 
     Raises:
-        ValueError: where a question has fewer than four samples.
+        ValueError: where no question has four samples.
 
     Source: Hägele et al. 2026, Figure 21.
     """
-    samples = to_samples(records, settings.unparsed)
+    samples, fewer = _with_enough(to_samples(records, settings.unparsed), 4)
     least = samples.least
     if least < 4:
-        raise ValueError(f"sample efficiency needs 4 samples of each question, and one has {least}")
+        raise ValueError(
+            f"sample efficiency needs 4 samples of a question, and none of {fewer} has them"
+        )
     random = np.random.default_rng(settings.seed)
     counts = np.asarray([len(block.target) for block in samples.blocks])
     curves = [
@@ -258,6 +272,7 @@ def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: in
     return {
         "metric": settings.metric,
         "questions": int(counts.sum()),
+        "fewer_samples": fewer,
         "draws": replicates,
         "samples": to_json(curves[0].samples),
         **to_json(found),

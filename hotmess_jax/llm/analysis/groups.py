@@ -40,12 +40,13 @@ def by_field(
             fewer than two questions a group are left out.
 
     Returns:
-        `curves`, `slopes` and `halves` of each form, a value with its interval each; a slope is None
+        `tied_cuts`, how many of the curves' cuts are between questions of one length, which stand in the
+        file's order; `curves`, `slopes` and `halves` of each form, a value with its interval each; a slope is None
         where a group's value is not above 0; `halves` is the half of the questions with more of the
         field less the other half, which is always known.
 
     Raises:
-        ValueError: where fewer than four questions have the field.
+        ValueError: where fewer than four questions have the field, or all have the same of it.
 
     Source: Hägele et al. 2026, Section 3.1, Figures 2, 8, 10, 23 and 25.
     """
@@ -64,7 +65,12 @@ def by_field(
         "groups": usable[0],
     }
     along = kept.table[field].to_numpy().astype(np.float64)
+    if along.min() == along.max():
+        raise ValueError(f"{field!r} is the same of all questions: {along[0]:g}")
     order = np.argsort(along, kind="stable")
+    # Cuts between questions of one length are cuts by the file's order.
+    cuts = [-(-group * number // usable[0]) for group in range(1, usable[0])]
+    found["tied_cuts"] = int(sum(along[order][cut - 1] == along[order][cut] for cut in cuts))
     for form in FORMS:
         arrays = {k: v[order] for k, v in (parts_of(kept, form) | {"along": along}).items()}
         halves = estimate(_between_halves, arrays, settings)
@@ -147,17 +153,21 @@ LENGTHS = ("reasoning_tokens", "actions", "output_tokens", "words")
 
 
 def length_field(records: pl.DataFrame) -> str | None:
-    """Return the field that lengths are read from: the first of `LENGTHS` that any record has."""
+    """Return the field that lengths are read from: the first of `LENGTHS` that varies."""
     return next((name for name in LENGTHS if _has_lengths(records, name)), None)
 
 
 def common_length_field(parts: Sequence[pl.DataFrame]) -> str | None:
-    """Return the first of `LENGTHS` that records of every part have, to compare lengths in."""
+    """Return the first of `LENGTHS` that varies in every part, to compare lengths in."""
     return next((name for name in LENGTHS if all(_has_lengths(part, name) for part in parts)), None)
 
 
 def _has_lengths(records: pl.DataFrame, name: str) -> bool:
-    return name in records.columns and records.filter(pl.col(name) > 0).height > 0
+    """Tell whether lengths are there, and not all the same."""
+    if name not in records.columns:
+        return False
+    lengths = records[name].drop_nulls()
+    return lengths.n_unique() > 1 and records.filter(pl.col(name) > 0).height > 0
 
 
 def with_wait_ratio(records: pl.DataFrame) -> pl.DataFrame:

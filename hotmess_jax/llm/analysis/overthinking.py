@@ -51,7 +51,7 @@ def natural_overthinking(
         accuracy, long less short, with interval and the permutation test's two-sided p.
 
     Raises:
-        ValueError: where no question has two samples in each half.
+        ValueError: where no question has two samples in each half, or none has lengths that differ.
 
     Source: Hägele et al. 2026, Section 3.1.2, Figures 3 and 17.
     """
@@ -60,6 +60,8 @@ def natural_overthinking(
     groups, left_out = (_of_tests if tests else _of_choices)(records, field, settings)
     if not groups:
         raise ValueError(f"no question has two samples on either side of its median {field!r}")
+    if not any(np.ptp(group.length, axis=1).any() for group in groups):
+        raise ValueError(f"{field!r} is the same of all samples of every question")
     random = np.random.default_rng(settings.seed)
     halves = [_halves(group, _by_length(group, random)[None]) for group in groups]
     per_question = {name: np.concatenate([half[name][:, 0] for half in halves]) for name in PARTS}

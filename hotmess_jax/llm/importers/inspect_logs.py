@@ -224,10 +224,14 @@ def _reconcile(log: _Log, imported: Imported) -> None:
     samples = [*log.samples, *log.again]
 
     def compare(
-        figure: str, said: int | float, found: int | float, parted: tuple[str, ...] = ()
+        figure: str,
+        said: int | float,
+        found: int | float,
+        parted: tuple[str, ...] = (),
+        over: int | None = None,
     ) -> None:
         imported.compared.append(
-            Compared(str(log.path), log.benchmark, log.model, figure, said, found, parted)
+            Compared(str(log.path), log.benchmark, log.model, figure, said, found, parted, over)
         )
 
     if log.results is not None:
@@ -254,10 +258,10 @@ def _reconcile(log: _Log, imported: Imported) -> None:
                 if metric.name in ("accuracy", "mean") and means
             ]
     for name, said, found in figures:
-        compare(name, said, found, parted)
+        compare(name, said, found, parted, len(read))
     if not figures:
         if own:
-            compare("scores", mean(own), mean({name: read[name] for name in own}), parted)
+            compare("scores", mean(own), mean({name: read[name] for name in own}), parted, len(own))
         elif log.results is None:
             imported.without_figures.append(str(log.path))
 

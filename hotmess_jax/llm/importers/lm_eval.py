@@ -361,16 +361,20 @@ def _reconcile(
     read = [document for document in documents if document.scores]
 
     def compare(
-        figure: str, log: int | float, found: int | float, parted: tuple[str, ...] = ()
+        figure: str,
+        log: int | float,
+        found: int | float,
+        parted: tuple[str, ...] = (),
+        over: int | None = None,
     ) -> None:
         imported.compared.append(
-            Compared(str(samples.path), samples.task, model, figure, log, found, parted)
+            Compared(str(samples.path), samples.task, model, figure, log, found, parted, over)
         )
 
     if samples.number is not None:
         compare("questions", samples.number, len(read))
     scored = any(document.scored for document in read)
-    found: list[tuple[str, float, float, tuple[str, ...]]] = []
+    found: list[tuple[str, float, float, tuple[str, ...], int]] = []
     for metric in _OF_LIKELIHOODS if scored else _OF_RESPONSES:
         ours = {
             document.name: document.scores[metric] for document in read if metric in document.scores
@@ -381,7 +385,7 @@ def _reconcile(
             if not isinstance(log, int | float) or not math.isfinite(log):
                 log = mean(own) if own else None
             if log is not None and ours:
-                found.append((f"{metric},{name}", log, mean(ours), parting(own, ours)))
+                found.append((f"{metric},{name}", log, mean(ours), parting(own, ours), len(ours)))
     # Each filter takes another answer from a response: what is read here is held against the nearest.
     if not scored and found:
         found = [min(found, key=lambda one: (len(one[3]), abs(one[1] - one[2])))]

@@ -21,21 +21,32 @@ class Compared:
     read: int | float
     # Whose own score is another than what was read, as the log names them.
     questions: tuple[str, ...] = ()
+    # How many questions or samples it is a mean over; None where it is none.
+    over: int | None = None
 
     @property
     def agrees(self) -> bool:
         """Whether they part by no more than rounding, and no question's own score is another."""
-        return not self.questions and same(self.log, self.read)
+        return not self.questions and same(self.log, self.read, self.over)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return asdict(self) | {"questions": list(self.questions), "agrees": self.agrees}
 
 
-def same(log: int | float, read: int | float) -> bool:
-    """Tell whether a figure is another's, as far as a log that has rounded it tells."""
+def same(log: int | float, read: int | float, over: int | None = None) -> bool:
+    """Tell whether a figure is another's, as far as a log that has rounded it tells.
+
+    Args:
+        log: its figure.
+        read: the same figure as it was read.
+        over: how many right or wrong answers it is the mean of: what such a mean can be was not rounded.
+    """
     decimals = len(repr(float(log)).partition(".")[2])
-    rounding = 0.5 * 10.0**-decimals if decimals >= 2 else 0
+    whole = over is None or abs(log * over - round(log * over)) <= LEAST
+    # A number that ends in 0 has lost it: no log rounds to fewer than two places.
+    rounding = 0.5 * 10.0 ** -max(decimals, 2) if decimals >= 2 or not whole else 0
+    rounding = 0 if over is not None and whole else rounding
     return abs(log - read) <= max(rounding * (1 + LEAST), LEAST)
 
 

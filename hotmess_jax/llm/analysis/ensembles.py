@@ -159,7 +159,7 @@ def _with_enough(samples: Samples, least: int) -> tuple[Samples, int]:
     """Return the questions that have at least so many samples, and how many have fewer."""
     enough = [(block, block.present.sum(axis=1) >= least) for block in samples.blocks]
     kept = [
-        Block(*(part if part is None else part[of] for part in block))
+        block._replace(**{name: part[of] for name, part in block._asdict().items() if part is not None})
         for block, of in enough
         if of.any()
     ]

@@ -317,7 +317,7 @@ def test_budgets_without_lengths_and_records_without_a_budget_are_rows():
         two_answers(np.full(6, 0.5), np.full(6, 10.0), 4, random).with_columns(
             budget=pl.lit(budget, pl.String),
             sample=pl.col("sample") + 4 * i,
-            output_tokens=pl.lit(10.0 if i < 2 else None, pl.Float64),
+            output_tokens=9.0 + pl.col("sample") % 2 * 2 if i < 2 else pl.lit(None, pl.Float64),
         )
         for i, budget in enumerate(budgets)
     ]

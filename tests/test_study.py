@@ -60,7 +60,7 @@ def everything(models=("small", "large"), questions=12, samples=8):
                 difficulty=pl.when(pl.col("question_id") < "q0003").then(pl.lit("easy")).otherwise(
                     pl.lit("hard (for anyone)")
                 ),
-                reasoning=pl.when(pl.col("sample") % 2 == 0)
+                reasoning=pl.when((pl.col("sample") % 2 == 0) & (pl.col("question_id") < "q0006"))
                 .then(pl.lit("wait a moment"))
                 .otherwise(pl.lit("wait, wait")),
                 output_tokens=pl.col("output_tokens").cast(pl.Int64),

@@ -1,0 +1,1 @@
+"""What is printed of language models, held against simulations of known truth."""

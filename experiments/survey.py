@@ -30,20 +30,20 @@ class SurveyConfig:
     out: Path | None = None
     """A folder for survey.json and the figure."""
 
-    resamples: int = 1_000
-    """Resamples of the raters behind each 95 % interval."""
+    permutations: int = 1_000
+    """Permutations of the entities behind each p."""
 
     seed: int = 0
-    """Of the resampling."""
+    """Of the permutations, and of the splits of the raters."""
 
 
 def main() -> None:
     """Parse the command line, read, analyse, print."""
     config = parse(SurveyConfig)
-    if config.resamples < 10:
-        fail(f"resamples must be at least 10, got {config.resamples}")
+    if config.permutations < 10:
+        fail(f"permutations must be at least 10, got {config.permutations}")
     try:
-        found = analyse(read_survey(config.rankings), config.resamples, config.seed)
+        found = analyse(read_survey(config.rankings), config.permutations, config.seed)
     except ValueError as error:
         fail_lines(str(error).splitlines())
     print_survey(found, Console())
@@ -62,11 +62,16 @@ def print_survey(found: dict[str, Any], console: Console) -> None:
         cells = (f"{number(part['mean'])} ± {number(part['standard_error'], 2)}" for part in both)
         table.add_row(row["entity"], *cells)
     console.print(table)
-    table = right_aligned_table("Spearman's ρ, 95 % over raters", ["entities of", "number", "ρ"])
+    table = right_aligned_table(
+        "Spearman's ρ, 95 % over entities; corrected: divided by the root of both reliabilities",
+        ["entities of", "number", "ρ", "p", "reliabilities", "corrected"],
+    )
     for name, row in found["correlations"].items():
-        table.add_row(
-            name, str(row["entities"]), f"{number(row['rho']['value'])} {interval(row['rho']['ci95'])}"
+        rho, corrected = (
+            f"{number(row[k]['value'])} {interval(row[k]['ci95'])}" for k in ("rho", "corrected")
         )
+        reliabilities = ", ".join(number(of, 2) for of in row["reliabilities"])
+        table.add_row(name, str(row["entities"]), rho, number(row["p"], 2), reliabilities, corrected)
     console.print(table)
 
 

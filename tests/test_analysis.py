@@ -19,6 +19,8 @@ from hotmess_jax.llm.analysis import (
     by_budget,
     by_field,
     by_label,
+    by_measured_field,
+    cross_fitted,
     difficulty_groups,
     difficulty_labels,
     efficiency,
@@ -26,6 +28,7 @@ from hotmess_jax.llm.analysis import (
     ensembling,
     format_failures,
     incoherence_surface,
+    itself,
     length_correlation,
     length_field,
     natural_overthinking,
@@ -588,14 +591,91 @@ def test_a_planted_surface_is_recovered():
         length = np.exp(random.uniform(np.log(10), np.log(1000), 400))
         true = 0.1 * length**0.3 * (n / 1e8) ** -0.1
         variance = np.clip(true * random.uniform(0.8, 1.2, 400), 0, 1)
-        models[name] = planted(1 - variance, variance, tokens=length)
+        models[name] = itself(planted(1 - variance, variance, tokens=length), "tokens")
     found = incoherence_surface(models, sizes, "tokens", BRIER)
     for name, value in (("length", 0.3), ("size", -0.1)):
         assert inside(value, found["coefficients"][name]["ci95"])
         assert found["coefficients"][name]["value"] == pytest.approx(value, abs=0.01)
     assert found["r2"] > 0.98
-    models["s"] = planted(np.ones(400), np.zeros(400), tokens=length)
+    models["s"] = itself(planted(np.ones(400), np.zeros(400), tokens=length), "tokens")
     assert incoherence_surface(models, sizes, "tokens", BRIER)["r2"] is None
+
+
+def longer_where_wrong(seed, questions, samples, own=0.0):
+    """Return records of questions that are all the same, whose wrong samples are 1.5 × as long."""
+    random = np.random.default_rng(seed)
+    right = random.random((questions, samples)) < 0.6
+    length = 100 * np.exp(own * random.normal(size=(questions, 1))) * np.where(right, 1, 1.5)
+    length = length * np.exp(0.1 * random.normal(size=right.shape))
+    return table(
+        question_id=[f"q{i:04}" for i in range(questions) for _ in range(samples)],
+        sample=list(range(samples)) * questions,
+        answer=np.where(right, "A", "B").ravel().tolist(),
+        output_tokens=length.ravel().tolist(),
+    )
+
+
+@pytest.mark.parametrize("own", [0.0, 0.3])
+def test_questions_that_are_all_the_same_do_not_differ_with_the_length_of_their_wrong_samples(own):
+    few = AnalysisSettings("brier", resamples=100)
+    decompose = functools.partial(questions_of, settings=few)
+    fitted, covered, same = [], 0, []
+    for seed in range(12):
+        records = longer_where_wrong(seed, 100, 6, own)
+        found = by_measured_field(records, "output_tokens", decompose, few, (5,))
+        half = found["corrected"]["halves"]["incoherence"]
+        fitted.append(half["value"])
+        covered += inside(0, half["ci95"])
+        direct = by_field(questions_of(records, few), "output_tokens", few, (5,))
+        same.append(direct["corrected"]["halves"]["incoherence"]["value"])
+    assert abs(np.mean(fitted)) < 4 * np.std(fitted) / np.sqrt(12)
+    assert abs(np.mean(fitted)) < 0.05
+    assert covered >= stats.binom.ppf(1e-3, 12, 0.95)
+    # What the split is there for: sorted by the samples themselves they do differ.
+    assert np.mean(same) < -0.05
+
+
+def test_length_is_read_from_other_samples_than_are_decomposed():
+    records = longer_where_wrong(0, 10, 6)
+    wrong = pl.col("answer") == "B"
+    records = records.with_columns(wrong.cast(pl.Float64).alias("wrong"))
+    folds = cross_fitted(records, "wrong", functools.partial(questions_of, settings=BRIER), splits=2)
+    everything = records.sort("question_id").group_by("question_id", maintain_order=True)
+    total = everything.agg(pl.col("wrong").sum())["wrong"].to_numpy()
+    assert len(folds) == 4
+    for fold in folds:
+        # Three samples each: the wrong ones among those that are decomposed and those that are not.
+        inside_it = fold.questions.table["wrong"].to_numpy() * 3
+        np.testing.assert_allclose(inside_it + fold.along * 3, total)
+    for first, second in (folds[:2], folds[2:]):
+        np.testing.assert_allclose(first.along, second.questions.table["wrong"].to_numpy())
+    with pytest.raises(ValueError, match="no question has 4 samples with 'wrong'"):
+        few = records.filter(pl.col("sample") < 3)
+        cross_fitted(few, "wrong", functools.partial(questions_of, settings=BRIER))
+
+
+def test_contexts_are_split_whole_where_there_are_four():
+    records = longer_where_wrong(0, 5, 12).with_columns((pl.col("sample") // 3).alias("context"))
+    records = records.with_columns(pl.col("context").cast(pl.Float64).alias("field"))
+    decompose = functools.partial(questions_of, settings=BRIER)
+    for fold in cross_fitted(records, "field", decompose, splits=3):
+        # Of contexts 0 to 3 two whole ones are in either half, whose means sum to 3.
+        np.testing.assert_allclose(fold.along + fold.questions.table["field"].to_numpy(), 3)
+        assert set(fold.questions.table["count"].to_list()) == {6}
+
+
+def test_a_question_is_drawn_for_all_models_of_a_surface_at_once():
+    random = np.random.default_rng(0)
+    length = np.exp(random.uniform(np.log(10), np.log(1000), 200))
+    variance = np.clip(0.1 * length**0.3 * random.uniform(0.3, 1.7, 200), 0, 1)
+    sizes = {"s": 1e8, "l": 1e10}
+    models = {name: itself(planted(1 - variance, variance, tokens=length), "tokens") for name in sizes}
+    found = incoherence_surface(models, sizes, "tokens", BRIER)["coefficients"]
+    # Models with the same questions do not differ in any draw; length's interval is as wide as one's.
+    np.testing.assert_allclose(found["size"]["ci95"], 0, atol=1e-9)
+    alone = by_field(models["s"][0].questions, "tokens", BRIER, (10,))["plugin"]["slopes"]["10"]
+    ends = np.ptp(alone["incoherence"]["ci95"])
+    assert np.ptp(found["length"]["ci95"]) == pytest.approx(ends, rel=0.15)
 
 
 def test_the_interval_of_a_rank_correlation_covers_it():
@@ -762,11 +842,29 @@ def test_format_failures_by_model_and_budget():
     )
     high, low = format_failures(records)
     assert (high["budget"], high["unparsed"], high["samples"]) == ("high", 0, 30)
-    assert low["share"]["value"] == 0.25
-    n, p, z = 20, 0.25, stats.norm.ppf(0.975)
+    assert low["share"]["value"] == 0.25 and low["questions"] == 20
+    # One sample a question: Wilson's interval with n − 1 for n, and Student's quantile.
+    n, p, z = 19, 0.25, stats.t.ppf(0.975, 19)
     middle, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     wilson = [(middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)]
     np.testing.assert_allclose(low["share"]["ci95"], wilson)
+    n, z = 30, stats.t.ppf(0.975, 29)
+    np.testing.assert_allclose(high["share"]["ci95"], [0, z**2 / n / (1 + z**2 / n)], atol=1e-12)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.2, 1.8), (0.05, 0.95)])
+def test_intervals_of_format_failures_cover_where_questions_fail_together(a, b):
+    random, runs, covered = np.random.default_rng(0), 150, 0
+    for _ in range(runs):
+        failed = random.random((100, 10)) < random.beta(a, b, size=(100, 1))
+        records = table(
+            question_id=[f"q{i:03}" for i in range(100) for _ in range(10)],
+            sample=list(range(10)) * 100,
+            answer=np.where(failed, "", "A").ravel().tolist(),
+        )
+        (found,) = format_failures(records)
+        covered += inside(a / (a + b), found["share"]["ci95"])
+    assert covered >= stats.binom.ppf(1e-3, runs, 0.95)
 
 
 def test_the_question_with_most_answers_is_shown():

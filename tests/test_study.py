@@ -22,7 +22,7 @@ from hotmess_jax.llm.embeddings import embeddings_path
 from hotmess_jax.llm.study import StudySettings, study
 from hotmess_jax.llm.study_figures import draw
 from hotmess_jax.llm.study_report import report
-from hotmess_jax.llm.survey import analyse, read_survey
+from hotmess_jax.llm.survey import Ranking, Survey, analyse, correlate, read_survey
 
 FEW = AnalysisSettings(resamples=20)
 SOURCE = {"records": {"files": ["r.jsonl"], "where": []},
@@ -435,6 +435,46 @@ def test_a_planted_correlation_is_found_with_its_sign(tmp_path):
         assert set(found["correlations"]) == {"all", "animal", "model", "human"}
 
 
+def rated(seed, rho, entities, raters, noise):
+    """Return mean ranks by simulated raters, and the true values' reliabilities are left to them."""
+    random = np.random.default_rng(seed)
+    cov = [[1, rho], [rho, 1]]
+    true = random.multivariate_normal([0, 0], cov, entities).T
+    rankings = []
+    for sign, question, value in ((1, "intelligence", true[0]), (-1, "coherence", true[1])):
+        for rater in range(raters):
+            order = np.argsort(-sign * (value + noise * random.normal(size=entities)))
+            names = tuple(f"e{e:02}" for e in order)
+            rankings.append(Ranking(f"{question}{rater}", question, names))
+    return Survey(rankings, {f"e{e:02}": "" for e in range(entities)})
+
+
+@pytest.mark.parametrize(("rho", "noise"), [(0.0, 1.0), (0.6, 2.0)])
+def test_the_survey_s_intervals_cover_and_its_test_keeps_its_level(rho, noise):
+    true = 6 / np.pi * np.arcsin(rho / 2)
+    runs, covered, rejected = 60, 0, 0
+    for seed in range(runs):
+        found = analyse(rated(seed, rho, 24, 10, noise), 99, seed)["correlations"]["all"]
+        ends = found["corrected"]["ci95"]
+        covered += ends[0] <= true <= ends[1]
+        rejected += found["p"] <= 0.05
+        assert found["rho"]["ci95"][0] <= found["rho"]["value"] <= found["rho"]["ci95"][1]
+    assert covered >= stats.binom.ppf(1e-3, runs, 0.95)
+    if not rho:
+        assert rejected <= stats.binom.ppf(1 - 1e-3, runs, 0.05)
+
+
+def test_the_survey_s_correlation_is_scipy_s_and_corrected_by_known_reliabilities():
+    x, y = np.random.default_rng(0).normal(size=(2, 30)).round(1)
+    y = y + x
+    found = correlate(x, y, [0.81, 1.0], 199, np.random.default_rng(0))
+    assert found["rho"]["value"] == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert found["corrected"]["value"] == pytest.approx(found["rho"]["value"] / 0.9)
+    assert found["p"] == pytest.approx(1 / 200)
+    unknown = correlate(x, y, [0.81, -0.1], 199, np.random.default_rng(0))
+    assert unknown["corrected"] == {"value": None, "ci95": [None, None]}
+
+
 def test_mean_ranks_and_standard_errors_are_those_of_a_plain_loop(tmp_path):
     rows = rankings(0, 3, raters=5)
     found = analyse(read_survey(write_csv(tmp_path / "s.csv", rows)), 50, 0)
@@ -470,7 +510,7 @@ def test_a_bad_survey_is_refused_by_line(rows, said, tmp_path, monkeypatch, caps
 
 def test_the_survey_command_prints_and_draws(tmp_path, monkeypatch, capsys):
     path = write_csv(tmp_path / "s.csv", rankings(1, 0))
-    code, out, _ = run(monkeypatch, capsys, survey, path, "--out", tmp_path / "o", "--resamples", 50)
+    code, out, _ = run(monkeypatch, capsys, survey, path, "--out", tmp_path / "o", "--permutations", 50)
     assert code == 0 and "Spearman" in out and "animal0" in out
     assert {p.name for p in (tmp_path / "o").iterdir()} == {"survey.json", "survey.png", "survey.pdf"}
     code, _, error = run(monkeypatch, capsys, survey, tmp_path / "none.csv")

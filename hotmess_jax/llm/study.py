@@ -1,6 +1,7 @@
 """Every analysis of a table of records that its fields allow, as one document."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -16,9 +17,10 @@ from hotmess_jax.llm.analysis import (
     Series,
     answer_changes,
     by_budget,
-    by_field,
     by_label,
+    by_measured_field,
     common_length_field,
+    cross_fitted,
     difficulty_groups,
     difficulty_labels,
     efficiency,
@@ -232,7 +234,17 @@ def _choices(
             for missing in ("by_length", "overthinking", "by_topic", "by_difficulty"):
                 state.leave_out(f"{missing}_{metric}", name, NO_LENGTH)
         else:
-            state.run(f"by_length_{metric}", name, by_field, of, length, analysis, settings.groups)
+            decompose = functools.partial(questions_of, settings=analysis)
+            state.run(
+                f"by_length_{metric}",
+                name,
+                by_measured_field,
+                records,
+                length,
+                decompose,
+                analysis,
+                settings.groups,
+            )
             state.run(
                 f"overthinking_{metric}",
                 name,
@@ -247,17 +259,16 @@ def _choices(
         if "reasoning" not in records.columns:
             state.leave_out(f"wait_ratio_{metric}", name, "no record has a reasoning")
         else:
-            with state.noting(f"wait_ratio_{metric}", name):
-                waits = questions_of(with_wait_ratio(records), analysis)
-                state.run(
-                    f"wait_ratio_{metric}",
-                    name,
-                    by_field,
-                    waits,
-                    "wait_ratio",
-                    analysis,
-                    settings.groups,
-                )
+            state.run(
+                f"wait_ratio_{metric}",
+                name,
+                by_measured_field,
+                with_wait_ratio(records),
+                "wait_ratio",
+                functools.partial(questions_of, settings=analysis),
+                analysis,
+                settings.groups,
+            )
         state.run(f"ensembles_{metric}", name, ensembling, records, analysis, settings.ensembles)
         state.run(f"efficiency_{metric}", name, efficiency, records, analysis)
         state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis)
@@ -326,10 +337,17 @@ def _scaling_of(
     if common is None:
         state.leave_out(f"surface_{metric}", name, "the models have no length in common")
     else:
-        state.run(
-            f"surface_{metric}", name, incoherence_surface,
-            of, parameters, common, settings.analysis, settings.groups[0],
-        )  # fmt: skip
+        state.run(f"surface_{metric}", name, _surface, sized, parameters, common, settings)
+
+
+def _surface(
+    parts: Sequence[_Part], parameters: Mapping[str, float], length: str, settings: StudySettings
+) -> Json:
+    """Return the surface over lengths that are read from other samples than are decomposed."""
+    analysis = settings.analysis
+    decompose = functools.partial(questions_of, settings=analysis)
+    folds = {part.label: cross_fitted(part.records, length, decompose, analysis.seed) for part in parts}
+    return incoherence_surface(folds, parameters, length, analysis, settings.groups[0])
 
 
 def _scaling(
@@ -407,8 +425,8 @@ def _other_outcomes(
                 state.run("unit_tests", name, overall, tasks, analysis)
                 for field in ("actions", "output_tokens", "reasoning_tokens"):
                     if field in has:
-                        state.run(f"unit_tests_by_{field}", name, by_field, tasks, field, analysis,
-                                  settings.groups)  # fmt: skip
+                        state.run(f"unit_tests_by_{field}", name, by_measured_field, records, field,
+                                  unit_test_questions, analysis, settings.groups)  # fmt: skip
                     else:
                         state.leave_out(f"unit_tests_by_{field}", name, f"no record has {field}")
                 # Of agents the paper compares runs by their actions (Figure 3b).
@@ -423,6 +441,6 @@ def _other_outcomes(
         elif length is None:
             state.leave_out("open_answers", name, NO_LENGTH)
         else:
-            with state.noting("open_answers", name):
-                answers = embedding_questions(records, vectors)
-                state.run("open_answers", name, by_field, answers, length, analysis, settings.groups)
+            decompose = functools.partial(embedding_questions, vectors=vectors)
+            state.run("open_answers", name, by_measured_field, records, length, decompose, analysis,
+                      settings.groups)  # fmt: skip

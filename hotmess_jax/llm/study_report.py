@@ -208,7 +208,7 @@ def _by_field(found: Mapping[str, Json]) -> str:
     ]
     names = ["incoherence", "bias²", "variance", "error", "accuracy"]
     return (
-        f"The half of the questions with the higher mean {field}, less the other half.\n\n"
+        f"The half of the questions with the higher mean {field}, less the other half.{_folds(found)}\n\n"
         + table(["model", "estimate", "questions", "samples", *names], halves) + "\n\n"
         f"Slopes in double logarithm against the questions' mean {field}, in groups of equal size; a "
         "slope is missing where a group's value is not above 0.\n\n"
@@ -216,12 +216,24 @@ def _by_field(found: Mapping[str, Json]) -> str:
     )  # fmt: skip
 
 
+def _folds(found: Mapping[str, Json]) -> str:
+    """Say which samples were measured, and which decomposed."""
+    if not any(result["folds"] for result in found.values()):
+        return ""
+    return (
+        " Half of each question's samples is decomposed, sorted by the mean of the other half, averaged "
+        "over random splits: sorted by the very samples that are decomposed, questions would differ by "
+        "chance alone. Plug-in values are of half the samples."
+    )
+
+
 def _conclusion(result: Json) -> str:
     """Say what the slopes of incoherence, and the difference of the halves, agree on."""
-    estimates = []
-    for form in FORMS:
-        estimates.append(result[form]["halves"]["incoherence"])
-        estimates += [slopes["incoherence"] for slopes in result[form]["slopes"].values()]
+    # Plug-in and corrected are of the same samples: one decision. 0/1 has no corrected form.
+    known = result["corrected"]["halves"]["incoherence"]["value"] is not None
+    form = "corrected" if known else "plugin"
+    estimates = [result[form]["halves"]["incoherence"]]
+    estimates += [slopes["incoherence"] for slopes in result[form]["slopes"].values()]
     intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
     if not intervals:
         return "nothing can be said of incoherence."
@@ -231,8 +243,8 @@ def _conclusion(result: Json) -> str:
     ]
     counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
     return (
-        f"of {len(estimates)} estimates (two halves and {len(estimates) // 2 - 1} numbers of groups, "
-        f"plug-in and corrected), {len(intervals)} have an interval: incoherence {counts}."
+        f"of {len(estimates)} estimates (halves and {len(estimates) - 1} numbers of groups, "
+        f"{FORMS[form]}), {len(intervals)} have an interval: incoherence {counts}."
     )
 
 
@@ -443,6 +455,7 @@ def _failures(found: Mapping[str, Sequence[Json]]) -> str:
         [
             model,
             str(row["budget"] or "–"),
+            str(row["questions"]),
             str(row["samples"]),
             str(row["unparsed"]),
             _cell(row["share"]),
@@ -450,8 +463,8 @@ def _failures(found: Mapping[str, Sequence[Json]]) -> str:
         for model, of in found.items()
         for row in of
     ]
-    return table(
-        ["model", "budget", "samples", "unparsed", "share (Wilson interval over samples)"], rows
+    return table(["model", "budget", "questions", "samples", "unparsed", "share"], rows) + (
+        "\n\nWilson's intervals with the effective number of samples: those of one question fail together."
     )
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from scipy import stats
 
 COLUMNS = ("rater", "question", "entity", "category", "rank")
 QUESTIONS = ("intelligence", "coherence")
 MOST_REPORTED = 20
+SPLITS = 100  # of the raters, at most
 
 
 class Ranking(NamedTuple):
@@ -87,25 +89,32 @@ def read_survey(path: Path) -> Survey:
     return Survey(rankings, categories)
 
 
-def analyse(survey: Survey, resamples: int, seed: int) -> dict[str, Any]:
-    """Return mean ranks with standard errors, and their correlation with an interval over raters.
+def analyse(survey: Survey, permutations: int, seed: int) -> dict[str, Any]:
+    """Return mean ranks with standard errors, and their correlation with an interval over entities.
 
     A rank is the share of a rater's list that stands below an entity (in the middle of its own place),
     so that lists of different lengths compare; of coherence it is inverted to incoherence.
 
+    Raters who disagree make a correlation of their means small. `corrected` divides Spearman's ρ by
+    the root of both questions' reliabilities; the reliability of a mean is its split-half correlation
+    over many halves of the raters, stepped up by Spearman and Brown.
+
     Args:
         survey: from `read_survey`.
-        resamples: of the raters of each question.
-        seed: of the resampling.
+        permutations: of the entities, for the test of ρ = 0, and splits of the raters.
+        seed: of both.
 
     Returns:
-        `entities` with both means and standard errors, and Spearman's ρ over all and by category.
+        `entities` with both means and standard errors, and over all and by category: Spearman's ρ with
+        Bonett and Wright's interval over entities, the permutations' two-sided p, the reliabilities,
+        and ρ divided by their root. Its interval is divided likewise, and cut at ±1; it is None where a
+        reliability is not above 0, or is not known.
 
     Raises:
         ValueError: where a question has fewer than two raters, or fewer than three entities are in
             both.
 
-    Source: Hägele et al. 2026, Figures 4b and 27.
+    Source: Hägele et al. 2026, Figures 4b and 27; Bonett and Wright 2000; Spearman 1904 and 1910.
     """
     entities = sorted(survey.categories)
     tables = {}
@@ -116,16 +125,8 @@ def analyse(survey: Survey, resamples: int, seed: int) -> dict[str, Any]:
         tables[question] = np.stack([_shares(ranking, entities) for ranking in rankings])
     # Coherence to incoherence.
     tables["coherence"] = 1 - tables["coherence"]
-    means = [np.nanmean(tables[question], axis=0) for question in QUESTIONS]
+    means = [_means(tables[question]) for question in QUESTIONS]
     random = np.random.default_rng(seed)
-    drawn = []
-    for question in QUESTIONS:
-        table = tables[question]
-        chosen = random.integers(len(table), size=(resamples, len(table)))
-        with np.errstate(invalid="ignore"):
-            sums = np.nansum(table[chosen], axis=1)
-            counts = (~np.isnan(table[chosen])).sum(axis=1)
-            drawn.append(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
     category = np.asarray([survey.categories[entity] for entity in entities])
     groups = {"all": np.ones(len(entities), bool)}
     groups |= {name: category == name for name in sorted(set(category.tolist()))}
@@ -136,15 +137,12 @@ def analyse(survey: Survey, resamples: int, seed: int) -> dict[str, Any]:
             if name == "all":
                 raise ValueError("fewer than three entities were ranked on both questions")
             continue
-        rho = _spearman(means[0][both], means[1][both])
-        replicates = [_spearman(a[both], b[both]) for a, b in zip(*drawn, strict=True)]
-        ends = (
-            np.nanpercentile(replicates, [2.5, 97.5]) if np.isfinite(replicates).any() else [None, None]
-        )
-        usable = np.isfinite(replicates).any()
-        ends = np.nanpercentile(replicates, [2.5, 97.5]).tolist() if usable else [None, None]
-        value = float(rho) if np.isfinite(rho) else None
-        correlations[name] = {"entities": int(both.sum()), "rho": {"value": value, "ci95": ends}}
+        reliabilities = [
+            _reliability(tables[question][:, both], random, min(permutations, SPLITS))
+            for question in QUESTIONS
+        ]
+        found = correlate(means[0][both], means[1][both], reliabilities, permutations, random)
+        correlations[name] = {"entities": int(both.sum())} | found
     errors = [stats.sem(tables[question], axis=0, nan_policy="omit") for question in QUESTIONS]
     return {
         "raters": {question: len(tables[question]) for question in QUESTIONS},
@@ -172,11 +170,79 @@ def _shares(ranking: Ranking, entities: Sequence[str]) -> np.ndarray:
     return np.asarray([share.get(entity, np.nan) for entity in entities])
 
 
+def correlate(
+    x: np.ndarray,
+    y: np.ndarray,
+    reliabilities: Sequence[float],
+    permutations: int,
+    random: np.random.Generator,
+) -> dict[str, Any]:
+    """Return Spearman's ρ of two means of the same entities, as measured and corrected.
+
+    Args:
+        x: a mean each entity.
+        y: likewise.
+        reliabilities: of both; NaN where not known.
+        permutations: of y, for p.
+        random: of the permutations.
+    """
+    rho = _spearman(x, y)
+    nothing: dict[str, Any] = {"value": None, "ci95": [None, None]}
+    if not np.isfinite(rho):
+        return {"rho": nothing, "p": None, "reliabilities": [None, None], "corrected": nothing}
+    ends: list[float | None] = [None, None]
+    if len(x) > 4:  # its standard error divides by n − 3, and of one degree nothing is known
+        width = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+        middle = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
+        ends = np.tanh(middle + np.asarray([-width, width])).tolist()
+    ranks = [stats.rankdata(of) for of in (x, y)]
+    u, v = ((of - of.mean()) / np.linalg.norm(of - of.mean()) for of in ranks)
+    null = random.permuted(np.tile(v, (permutations, 1)), axis=1) @ u
+    p = float((1 + (np.abs(null) >= abs(rho) - 1e-12).sum()) / (1 + permutations))
+    corrected = nothing
+    root = np.sqrt(np.prod(reliabilities)) if min(reliabilities) > 0 else np.nan
+    if np.isfinite(root):
+        cut = [None if end is None else float(np.clip(end / root, -1, 1)) for end in ends]
+        corrected = {"value": float(np.clip(rho / root, -1, 1)), "ci95": cut}
+    return {
+        "rho": {"value": rho, "ci95": ends},
+        "p": p,
+        "reliabilities": [_number(of) for of in reliabilities],
+        "corrected": corrected,
+    }
+
+
+def _reliability(
+    table: Float[np.ndarray, "raters entities"], random: np.random.Generator, splits: int
+) -> float:
+    """Return the reliability of the mean over raters: of halves of them, stepped up to all.
+
+    NaN where there are too few raters, or where half of the splits have no correlation.
+    """
+    found = []
+    for _ in range(splits):
+        order = random.permutation(len(table))
+        half = len(table) // 2
+        found.append(_spearman(_means(table[order[:half]]), _means(table[order[half:]])))
+    if np.isfinite(found).mean() < 0.5:
+        return float("nan")
+    r = float(np.nanmean(found))
+    return 2 * r / (1 + r) if r > -1 else float("nan")
+
+
+def _means(table: np.ndarray) -> np.ndarray:
+    """Return the means over raters; NaN of an entity that nobody ranked."""
+    known = ~np.isnan(table)
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, table, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
 def _spearman(x: np.ndarray, y: np.ndarray) -> float:
     usable = ~np.isnan(x) & ~np.isnan(y)
     if usable.sum() < 3 or np.ptp(x[usable]) == 0 or np.ptp(y[usable]) == 0:
         return float("nan")
-    return float(stats.spearmanr(x[usable], y[usable]).statistic)
+    ranks = [stats.rankdata(of[usable]) for of in (x, y)]
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def _number(value: float) -> float | None:

@@ -6,6 +6,7 @@ from hotmess_jax.llm.analysis.changes import (
     format_failures,
     one_question,
 )
+from hotmess_jax.llm.analysis.cross_fitting import Fold, cross_fitted, itself
 from hotmess_jax.llm.analysis.decomposing import METRICS, Metric, decompose
 from hotmess_jax.llm.analysis.difficulty import (
     difficulty_groups,
@@ -18,6 +19,7 @@ from hotmess_jax.llm.analysis.groups import (
     LENGTHS,
     by_field,
     by_label,
+    by_measured_field,
     common_length_field,
     length_field,
     with_wait_ratio,
@@ -34,6 +36,7 @@ __all__ = [
     "METRICS",
     "AnalysisSettings",
     "Block",
+    "Fold",
     "Metric",
     "Questions",
     "Samples",
@@ -43,7 +46,9 @@ __all__ = [
     "by_budget",
     "by_field",
     "by_label",
+    "by_measured_field",
     "common_length_field",
+    "cross_fitted",
     "decompose",
     "difficulty_groups",
     "difficulty_labels",
@@ -52,6 +57,7 @@ __all__ = [
     "ensembling",
     "format_failures",
     "incoherence_surface",
+    "itself",
     "label",
     "length_correlation",
     "length_field",

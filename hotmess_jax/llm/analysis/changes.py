@@ -10,6 +10,7 @@ from scipy import stats
 from hotmess_jax.llm.analysis.questions import AnalysisSettings, Json, estimate, means, with_intervals
 from hotmess_jax.llm.analysis.samples import QUESTION
 
+FEW = 10  # questions, below which the worst is assumed: that all of a question's samples fail together
 ANSWER = pl.coalesce(pl.col("answer"), pl.lit(""))
 
 
@@ -104,22 +105,46 @@ def _likeliest(probs: str) -> str:
 def format_failures(records: pl.DataFrame) -> list[Json]:
     """Return the share of answers that could not be parsed, by model and budget.
 
-    Intervals are Wilson's, over samples.
+    Samples of one question fail together, so that intervals are Wilson's with the effective number of
+    samples: their number divided by the design effect, which is the variance of the share over whole
+    questions, against that of as many independent samples. It is None where there is one question
+    only. Where no sample failed or all did, and where few questions hold those that
+    did, at most as many samples are counted as there are questions.
 
-    Source: Hägele et al. 2026, Table 1.
+    Source: Hägele et al. 2026, Table 1; Kish 1965; Korn and Graubard 1998.
     """
     keys = ["model"] + (["budget"] if "budget" in records.columns else [])
     failed = (pl.col("probs").is_null() & (ANSWER == "")).sum()
-    table = (
-        records.group_by(keys)
-        .agg(pl.len().alias("samples"), failed.alias("unparsed"))
-        .sort(keys, nulls_last=True)
+    questions = records.group_by([*keys, *QUESTION]).agg(
+        pl.len().alias("samples"), failed.alias("unparsed")
     )
     found = []
-    for row in table.iter_rows(named=True):
-        ends = stats.binomtest(row["unparsed"], row["samples"]).proportion_ci(method="wilson")
-        share = {"value": row["unparsed"] / row["samples"], "ci95": [ends.low, ends.high]}
-        found.append({"budget": None} | row | {"share": share})
+    for key, part in questions.sort([*keys, *QUESTION], nulls_last=True).group_by(
+        keys, maintain_order=True
+    ):
+        samples, unparsed = part["samples"].to_numpy(), part["unparsed"].to_numpy()
+        total, number = int(samples.sum()), part.height
+        share = float(unparsed.sum() / total)
+        ends: list[float | None] = [None, None]
+        if number > 1:
+            left = unparsed - share * samples
+            variance = number / (number - 1) * float(left @ left) / total**2
+            effective = min(share * (1 - share) / variance, total) if variance > 0 else number
+            # Where few questions hold what failed (or what did not), the design effect is not known.
+            holding = min(
+                float(of.sum() ** 2 / max((of**2).sum(), 1)) for of in (unparsed, samples - unparsed)
+            )
+            if holding < FEW:
+                effective = min(effective, number)
+            # Of few questions the design effect itself is uncertain: Student's quantile for them.
+            z = float(stats.t.ppf(0.975, number - 1))
+            middle = (share + z**2 / (2 * effective)) / (1 + z**2 / effective)
+            half = z * np.sqrt(share * (1 - share) / effective + z**2 / (4 * effective**2))
+            half /= 1 + z**2 / effective
+            ends = [max(middle - half, 0.0), min(middle + half, 1.0)]
+        row: Json = {"budget": None} | dict(zip(keys, key, strict=True))
+        row |= {"questions": number, "samples": total, "unparsed": int(unparsed.sum())}
+        found.append(row | {"share": {"value": share, "ci95": ends}})
     return found
 
 

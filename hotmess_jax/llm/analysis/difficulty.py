@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from hotmess_jax.llm.analysis.groups import grouped, log_log_fit
+from hotmess_jax.llm.analysis.cross_fitting import Fold, arrays_of
+from hotmess_jax.llm.analysis.groups import grouped_over_folds, log_log_fit
 from hotmess_jax.llm.analysis.questions import (
     FORMS,
     AnalysisSettings,
@@ -108,7 +109,7 @@ def _scaling(sizes: np.ndarray, arrays: Arrays, weights: np.ndarray) -> tuple[di
 
 
 def incoherence_surface(
-    models: Mapping[str, Questions],
+    models: Mapping[str, Sequence[Fold]],
     parameters: Mapping[str, float],
     field: str,
     settings: AnalysisSettings,
@@ -117,14 +118,15 @@ def incoherence_surface(
     """Regress log incoherence on log length and log size, over groups of questions by length.
 
     Args:
-        models: each model's questions.
+        models: each model's questions and lengths, from `cross_fitted`; sorted by each model's own.
         parameters: each model's number of parameters.
-        field: the length; questions are sorted by each model's own.
+        field: the length's name.
         settings: resamples and seed.
         groups: of equal size, a model.
 
     Returns:
-        The coefficients with intervals over resampled questions, R², and the points.
+        The coefficients with intervals over resampled questions, R², and the points. A question is
+        drawn for all models that have it at once: what is hard for one is hard for the others.
 
     Raises:
         ValueError: for fewer than two sizes, or too few questions.
@@ -134,34 +136,39 @@ def incoherence_surface(
     names = [name for name in models if name in parameters]
     if len({parameters[name] for name in names}) < 2:
         raise ValueError("a surface needs models of at least two sizes")
-    arrays = {}
+    arrays, tables = {}, {}
     for name in names:
-        has = models[name].table[field].is_not_null().to_numpy()
-        kept = models[name].where(has)
-        if kept.table.height < 2 * groups:
-            raise ValueError(f"{name} has {kept.table.height} questions with {field!r}, too few")
-        along = kept.table[field].to_numpy().astype(np.float64)
-        order = np.argsort(along, kind="stable")
-        parts = parts_of(kept, "plugin") | {"along": along}
-        arrays[name] = {key: part[order] for key, part in parts.items()}
+        tables[name] = models[name][0].questions.table.select(QUESTION)
+        if tables[name].height < 2 * groups:
+            raise ValueError(f"{name} has {tables[name].height} questions with {field!r}, too few")
+        arrays[name] = arrays_of(models[name], "plugin")
     logs = np.log([parameters[name] for name in names])
-    points = {
-        name: grouped(arrays[name], np.ones((1, len(arrays[name]["along"]))), groups) for name in names
+    every = pl.concat(list(tables.values())).unique(maintain_order=True).with_row_index("row")
+    rows = {
+        name: table.join(every, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")[
+            "row"
+        ].to_numpy()
+        for name, table in tables.items()
     }
+
+    def points_of(weights: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+        return {
+            name: grouped_over_folds(arrays[name], weights[:, rows[name]], groups) for name in names
+        }
+
+    points = points_of(np.ones((1, every.height)))
     value = _plane(points, logs)
     random = np.random.default_rng(settings.seed)
-    drawn = {}
-    for name in names:  # each model's questions are drawn on their own
-        count = len(arrays[name]["along"])
-        weights = random.multinomial(count, np.full(count, 1 / count), settings.resamples)
-        drawn[name] = grouped(arrays[name], weights.astype(np.float64), groups)
-    ends = percentiles(_plane(drawn, logs))
+    weights = random.multinomial(
+        every.height, np.full(every.height, 1 / every.height), settings.resamples
+    )
+    ends = percentiles(_plane(points_of(weights.astype(np.float64)), logs))
     labels = ("intercept", "length", "size")
     return {
         "field": field,
         "models": names,
         "groups": groups,
-        "questions": [models[name].table.height for name in names],
+        "questions": [tables[name].height for name in names],
         "coefficients": with_intervals(
             dict(zip(labels, value[0], strict=False)), dict(zip(labels, ends.T, strict=False))
         ),

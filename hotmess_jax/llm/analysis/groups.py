@@ -1,11 +1,12 @@
 """Questions sorted by a field, in groups of equal size: the paper's main analysis."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
 
+from hotmess_jax.llm.analysis.cross_fitting import Fold, arrays_of, cross_fitted, itself
 from hotmess_jax.llm.analysis.questions import (
     FORMS,
     AnalysisSettings,
@@ -19,6 +20,7 @@ from hotmess_jax.llm.analysis.questions import (
     with_incoherence,
     with_intervals,
 )
+from hotmess_jax.llm.analysis.samples import QUESTION
 
 SLOPES = ("error", "bias2", "variance", "incoherence")
 
@@ -26,11 +28,13 @@ SLOPES = ("error", "bias2", "variance", "incoherence")
 def by_field(
     questions: Questions, field: str, settings: AnalysisSettings, groups: Sequence[int] = (10, 5, 20)
 ) -> Json:
-    """Return bias², variance, incoherence, error and accuracy against a field, such as length.
+    """Return bias², variance, incoherence, error and accuracy against a field of the questions.
 
-    Questions are sorted by their mean of the field and cut into groups of equal size (to one);
-    incoherence is Σ variance / Σ error within a group. The slope is that of a straight line through the
-    groups in double logarithm. Intervals are over resampled questions, sorted and cut anew each time.
+    Questions are sorted by the field and cut into groups of equal size (to one); incoherence is
+    Σ variance / Σ error within a group. The slope is that of a straight line through the groups in
+    double logarithm. Intervals are over resampled questions, sorted and cut anew each time.
+
+    What is measured on the samples themselves, such as length, is for `by_measured_field`.
 
     Args:
         questions: of one model.
@@ -50,9 +54,51 @@ def by_field(
 
     Source: Hägele et al. 2026, Section 3.1, Figures 2, 8, 10, 23 and 25.
     """
-    has = questions.table[field].is_not_null().to_numpy()
-    kept = questions.where(has)
-    number = kept.table.height
+    folds = itself(questions, field)
+    found = _along(folds, field, questions.table.height, settings, groups)
+    return found | {"samples": folds[0].questions.samples, "folds": None}
+
+
+def by_measured_field(
+    records: pl.DataFrame,
+    field: str,
+    decompose: Callable[[pl.DataFrame], Questions],
+    settings: AnalysisSettings,
+    groups: Sequence[int] = (10, 5, 20),
+) -> Json:
+    """Return what `by_field` does, with the field read from other samples than are decomposed.
+
+    Sums within groups are averaged over the folds of `cross_fitted`; the plug-in form is of half of
+    each question's samples.
+
+    Args:
+        records: of one model.
+        field: numeric, of each sample.
+        decompose: records to questions, such as a partial `questions_of`.
+        settings: resamples and seed.
+        groups: as in `by_field`.
+
+    Returns:
+        As `by_field` does, and `folds`, how many there are.
+
+    Raises:
+        ValueError: where fewer than four questions have four samples with the field.
+    """
+    folds = cross_fitted(records, field, decompose, settings.seed)
+    total = records.select(QUESTION).n_unique()
+    found = _along(folds, field, total, settings, groups)
+    pair = folds[0].questions.samples + folds[1].questions.samples
+    return found | {"samples": pair, "folds": len(folds)}
+
+
+def _along(
+    folds: Sequence[Fold],
+    field: str,
+    total: int,
+    settings: AnalysisSettings,
+    groups: Sequence[int],
+) -> Json:
+    number = len(folds[0].along)
     if number < 4:
         raise ValueError(f"only {number} questions have {field!r}")
     usable = [count for count in groups if count <= number // 2] or [2]
@@ -60,19 +106,17 @@ def by_field(
         "field": field,
         "metric": settings.metric,
         "questions": number,
-        "samples": kept.samples,
-        "without_field": int((~has).sum()),
+        "without_field": total - number,
         "groups": usable[0],
     }
-    along = kept.table[field].to_numpy().astype(np.float64)
-    if along.min() == along.max():
-        raise ValueError(f"{field!r} is the same of all questions: {along[0]:g}")
-    order = np.argsort(along, kind="stable")
+    if all(fold.along.min() == fold.along.max() for fold in folds):
+        raise ValueError(f"{field!r} is the same of all questions: {folds[0].along[0]:g}")
     # Cuts between questions of one length are cuts by the file's order.
-    cuts = [-(-group * number // usable[0]) for group in range(1, usable[0])]
-    found["tied_cuts"] = int(sum(along[order][cut - 1] == along[order][cut] for cut in cuts))
+    cuts = np.asarray([-(-group * number // usable[0]) for group in range(1, usable[0])])
+    ordered = [np.sort(fold.along) for fold in folds]
+    found["tied_cuts"] = max(int((along[cuts - 1] == along[cuts]).sum()) for along in ordered)
     for form in FORMS:
-        arrays = {k: v[order] for k, v in (parts_of(kept, form) | {"along": along}).items()}
+        arrays = arrays_of(folds, form)
         halves = estimate(_between_halves, arrays, settings)
         found[form] = {"slopes": {}, "halves": with_intervals(*halves)}
         for count in usable:
@@ -89,15 +133,34 @@ def by_field(
 
 
 def _by_group(count: int, arrays: Arrays, weights: np.ndarray) -> tuple[dict, dict, dict]:
-    curves = grouped(arrays, weights, count)
+    curves = grouped_over_folds(arrays, weights, count)
     fits = {name: log_log_fit(curves["along"], curves[name]) for name in SLOPES}
     slopes, r2 = ({name: fit[i] for name, fit in fits.items()} for i in (0, 1))
     return curves, slopes, r2
 
 
 def _between_halves(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
-    halves = grouped(arrays, weights, 2)
+    halves = grouped_over_folds(arrays, weights, 2)
     return {name: values[:, 1] - values[:, 0] for name, values in halves.items()}
+
+
+def grouped_over_folds(arrays: Arrays, weights: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Return means within groups, averaged over folds that are sorted each on its own.
+
+    Args:
+        arrays: from `arrays_of`.
+        weights: how often each question was drawn, `[replicates, questions]`.
+        count: of groups.
+
+    Returns:
+        Of each array `[replicates, groups]`, and the incoherence of the averages.
+    """
+    names = [name for name in arrays if name != "order"]
+    folds = []
+    for k, order in enumerate(arrays["order"].T):
+        of_fold = {name: arrays[name][order, k] for name in names}
+        folds.append(grouped(of_fold, weights[:, order], count))
+    return with_incoherence({name: np.mean([fold[name] for fold in folds], axis=0) for name in names})
 
 
 def grouped(arrays: Arrays, weights: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -112,20 +175,23 @@ def grouped(arrays: Arrays, weights: np.ndarray, count: int) -> dict[str, np.nda
     Returns:
         Of each array `[replicates, groups]`.
     """
-    total = int(weights[0].sum())
+    total = weights.sum(axis=1).astype(int)[:, None]
     # In integers, so that with every question drawn once each stands in one group.
-    bounds = np.asarray([-(-group * total // count) for group in range(count + 1)])
+    bounds = -(-np.arange(count + 1) * total // count)
+    inner = bounds[:, 1:-1]
     ends = np.cumsum(weights, axis=1)
-    place = np.stack([np.searchsorted(row, bounds[1:-1], side="left") for row in ends])
+    place = np.stack(
+        [np.searchsorted(row, cut, side="left") for row, cut in zip(ends, inner, strict=True)]
+    )
     rows = np.arange(len(weights))[:, None]
     before = ends[rows, place] - weights[rows, place]
-    part_of_one = bounds[1:-1] - before
+    part_of_one = inner - before
     found = {}
     for name, values in arrays.items():
         sums = np.cumsum(weights * values, axis=1)
         up_to = sums[rows, place] - weights[rows, place] * values[place] + part_of_one * values[place]
         edges = np.concatenate([np.zeros((len(weights), 1)), up_to, sums[:, -1:]], axis=1)
-        found[name] = np.diff(edges, axis=1) / np.diff(bounds)
+        found[name] = np.diff(edges, axis=1) / np.diff(bounds, axis=1)
     return with_incoherence(found)
 
 

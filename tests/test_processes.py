@@ -49,7 +49,7 @@ def numbers(folder):
     sweep = json.loads((folder / "run" / "sweep.json").read_text())
     del sweep["provenance"]
     for model in sweep["models"]:
-        del model["seconds"]
+        del model["seconds"], model["provenance"]
     return sweep
 
 

@@ -174,7 +174,7 @@ def comparable(text):
     sweep = json.loads(text)
     del sweep["provenance"]
     for model in sweep["models"]:
-        del model["seconds"]
+        del model["seconds"], model["provenance"]
     return sweep
 
 

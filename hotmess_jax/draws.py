@@ -176,7 +176,7 @@ def quantities(config: Mapping) -> dict[str, Reader]:
 QUANTITIES = tuple(quantities({"starts": 1}))
 
 
-def rise_of_teacher(draw: Draw) -> float:
-    """Return how much the teacher's own incoherence rises, step 0 to last, in a draw."""
-    incoherence = draw.teacher["incoherence"]
-    return float(incoherence[-1] - incoherence[0])
+def rise_of_teacher(draw: Draw) -> float | None:
+    """Return how much the teacher's own incoherence rises, step 0 to last, in a draw; None where it has none."""
+    first, *_, last = draw.teacher["incoherence"]
+    return None if first is None or last is None else float(last - first)

@@ -168,7 +168,7 @@ class Findings:
     incoherence_line: tuple[float, float | None] | None  # intercept and R² of the same
     plateau_difference: Comparison | None
     plateaus: tuple[float, float] | None  # of the smallest and the largest size
-    rises: Rises
+    rises: Rises | None
 
     def to_json(self) -> Json:
         """Return the findings as the JSON values that go into sweep.json."""
@@ -198,7 +198,7 @@ class Findings:
                 "smallest": smallest,
                 "largest": largest,
             }
-        found["rises"] = self.rises.to_json()
+        found["rises"] = None if self.rises is None else self.rises.to_json()
         found["draws"] = self._draws_json()
         found["draws_left_out"] = self.draws.left_out
         return found
@@ -410,22 +410,26 @@ def _plateau(draws: Draws) -> tuple[Comparison, tuple[float, float]]:
     return comparison, (float(means[:, 0].mean()), float(means[:, -1].mean()))
 
 
-def _rises(draws: Draws) -> Rises:
+def _rises(draws: Draws) -> Rises | None:
     """Return the rise of incoherence of each size over draws or, with one draw, of each model.
 
-    It compares no sizes, so that draws which lack one count for the others.
+    It compares no sizes, so that draws which lack one count for the others. None where a model or a teacher
+    has no error at the first or the last step, so that its incoherence is 0/0 there.
     """
     rise = draws.table(of_final("rise"))
+    teachers = {draw.problem: rise_of_teacher(draw) for draw in draws.draws}
+    if draws.lacks(of_final("rise")) or None in teachers.values():
+        return None
 
     def against_teacher(model: Json, draw: Draw) -> float:
-        return float(model["final"]["rise"]) - rise_of_teacher(draw)
+        return float(model["final"]["rise"]) - (teachers[draw.problem] or 0.0)
 
     beside = draws.table(against_teacher)
     if len(draws.draws) > 1:
         return _rises_over_draws(draws, rise, beside)
     models = [model for models in draws.draws[0].models for model in models]
     intervals = [Interval(*model["final"]["rise_ci95"]) for model in models]
-    teacher = rise_of_teacher(draws.draws[0])
+    teacher = teachers[draws.draws[0].problem] or 0.0
     p = holm(
         np.asarray(
             [

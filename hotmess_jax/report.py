@@ -532,6 +532,8 @@ def over(part: Mapping) -> str:
 
 def _rises(sweep: Mapping, draws: Draws) -> str:
     rises = sweep["rises"]
+    if rises is None:
+        return "A model or a teacher has no error at the first or the last step, so that incoherence is 0/0 there."
     header = [rises["of"], "rise", "95 %", "p (Holm)", "less its teacher's", "95 %"]
     rows = [
         [
@@ -544,7 +546,7 @@ def _rises(sweep: Mapping, draws: Draws) -> str:
         ]
         for rise in rises["each"]
     ]
-    teachers = [rise_of_teacher(draw) for draw in draws.draws]
+    teachers = [rise for draw in draws.draws if (rise := rise_of_teacher(draw)) is not None]
     over_what = (
         "Student's t over draws" if rises["of"] == "size" else "percentiles over resampled starts"
     )

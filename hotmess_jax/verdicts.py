@@ -230,6 +230,16 @@ def _bias_falls_faster(found: Findings) -> Claim:
 
 def _grows_over_steps(found: Findings, missing: int) -> Claim:
     rises = found.rises
+    named = (
+        "Incoherence grows over the steps, for every model",
+        "Fig. 2d",
+        "rise from step 0 to the last, mean of all models",
+    )
+    if rises is None:
+        reason = (
+            "a model or a teacher has no error at the first or the last step: its incoherence is 0/0"
+        )
+        return Claim(*named, None, None, "inconclusive", reason)
     signs = [rise.sign for rise in rises.each]
     verdict: Verdict = "inconclusive"
     if all(sign > 0 for sign in signs) and not missing:
@@ -239,9 +249,7 @@ def _grows_over_steps(found: Findings, missing: int) -> Claim:
     teacher = Estimate(rises.less_teacher, rises.less_teacher_ci95, "draws", len(found.draws.draws))
     over = " over draws" if rises.of == "size" else ""
     return Claim(
-        "Incoherence grows over the steps, for every model",
-        "Fig. 2d",
-        "rise from step 0 to the last, mean of all models",
+        *named,
         rises.mean,
         rises.ci95,
         verdict,

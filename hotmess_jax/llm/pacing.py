@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 LONGEST_BACKOFF_S = 60.0
+# No clock is told apart by less.
+LEAST_WAIT_S = 1e-6
 # Where a limit does not say how long to wait, one request finds out so often at least.
 LONGEST_UNTOLD_S = 10.0
 # So many attempts that fail in a row, with no reply in between, ask whether anybody is there.
@@ -92,7 +94,7 @@ class Pace:
                 now = time.monotonic()
                 wait = max(self._not_before, self._slot) - now
                 self._check_patience(now, wait)
-                if wait > 0:
+                if wait > LEAST_WAIT_S:
                     await asyncio.sleep(min(wait, 1.0))
                 elif self._away:
                     await self._find_out(alive)

@@ -124,7 +124,7 @@ def print_summary(document: Json, folder: Path, console: Console) -> None:
             number(model["validation_loss"]),
             number(final["bias2"]),
             number(final["variance"]),
-            f"{final['incoherence']:.3f}",
+            number(final["incoherence"]),
             interval(final["incoherence_ci95"]),
         )
     problems = problems_of(document)
@@ -132,7 +132,7 @@ def print_summary(document: Json, folder: Path, console: Console) -> None:
         for place, problem in enumerate(problems):
             last = [problem[name][key][-1] for key in ("bias2", "variance", "incoherence")]
             label_of = f"{label}, draw {place}" if len(problems) > 1 else label
-            table.add_row(label_of, "", "", number(last[0]), number(last[1]), f"{last[2]:.3f}", "")
+            table.add_row(label_of, "", "", number(last[0]), number(last[1]), number(last[2]), "")
     console.print(table)
     print_claims(document, console)
     print_missing(document, console)

@@ -343,7 +343,7 @@ def _final_cells(final: Mapping) -> list[str]:
         number(final["corrected"]["bias2"]),
         number(final["variance"]),
         number(final["error"]),
-        f"{final['incoherence']:.3f}",
+        "–" if final["incoherence"] is None else f"{final['incoherence']:.3f}",
     ]
 
 

@@ -365,3 +365,17 @@ def test_the_spread_is_split_into_draws_and_trainings():
     sweep |= fit_sweep(sweep)
     assert sweep["exponent_difference"]["spread"]["count"] == [3, 2]
     assert "3 draws of 2" in report(sweep | {"claims": []})
+
+
+def test_without_an_error_to_divide_there_is_no_rise_and_no_verdict_about_it():
+    sweep = made_sweep(draws=3, seed=5)
+    for problem in sweep["problems"]:  # every start is at the minimum
+        teacher = problem["teacher"]
+        problem["teacher"] = teacher | {"incoherence": [None, *teacher["incoherence"][1:]]}
+    for model in sweep["models"]:
+        model["final"] |= {"rise": None, "rise_ci95": None}
+    sweep |= fit_sweep(sweep)
+    assert sweep["rises"] is None
+    claim = next(claim for claim in claims(sweep) if "over the steps" in claim.statement)
+    assert claim.verdict == "inconclusive" and claim.value is None and "0/0" in claim.remark
+    assert "incoherence is 0/0 there" in report(sweep | {"claims": []})

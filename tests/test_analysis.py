@@ -971,13 +971,13 @@ def test_unit_tests_are_split_by_length_too():
 
 def test_the_variance_of_embeddings_rises_as_planted():
     random = np.random.default_rng(0)
-    length = np.repeat(np.exp(random.uniform(2, 5, 200)), 8)
-    vectors = random.normal(size=(1600, 3)) * np.sqrt(length)[:, None] ** 0.5
+    length = np.repeat(np.exp(random.uniform(2, 5, 600)), 8)
+    vectors = random.normal(size=(4800, 3)) * np.sqrt(length)[:, None] ** 0.5
     records = table(
-        question_id=np.repeat([f"q{i:04}" for i in range(200)], 8),
-        sample=np.tile(np.arange(8), 200),
+        question_id=np.repeat([f"q{i:04}" for i in range(600)], 8),
+        sample=np.tile(np.arange(8), 600),
         output_tokens=length,
-        row=np.arange(1600),
+        row=np.arange(4800),
     )
     vectors[5] = np.nan
     questions = embedding_questions(records, vectors)

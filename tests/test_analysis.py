@@ -219,6 +219,7 @@ def exchangeable(seed, questions=30, samples=10):
     return two_answers(random.uniform(0.1, 0.9, questions), length, samples, random)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["brier", "kl"])
 def test_the_median_split_of_exchangeable_samples_rejects_at_its_level(metric):
     few = AnalysisSettings(metric, resamples=10)

@@ -458,6 +458,7 @@ def start_run(tmp_path, url, *more):
     )
 
 
+@pytest.mark.slow
 def test_ten_thousand_requests_a_fault_in_every_fifth_and_three_kills(tmp_path):
     write_questions(tmp_path / "made_test.csv", 500)
     port_file = tmp_path / "port"

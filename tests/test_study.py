@@ -454,6 +454,7 @@ def rated(seed, rho, entities, raters, noise):
     return Survey(rankings, {f"e{e:02}": "" for e in range(entities)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rho", "noise"), [(0.0, 1.0), (0.6, 2.0)])
 def test_the_survey_s_intervals_cover_and_its_test_keeps_its_level(rho, noise):
     true = 6 / np.pi * np.arcsin(rho / 2)

@@ -184,7 +184,7 @@ class SweepConfig:
 
     micro_batch: int | None = None
     """Pairs of a batch whose gradients a device computes at once (0: all); it changes rounding alone.
-    None is 16 on a CPU, so that activations stay in its cache, and all elsewhere."""
+    None is 16 on a CPU (64 below a width of 32), so that activations stay in its cache, and all elsewhere."""
 
     attention: Attention = "xla"
     """Attention within whole sequences, in training above all: as XLA compiles it, or cuDNN's fused

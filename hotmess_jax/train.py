@@ -166,7 +166,8 @@ class Trainer:
             mesh: the devices that share the replicates and each batch.
             loss_on: whether the update's tokens alone count in the loss, or the state's as well.
             micro_batch: rows whose gradients a device computes at once, before they are added up; 0 is
-                all. None is 16 on a CPU, whose cache then holds all activations, and all elsewhere.
+                all. None is 16 on a CPU (64 below a width of 32), whose cache then holds all activations, and
+                all elsewhere.
             steps_per_dispatch: training steps in one call of the compiled program. None is 8 on a CPU
                 and 64 elsewhere.
             compute: number format of the decoder's products.
@@ -182,7 +183,7 @@ class Trainer:
         self._attention = attention
         on_cpu = mesh.devices.flat[0].platform == "cpu"
         if micro_batch is None:
-            micro_batch = 16 if on_cpu else 0
+            micro_batch = (16 if size.width >= 32 else 64) if on_cpu else 0
         self._steps_per_dispatch = steps_per_dispatch or (8 if on_cpu else 64)
         # Host devices that share a thread pool can starve each other of threads when several programs
         # wait to meet, so there is only one in flight.

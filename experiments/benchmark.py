@@ -18,13 +18,14 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from hotmess_jax.command_line import fail, parse_any, right_aligned_table
-from hotmess_jax.config import PRESETS
-from hotmess_jax.model import Attention, parse_size
-from hotmess_jax.provenance import git_commit
-from hotmess_jax.sharding import make_mesh, use_every_core
-from hotmess_jax.speed import data_speed, machine, rollout_speed, train_speed
-from hotmess_jax.train import Compute, check_attention
+from hotmess_jax.machine.provenance import git_commit
+from hotmess_jax.machine.sharding import make_mesh, use_every_core
+from hotmess_jax.presentation.command_line import fail, parse_any
+from hotmess_jax.presentation.tables import right_aligned_table
+from hotmess_jax.synthetic.model import Attention, parse_size
+from hotmess_jax.synthetic.study.settings import PRESETS
+from hotmess_jax.synthetic.study.speed import data_speed, machine, rollout_speed, train_speed
+from hotmess_jax.synthetic.train import Compute, check_attention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +246,7 @@ def expect(config: Models, rows: list[dict[str, Any]]) -> None:
 def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
     """Time the kernels and NumPy on the same answers."""
     try:
-        from hotmess_jax.llm.analysis import METRICS, Block, metric_summary
+        from hotmess_jax.llm.analyses import METRICS, Block, metric_summary
     except ImportError:
         fail("metrics needs the extra llm: pip install -e '.[llm]'")
     rng = np.random.default_rng(0)

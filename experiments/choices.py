@@ -13,12 +13,12 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from hotmess_jax.choices import TITLE, choices, markdown
-from hotmess_jax.command_line import failing_on, parse
-from hotmess_jax.curves import Json
-from hotmess_jax.files import write_json, write_text
-from hotmess_jax.outputs import NoSweepError, read_sweep
-from hotmess_jax.pooling import PoolingError
+from hotmess_jax.machine.files import write_json, write_text
+from hotmess_jax.presentation.command_line import failing_on, parse
+from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.study.choices import TITLE, choices, markdown
+from hotmess_jax.synthetic.study.outputs import NoSweepError, read_sweep
+from hotmess_jax.synthetic.study.pooling import PoolingError
 
 
 class TableError(ValueError):

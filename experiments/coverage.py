@@ -14,12 +14,12 @@ import jax
 import tyro
 from rich.console import Console
 
-from hotmess_jax.command_line import fail, parse
-from hotmess_jax.coverage import Seen, Simulation, coverage_table
-from hotmess_jax.files import write_text
 from hotmess_jax.llm.coverage import simulations
-from hotmess_jax.provenance import provenance
-from hotmess_jax.report import table
+from hotmess_jax.machine.files import write_text
+from hotmess_jax.machine.provenance import provenance
+from hotmess_jax.presentation.command_line import fail, parse
+from hotmess_jax.presentation.tables import coverage_table, table
+from hotmess_jax.statistics.coverage import Seen, Simulation
 
 TITLE = "# What the language-model half's intervals and tests were seen to do"
 

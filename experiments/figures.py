@@ -5,8 +5,8 @@ The paper is Hägele et al. 2026 (arXiv 2601.23045).
 
 from dataclasses import dataclass
 
-from hotmess_jax.command_line import fail, parse
-from hotmess_jax.report import table
+from hotmess_jax.presentation.command_line import fail, parse
+from hotmess_jax.presentation.tables import table
 
 SWEEP = "`experiments.synthetic_sweep`"
 REPORT = "`experiments.llm_report`"

@@ -30,10 +30,18 @@ from rich.console import Console
 
 from experiments.choices import TableError, check_place, write_choices
 from experiments.synthetic_sweep import carry_out
-from hotmess_jax.command_line import fail, failing_on, failing_to_write, parse, parse_with_preset
-from hotmess_jax.config import PRESETS, SweepConfig
-from hotmess_jax.curves import Json
-from hotmess_jax.outputs import (
+from hotmess_jax.machine.processes import differing
+from hotmess_jax.machine.sharding import use_every_core
+from hotmess_jax.presentation.command_line import (
+    fail,
+    failing_on,
+    failing_to_write,
+    parse,
+    parse_with_preset,
+)
+from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.study.folder import check_folder
+from hotmess_jax.synthetic.study.outputs import (
     NoSweepError,
     conclude,
     examples_of,
@@ -41,12 +49,10 @@ from hotmess_jax.outputs import (
     read_sweep,
     write_outputs,
 )
-from hotmess_jax.pooling import PoolingError, pool
-from hotmess_jax.processes import differing
-from hotmess_jax.progress import SweepProgress
-from hotmess_jax.run_folder import check_folder
-from hotmess_jax.sharding import use_every_core
-from hotmess_jax.sweep import Sweep
+from hotmess_jax.synthetic.study.pooling import PoolingError, pool
+from hotmess_jax.synthetic.study.progress import SweepProgress
+from hotmess_jax.synthetic.study.settings import PRESETS, SweepConfig
+from hotmess_jax.synthetic.study.sweep import Sweep
 
 LEASE = 600.0  # seconds after which a shared file system has freed what a lost machine held
 BASE = "base"

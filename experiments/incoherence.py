@@ -16,15 +16,16 @@ import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax import plotting
-from hotmess_jax.command_line import fail, fail_lines, parse, right_aligned_table
-from hotmess_jax.files import write_json
 from hotmess_jax.llm import figures
-from hotmess_jax.llm.analysis import METRICS, Metric, Unparsed, label, summarise
-from hotmess_jax.llm.analysis.questions import NO_ZERO_ONE
+from hotmess_jax.llm.analyses import METRICS, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
 from hotmess_jax.llm.records import RecordErrors, read_records
-from hotmess_jax.llm.study_report import overall_notes
-from hotmess_jax.report import interval, number
+from hotmess_jax.llm.report import overall_notes
+from hotmess_jax.machine.files import write_json
+from hotmess_jax.presentation import plotting
+from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.tables import right_aligned_table
+from hotmess_jax.presentation.words import interval, number
 
 CAVEAT = (
     "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "

@@ -14,10 +14,11 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from hotmess_jax.command_line import fail, parse_any, right_aligned_table
-from hotmess_jax.files import write_json, written_whole
 from hotmess_jax.llm.importers import Imported, import_inspect, import_lm_eval, import_swe_bench
 from hotmess_jax.llm.importers.reconcile import Compared
+from hotmess_jax.machine.files import write_json, written_whole
+from hotmess_jax.presentation.command_line import fail, parse_any
+from hotmess_jax.presentation.tables import right_aligned_table
 
 MOST_SHOWN = 20
 # Of each task and model, figures that agree.

@@ -15,16 +15,16 @@ import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax import plotting
-from hotmess_jax.command_line import fail, fail_lines, parse
-from hotmess_jax.files import write_json, write_text
-from hotmess_jax.llm.analysis import AnalysisSettings, Metric, Unparsed
-from hotmess_jax.llm.embeddings import with_vectors
+from hotmess_jax.llm.analyses import AnalysisSettings, Metric, Unparsed
 from hotmess_jax.llm.records import RecordErrors, read_records
+from hotmess_jax.llm.report import report
+from hotmess_jax.llm.sampling.embeddings import with_vectors
 from hotmess_jax.llm.study import StudySettings, study
 from hotmess_jax.llm.study_figures import draw
-from hotmess_jax.llm.study_report import report
-from hotmess_jax.provenance import provenance
+from hotmess_jax.machine.files import write_json, write_text
+from hotmess_jax.machine.provenance import provenance
+from hotmess_jax.presentation import plotting
+from hotmess_jax.presentation.command_line import fail, fail_lines, parse
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,25 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hotmess_jax.command_line import fail, parse
-from hotmess_jax.llm.benchmarks import Subset, Target, load
-from hotmess_jax.llm.benchmarks.question import Question
-from hotmess_jax.llm.capabilities import Capabilities, from_json
-from hotmess_jax.llm.collect import Counts, collect
-from hotmess_jax.llm.embeddings import Embed, TextsRefusedError, TooLong, embed_records
-from hotmess_jax.llm.endpoint import (
-    Endpoint,
-    EndpointError,
-    RefusedError,
-    RequestFailedError,
-    api_key,
-    same_host,
-)
-from hotmess_jax.llm.offline import collect_offline
-from hotmess_jax.llm.plan import Plan, plan
-from hotmess_jax.llm.progress import SamplingProgress
-from hotmess_jax.llm.record_file import RecordFile
-from hotmess_jax.llm.sampling import (
+from hotmess_jax.llm.sampling.asks import (
     MAY_GROW,
     SamplingSettings,
     check_settings,
@@ -45,7 +27,25 @@ from hotmess_jax.llm.sampling import (
     plan_asks,
     run_prompt_text,
 )
-from hotmess_jax.llm.tally import tally
+from hotmess_jax.llm.sampling.benchmarks import Subset, Target, load
+from hotmess_jax.llm.sampling.benchmarks.question import Question
+from hotmess_jax.llm.sampling.capabilities import Capabilities, from_json
+from hotmess_jax.llm.sampling.collect import Counts, collect
+from hotmess_jax.llm.sampling.embeddings import Embed, TextsRefusedError, TooLong, embed_records
+from hotmess_jax.llm.sampling.endpoint import (
+    Endpoint,
+    EndpointError,
+    RefusedError,
+    RequestFailedError,
+    api_key,
+    same_host,
+)
+from hotmess_jax.llm.sampling.offline import collect_offline
+from hotmess_jax.llm.sampling.plan import Plan, plan
+from hotmess_jax.llm.sampling.progress import SamplingProgress
+from hotmess_jax.llm.sampling.record_file import RecordFile
+from hotmess_jax.llm.sampling.tally import tally
+from hotmess_jax.presentation.command_line import fail, parse
 
 MOST_PROBLEMS_SHOWN = 20
 # What has a flag, or is decided here: records would not say what was sent.

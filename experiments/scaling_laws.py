@@ -17,13 +17,21 @@ import tyro
 from rich.console import Console
 
 from experiments.synthetic_sweep import print_claims, print_missing
-from hotmess_jax.command_line import fail, failing_on, failing_to_write, parse, right_aligned_table
-from hotmess_jax.curves import Json
-from hotmess_jax.files import DamagedFileError, write_json
-from hotmess_jax.outputs import NoSweepError, conclude, examples_of, read_sweep, write_outputs
-from hotmess_jax.pooling import PoolingError, digest, pool
-from hotmess_jax.report import exponent, interval, number, over
-from hotmess_jax.verdicts import judged_findings
+from hotmess_jax.machine.files import DamagedFileError, write_json
+from hotmess_jax.presentation.command_line import fail, failing_on, failing_to_write, parse
+from hotmess_jax.presentation.tables import right_aligned_table
+from hotmess_jax.presentation.words import exponent, interval, number
+from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.study.outputs import (
+    NoSweepError,
+    conclude,
+    examples_of,
+    read_sweep,
+    write_outputs,
+)
+from hotmess_jax.synthetic.study.pooling import PoolingError, digest, pool
+from hotmess_jax.synthetic.study.report import over
+from hotmess_jax.synthetic.verdicts import judged_findings
 
 LABELS = {
     "validation_loss": "loss",

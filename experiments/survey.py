@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from hotmess_jax import plotting
-from hotmess_jax.command_line import fail, fail_lines, parse, right_aligned_table
-from hotmess_jax.files import write_json
 from hotmess_jax.llm import figures
 from hotmess_jax.llm.survey import analyse, read_survey
-from hotmess_jax.report import interval, number
+from hotmess_jax.machine.files import write_json
+from hotmess_jax.presentation import plotting
+from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.tables import right_aligned_table
+from hotmess_jax.presentation.words import interval, number
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hotmess_jax.command_line import (
-    failing_on,
-    failing_to_write,
-    parse_with_preset,
-    right_aligned_table,
-)
-from hotmess_jax.config import PRESETS, SweepConfig
-from hotmess_jax.curves import Json
-from hotmess_jax.data import CorruptStoreError
-from hotmess_jax.draws import problems_of
-from hotmess_jax.files import DamagedFileError
-from hotmess_jax.outputs import conclude, examples_of, write_outputs
-from hotmess_jax.plan import disk_bytes, host_bytes, plan, store_bytes
-from hotmess_jax.processes import FirstProcessError, is_first, join
-from hotmess_jax.progress import SweepProgress
-from hotmess_jax.report import exponent, interval, number
-from hotmess_jax.run_folder import FolderInUseError
-from hotmess_jax.sharding import use_every_core
-from hotmess_jax.sweep import Sweep, check
-from hotmess_jax.train import CorruptCheckpointError
+from hotmess_jax.machine.files import DamagedFileError
+from hotmess_jax.machine.processes import FirstProcessError, is_first, join
+from hotmess_jax.machine.sharding import use_every_core
+from hotmess_jax.presentation.command_line import failing_on, failing_to_write, parse_with_preset
+from hotmess_jax.presentation.tables import right_aligned_table
+from hotmess_jax.presentation.words import exponent, interval, number
+from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.data import CorruptStoreError
+from hotmess_jax.synthetic.draws import problems_of
+from hotmess_jax.synthetic.study.folder import FolderInUseError
+from hotmess_jax.synthetic.study.outputs import conclude, examples_of, write_outputs
+from hotmess_jax.synthetic.study.plan import disk_bytes, host_bytes, plan, store_bytes
+from hotmess_jax.synthetic.study.progress import SweepProgress
+from hotmess_jax.synthetic.study.settings import PRESETS, SweepConfig
+from hotmess_jax.synthetic.study.sweep import Sweep, check
+from hotmess_jax.synthetic.train import CorruptCheckpointError
 
 REFUSALS = (
     FolderInUseError,
@@ -124,7 +120,7 @@ def print_summary(document: Json, folder: Path, console: Console) -> None:
             number(model["validation_loss"]),
             number(final["bias2"]),
             number(final["variance"]),
-            number(final["incoherence"]),
+            incoherence(final["incoherence"]),
             interval(final["incoherence_ci95"]),
         )
     problems = problems_of(document)

@@ -27,7 +27,7 @@ def cheap_outputs():
 
     Those in processes of their own, and the tests of the floor and of figures, do all of it.
     """
-    from hotmess_jax import outputs, sweep
+    from hotmess_jax.synthetic.study import outputs, sweep
 
     def undrawn(figures, folder):
         folder.mkdir(parents=True, exist_ok=True)

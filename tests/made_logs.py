@@ -1,10 +1,6 @@
 """Logs of other harnesses, made by hand."""
 
 import json
-from pathlib import Path
-
-REAL = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
-
 
 # lm-evaluation-harness 0.4.13 wrote lines of this form.
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotmess_jax.plotting import (
+from hotmess_jax.presentation.plotting import (
     COLUMN,
     NAMES,
     SMALL,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hotmess_jax.llm.analysis import (
+from hotmess_jax.llm.analyses import (
     AnalysisSettings,
     Metric,
     Questions,
@@ -41,9 +41,9 @@ from hotmess_jax.llm.analysis import (
     unit_test_questions,
     with_wait_ratio,
 )
-from hotmess_jax.llm.analysis.left_out import left_out_by_difficulty
-from hotmess_jax.llm.analysis.questions import FORMS, incoherence_difference, to_json
-from hotmess_jax.llm.analysis.samples import QUESTION, Samples, to_samples
+from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
+from hotmess_jax.llm.analyses.questions import FORMS, incoherence_difference, to_json
+from hotmess_jax.llm.analyses.samples import QUESTION, Samples, to_samples
 
 Json = dict[str, Any]
 NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"

@@ -6,7 +6,7 @@ Each module of this package holds its own as `SIMULATIONS`.
 import importlib
 import pkgutil
 
-from hotmess_jax.coverage import Simulation
+from hotmess_jax.statistics.coverage import Simulation
 
 
 def simulations() -> dict[str, Simulation]:

@@ -6,14 +6,14 @@ import itertools
 import numpy as np
 import polars as pl
 
-from hotmess_jax.coverage import Kind, Seen, Simulation
-from hotmess_jax.llm.analysis import (
+from hotmess_jax.llm.analyses import (
     AnalysisSettings,
     by_measured_field,
     format_failures,
     questions_of,
 )
 from hotmess_jax.llm.survey import Ranking, Survey, analyse
+from hotmess_jax.statistics.coverage import Kind, Seen, Simulation
 
 SETTINGS = AnalysisSettings("brier", resamples=200)
 

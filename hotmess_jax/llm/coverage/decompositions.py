@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from hotmess_jax.coverage import Seen, Simulation, seen_bias, seen_coverage
-from hotmess_jax.llm.analysis.ensembles import efficiency, ensembling, sizes_to
-from hotmess_jax.llm.analysis.intervals import difference_interval, mean_interval, ratio_interval
-from hotmess_jax.llm.analysis.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
-from hotmess_jax.llm.analysis.questions import AnalysisSettings
+from hotmess_jax.llm.analyses.ensembles import efficiency, ensembling, sizes_to
+from hotmess_jax.llm.analyses.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
+from hotmess_jax.llm.analyses.questions import AnalysisSettings
+from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage
+from hotmess_jax.statistics.intervals import difference_interval, mean_interval, ratio_interval
 
 Random = np.random.Generator
 # Of one run and question: the probability of each of four answers, the first of which is right.

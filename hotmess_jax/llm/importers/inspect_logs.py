@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hotmess_jax.llm.benchmarks.question import LABELS, hash_order
 from hotmess_jax.llm.importers.imported import (
     Imported,
     Record,
@@ -28,6 +27,7 @@ from hotmess_jax.llm.importers.inspect_samples import (
     value_of,
 )
 from hotmess_jax.llm.importers.reconcile import Compared, mean, parting
+from hotmess_jax.llm.sampling.benchmarks.question import LABELS, hash_order
 
 # How the scorer of SWE-bench in inspect_evals writes the outcome of each test.
 _TESTS = re.compile(r"PASS_TO_PASS:\s*(\{.*?\n?\})\s*FAIL_TO_PASS:\s*(\{.*?\n?\})\s*\Z", re.DOTALL)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hotmess_jax.llm.answers import final_answer, split_reasoning
-from hotmess_jax.llm.benchmarks.question import LABELS, RowError, hash_order, make_question
 from hotmess_jax.llm.importers.imported import Imported, Record, outcome, told_apart
 from hotmess_jax.llm.importers.last_number import last_number
 from hotmess_jax.llm.importers.lm_eval_documents import (
@@ -24,6 +22,8 @@ from hotmess_jax.llm.importers.lm_eval_documents import (
 )
 from hotmess_jax.llm.importers.lm_eval_files import Samples, samples_of
 from hotmess_jax.llm.importers.reconcile import Compared, mean, parting
+from hotmess_jax.llm.sampling.answers import final_answer, split_reasoning
+from hotmess_jax.llm.sampling.benchmarks.question import LABELS, RowError, hash_order, make_question
 
 # Scores that are right or wrong of each document.
 _OF_LIKELIHOODS = ("acc", "acc_norm", "acc_bytes", "exact_match")

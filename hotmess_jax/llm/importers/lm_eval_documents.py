@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hotmess_jax.llm.benchmarks.question import LABELS, RowError
 from hotmess_jax.llm.importers.imported import label_of
+from hotmess_jax.llm.sampling.benchmarks.question import LABELS, RowError
 
 _GOLDS = (
     "answer", "gold", "answerKey", "answer_index", "answer_idx", "label", "target",

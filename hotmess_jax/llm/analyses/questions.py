@@ -1,0 +1,390 @@
+"""One model's questions with their decompositions, and estimates over them with intervals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import polars as pl
+from jaxtyping import Float, PyTree
+
+from hotmess_jax.llm.analyses.decomposing import Contexts, Metric, decompose_block, drawn_down
+from hotmess_jax.llm.analyses.kl_correction import why_none
+from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, Unparsed, to_samples
+from hotmess_jax.statistics.intervals import (
+    difference_interval,
+    effective_questions,
+    mean_interval,
+    ratio_interval,
+)
+from kernels.decompositions import Decomposition
+
+Json = dict[str, Any]
+FORMS = ("plugin", "corrected")
+# An interval needs at least this share of its replicates to be numbers.
+ENOUGH = 0.95
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """What every analysis needs to know."""
+
+    metric: Metric = "brier"
+    unparsed: Unparsed = "uniform"
+    smoothing: float = 1e-12
+    resamples: int = 1_000
+    seed: int = 0
+    # Samples a question that KL's plug-in values are of, so that what is compared has equal numbers; None
+    # is the least of the questions at hand.
+    kl_samples: int | None = None
+
+
+class Questions(NamedTuple):
+    """The questions of one model that have at least two samples, as NumPy arrays over them."""
+
+    plugin: Decomposition
+    corrected: Decomposition
+    accuracy: Float[np.ndarray, " questions"]
+    # Who they are, `count` samples, and the means of all numeric fields.
+    table: pl.DataFrame
+    # None where no record has a context.
+    contexts: Contexts | None = None
+    # The largest error that a question can have; None is the largest that one has.
+    most: float | None = None
+    # Why there is no corrected form; None where there is.
+    no_corrected: str | None = None
+    # Samples a question that KL's plug-in form is of; None for all that there are.
+    kl_samples: int | None = None
+    # The step in which probabilities were stated.
+    step: float | None = None
+
+    @property
+    def samples(self) -> int:
+        """Samples in all."""
+        return int(self.table["count"].sum())
+
+    def where(self, chosen: np.ndarray) -> "Questions":
+        """Return those of a boolean mask or an index."""
+        arrays = self.plugin, self.corrected, self.accuracy, self.contexts
+        plugin, corrected, accuracy, contexts = jax.tree.map(lambda a: a[chosen], arrays)
+        kept = self.table.filter(chosen) if chosen.dtype == bool else self.table[chosen]
+        return self._replace(
+            plugin=plugin, corrected=corrected, accuracy=accuracy, table=kept, contexts=contexts
+        )
+
+    def form(self, name: str) -> Decomposition:
+        """Return the plug-in or the corrected decomposition."""
+        return self.plugin if name == "plugin" else self.corrected
+
+
+def questions_of(
+    records: pl.DataFrame, settings: AnalysisSettings, samples: Samples | None = None
+) -> Questions:
+    """Return one model's questions with their decompositions.
+
+    Args:
+        records: of one model.
+        settings: metric, smoothing and treatment of unparsed answers.
+        samples: what `to_samples` gives, where it is known.
+
+    Raises:
+        ValueError: where no question has two samples.
+    """
+    if samples is None:
+        samples = to_samples(records, settings.unparsed)
+    if not samples.blocks:
+        raise ValueError("no question has two samples")
+    found = decompose_blocks(samples.blocks, settings)
+    place = np.concatenate([block.question for block in samples.blocks])
+    table = with_means(samples, records)[place]
+    accuracy = table["accuracy"].to_numpy()
+    return Questions(
+        found.plugin,
+        found.corrected,
+        accuracy,
+        table,
+        found.contexts if samples.contexts else None,
+        found.most,
+        found.no_corrected,
+        found.kl_samples,
+        samples.step,
+    )
+
+
+class Decomposed(NamedTuple):
+    """Questions' decompositions; those of one group, which are compared."""
+
+    plugin: Decomposition
+    # NaN where there is none.
+    corrected: Decomposition
+    contexts: Contexts | None
+    # As in `Questions`.
+    most: float
+    no_corrected: str | None
+    kl_samples: int | None
+
+
+NO_ZERO_ONE = "0/1 has no corrected value: its plug-in variance falls with the number of samples"
+
+
+def decompose_blocks(blocks: Sequence[Block], settings: AnalysisSettings) -> Decomposed:
+    """Return the questions' plug-in and corrected decomposition, and their contexts.
+
+    0/1 has neither a corrected form nor contexts. KL's plug-in form is of an equal number of samples; its
+    corrected form is there only where it is right of data sets drawn from these answers (`kl_correction`).
+    """
+    kl_samples = None
+    if settings.metric == "kl":
+        kl_samples = settings.kl_samples or min(int(b.present.sum(axis=1).min()) for b in blocks)
+    found: list[tuple[Decomposition, Decomposition, Contexts | None]] = []
+    for block in blocks:
+        plugin, corrected, contexts = decompose_block(settings.metric, block, settings.smoothing)
+        if corrected is None or contexts is None:
+            found.append((plugin, jax.tree.map(_unknown, plugin), None))
+        elif settings.metric == "kl":
+            assert kl_samples is not None
+            plugin = drawn_down(plugin, block, kl_samples, settings.smoothing, settings.seed)
+            classes = block.probs.shape[-1]
+            found.append(_without_dust((plugin, corrected, contexts), classes, settings.smoothing))
+        else:
+            found.append((plugin, corrected, contexts))
+    plugin, corrected, contexts = jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+    none = NO_ZERO_ONE if settings.metric == "zero_one" else None
+    if settings.metric == "kl":
+        none = why_none(blocks, settings.smoothing, settings.resamples, settings.seed)
+        if none is not None:
+            corrected = jax.tree.map(_unknown, corrected)
+            contexts = None
+    return Decomposed(plugin, corrected, contexts, most_error(blocks, settings), none, kl_samples)
+
+
+def most_error(blocks: Sequence[Block], settings: AnalysisSettings) -> float:
+    """Return the largest error that a question can have.
+
+    Of KL it is that of an answer which gives the right class the least probability that any was given.
+    """
+    if settings.metric != "kl":
+        return 2.0 if settings.metric == "brier" else 1.0
+    least = min(
+        (block.floored()[block.present].min() + settings.smoothing)
+        / (1 + block.probs.shape[-1] * settings.smoothing)
+        for block in blocks
+    )
+    return float(-np.log(least))
+
+
+def _unknown(values: np.ndarray) -> np.ndarray:
+    return np.full(np.shape(values), np.nan)
+
+
+def _without_dust(
+    forms: tuple[Decomposition, Decomposition, Contexts], classes: int, smoothing: float
+) -> tuple[Decomposition, Decomposition, Contexts]:
+    """Return decompositions with 0 where smoothing alone makes an error.
+
+    Answers that are all right have an error of about (classes − 1)·smoothing, whose ratios and
+    logarithms mean nothing.
+    """
+    alone = np.log((1 + classes * smoothing) / (1 + smoothing)) * (1 + 1e-6)
+    dust = forms[0].error <= alone
+    plugin, corrected = jax.tree.map(lambda part: np.where(dust, 0, part), forms[:2])
+    number, *parts = forms[2]
+    # What is not known stays so.
+    between, within = (np.where(dust & ~np.isnan(part), 0, part) for part in parts)
+    return plugin, corrected, Contexts(number, between, within)
+
+
+def with_means(samples: Samples, records: pl.DataFrame) -> pl.DataFrame:
+    """Return the table of questions with `count`, means of numeric fields, and some others."""
+    own = {*QUESTION, "sample", "context", "seed", "accuracy"}
+    others = [name for name in records.columns if name not in own]
+    means = [pl.col(name).mean() for name in others if records[name].dtype.is_numeric()]
+    firsts = [
+        pl.col(name).drop_nulls().first()
+        for name in ("topic", "difficulty", "error_type")
+        if name in others and not records[name].dtype.is_numeric()
+    ]
+    found = records.group_by(QUESTION).agg(pl.len().alias("count"), *means, *firsts)
+    return samples.table.join(found, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")
+
+
+Arrays = Mapping[str, np.ndarray]
+# From arrays over questions `[questions, …]` and how often each was drawn `[replicates, questions]` to
+# leaves `[replicates, …]`.
+Statistic = Callable[[Arrays, np.ndarray], PyTree]
+
+
+def estimate(statistic: Statistic, arrays: Arrays, settings: AnalysisSettings) -> tuple[PyTree, PyTree]:
+    """Return a statistic of arrays over questions, and its 95 % interval over resampled ones.
+
+    A bootstrap by weights: a report has hundreds of statistics on arrays of as many lengths, which
+    would each have to be compiled anew.
+
+    Args:
+        statistic: of the arrays and of how often each question was drawn.
+        arrays: leaves `[questions, …]`.
+        settings: resamples and seed.
+
+    Returns:
+        The statistic, and of each leaf `[2, …]` its percentile interval: NaN for a single question, and
+        where more than 5 % of the replicates are NaN, such as the logarithm of a corrected value below
+        0.
+    """
+    count = len(next(iter(arrays.values())))
+    value = jax.tree.map(lambda leaf: leaf[0], statistic(arrays, np.ones((1, count))))
+    if count < 2:
+        return value, jax.tree.map(lambda leaf: np.full((2, *np.shape(leaf)), np.nan), value)
+    random = np.random.default_rng(settings.seed)
+    chunk = max(1, min(settings.resamples, 5_000_000 // count))
+    drawn = []
+    for first in range(0, settings.resamples, chunk):
+        number = min(chunk, settings.resamples - first)
+        weights = random.multinomial(count, np.full(count, 1 / count), number).astype(np.float64)
+        drawn.append(statistic(arrays, weights))
+    return value, jax.tree.map(lambda *leaves: percentiles(np.concatenate(leaves)), *drawn)
+
+
+def percentiles(values: Float[np.ndarray, "replicates *shape"]) -> Float[np.ndarray, "2 *shape"]:
+    """Return the 95 % percentile interval; NaN where more than 5 % of the replicates are NaN."""
+    usable = np.isfinite(values)
+    enough = usable.mean(axis=0) >= ENOUGH
+    # Where there are too few, any number stands in for what is thrown away.
+    kept = np.where(usable | ~enough, values, np.nan)
+    return np.where(enough, np.nanpercentile(np.where(enough, kept, 0), [2.5, 97.5], axis=0), np.nan)
+
+
+def to_json(value: Any) -> Any:
+    """Return arrays and numbers as JSON values; what is no number becomes None."""
+    if isinstance(value, Mapping):
+        return {name: to_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(inner) for inner in value]
+    if isinstance(value, jax.Array | np.ndarray):
+        return to_json(np.asarray(value).tolist())
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value
+
+
+def with_intervals(values: Mapping[str, Any], intervals: Mapping[str, Any]) -> Json:
+    """Return {name: {"value", "ci95"}} as JSON values; of an array, a value and an interval each."""
+    found = {}
+    for name, value in values.items():
+        ends = np.moveaxis(np.asarray(intervals[name]), 0, -1)
+        found[name] = {"value": to_json(value), "ci95": to_json(ends)}
+    return found
+
+
+def means(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the weighted means over questions."""
+    total = weights.sum(axis=1)
+    return {
+        name: np.tensordot(weights, part, 1) / total.reshape(-1, *[1] * (part.ndim - 1))
+        for name, part in arrays.items()
+    }
+
+
+def mean_parts(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the means of error, bias2, variance (and all else given), and incoherence."""
+    return with_incoherence(means(arrays, weights))
+
+
+def with_incoherence(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Add variance / (bias2 + variance) of means, NaN where the error is not above 0."""
+    total = found["bias2"] + found["variance"]
+    positive = total > 0
+    quotient = np.where(positive, found["variance"] / np.where(positive, total, 1), np.nan)
+    return found | {"incoherence": quotient}
+
+
+def parts_of(questions: Questions, form: str) -> dict[str, np.ndarray]:
+    """Return error, bias2, variance and accuracy of each question."""
+    return questions.form(form)._asdict() | {"accuracy": questions.accuracy}
+
+
+def estimate_parts(arrays: Arrays, most: float) -> tuple[dict, dict]:
+    """Return means and incoherence, and their 95 % intervals over questions (`analysis.intervals`).
+
+    Args:
+        arrays: error, bias2, variance and perhaps accuracy of each question, `[questions, …]`.
+        most: the largest error that a question can have.
+
+    Returns:
+        The values, and of each its interval `[2, …]`; NaN for a single question, and for the incoherence of
+        questions without error.
+    """
+    count = len(arrays["error"])
+    values = {name: part[0] for name, part in mean_parts(arrays, np.ones((1, count))).items()}
+    ends = {
+        name: mean_interval(part, 1.0 if name == "accuracy" else most) for name, part in arrays.items()
+    }
+    ends["incoherence"] = ratio_interval(arrays["variance"], arrays["bias2"] + arrays["variance"], most)
+    return values, ends
+
+
+def overall(questions: Questions, settings: AnalysisSettings) -> Json:
+    """Return the means over questions in both forms, with intervals and counts.
+
+    `effective_questions` is how many questions of equal error would hold it as these do, `no_corrected` why
+    there is no corrected form, `kl_samples` the number of samples that KL's plug-in form is of,
+    `stated_step` the step in which probabilities were stated, and `contexts` what `contexts_summary` returns.
+    """
+    most = largest_error(questions)
+    found: Json = {
+        "questions": questions.table.height,
+        "samples": questions.samples,
+        "effective_questions": to_json(float(effective_questions(np.asarray(questions.plugin.error)))),
+        "no_corrected": questions.no_corrected,
+        "kl_samples": questions.kl_samples,
+        "stated_step": questions.step,
+    }
+    for form in FORMS:
+        found[form] = with_intervals(*estimate_parts(parts_of(questions, form), most))
+    return found | {"contexts": contexts_summary(questions.contexts, most)}
+
+
+def largest_error(questions: Questions) -> float:
+    """Return the largest error that a question can have, or where that is not known that one has."""
+    return float(questions.plugin.error.max()) if questions.most is None else questions.most
+
+
+def incoherence_difference(
+    first: Questions, second: Questions, form: str
+) -> tuple[Float[np.ndarray, ""], Float[np.ndarray, " 2"]]:
+    """Return the incoherence of one model less another's, and its interval; the same questions in order."""
+    both = [jax.tree.map(np.asarray, of.form(form)) for of in (first, second)]
+    return difference_interval(
+        (both[0].variance, both[1].variance),
+        (both[0].bias2 + both[0].variance, both[1].bias2 + both[1].variance),
+        max(largest_error(first), largest_error(second)),
+    )
+
+
+def contexts_summary(contexts: Contexts | None, most: float) -> Json | None:
+    """Return the corrected variance between contexts and within them, means over questions.
+
+    Returns:
+        None where no record has a context, or the metric has no corrected form. `between` and `within`
+        are over the `questions` that have two contexts and two samples in one of them, and None where
+        there are none. Counted are those with `one_context`, whose samples were taken as independent,
+        and those with `one_sample_each`, whose variance is whole but not told apart.
+    """
+    if contexts is None:
+        return None
+    told = ~np.isnan(contexts.between) & ~np.isnan(contexts.within)
+    several = contexts.number > 1
+    found: Json = {
+        "questions": int(told.sum()),
+        "one_context": int((~several).sum()),
+        "one_sample_each": int((several & ~told).sum()),
+        "between": None,
+        "within": None,
+    }
+    if told.any():
+        arrays = {"between": contexts.between[told], "within": contexts.within[told]}
+        found |= with_intervals(
+            {name: float(part.mean()) for name, part in arrays.items()},
+            {name: mean_interval(part, most) for name, part in arrays.items()},
+        )
+    return found

@@ -1,0 +1,137 @@
+"""Bias², variance and incoherence of groups of records: what `experiments.incoherence` prints."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hotmess_jax.llm.analyses.decomposing import METRICS, Metric
+from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
+from hotmess_jax.llm.analyses.questions import (
+    AnalysisSettings,
+    contexts_summary,
+    decompose_blocks,
+    estimate_parts,
+    to_json,
+)
+from hotmess_jax.llm.analyses.samples import Block, Unparsed, to_samples
+from hotmess_jax.llm.analyses.series import settings_that_differ
+from hotmess_jax.statistics.intervals import effective_questions
+
+
+def metric_summary(
+    blocks: Sequence[Block],
+    metric: Metric,
+    smoothing: float,
+    resamples: int,
+    seed: int,
+    with_contexts: bool = False,
+    kl_samples: int | None = None,
+) -> dict[str, Any]:
+    """Return means over questions with 95 % intervals over questions, as JSON values.
+
+    0/0 is None: incoherence where there is no error. `effective_questions` is how many questions of equal
+    error would hold it as these do, `no_corrected` why `corrected` is None, and `kl_samples` the number of
+    samples that KL's plug-in values are of.
+
+    Args:
+        blocks: a group's questions, by number of classes.
+        metric: which decomposition.
+        smoothing: δ of the KL decomposition.
+        resamples: data sets on which KL's corrected value is judged, at most.
+        seed: of these.
+        with_contexts: whether the records say which context they are of; `contexts` then tells how much
+            of the corrected variance is between contexts and how much within them.
+        kl_samples: as in `AnalysisSettings`.
+    """
+    settings = AnalysisSettings(
+        metric, smoothing=smoothing, resamples=resamples, seed=seed, kl_samples=kl_samples
+    )
+    of = decompose_blocks(blocks, settings)
+    found: list[dict[str, Any]] = []
+    for form in (of.plugin,) if of.no_corrected else (of.plugin, of.corrected):
+        values, ends = estimate_parts(form._asdict(), of.most)
+        if metric == "zero_one":
+            del values["incoherence"], ends["incoherence"]
+        found.append(to_json(values) | {"ci95": to_json(ends)})
+    return found[0] | {
+        "corrected": found[1] if len(found) > 1 else None,
+        "no_corrected": of.no_corrected,
+        "kl_samples": of.kl_samples,
+        "effective_questions": to_json(float(effective_questions(np.asarray(of.plugin.error)))),
+        "contexts": contexts_summary(of.contexts, of.most) if with_contexts else None,
+    }
+
+
+def summarise(
+    records: pl.DataFrame,
+    by: Sequence[str] = (),
+    metrics: Sequence[Metric] = METRICS,
+    unparsed: Unparsed = "uniform",
+    smoothing: float = 1e-12,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Return bias², variance and incoherence of each model, and of each value of the fields in `by`.
+
+    Records of other settings (temperature, budget, format, prompt) are never pooled: where they differ
+    within a model, they are grouped by too.
+
+    Args:
+        records: from `read_records`.
+        by: fields to group by, besides the model.
+        metrics: which decompositions.
+        unparsed: as in `to_samples`.
+        smoothing: δ of the KL decomposition.
+        resamples: data sets on which KL's corrected value is judged, at most.
+        seed: of these.
+
+    Returns:
+        A dictionary a group, in order, as the command line's JSON document has them. Metrics are None
+        where no question has two samples.
+
+    Raises:
+        ValueError: for a field that no record has.
+    """
+    for name in by:
+        if name not in records.columns or records[name].null_count() == records.height:
+            raise ValueError(f"no record has a field {name!r} to group by")
+    by = [*by, *settings_that_differ(records, ["model", *by])]
+    keys = ["model", *by]
+    parts = [
+        (values, group, to_samples(group, unparsed))
+        for values, group in records.sort(keys, nulls_last=True).group_by(keys, maintain_order=True)
+    ]
+    # KL is compared at equal numbers of samples.
+    least = min((samples.least for _, _, samples in parts if samples.blocks), default=None)
+    groups = []
+    for values, group, samples in parts:
+        groups.append(
+            {
+                "by": dict(zip(by, values[1:], strict=True)),
+                "model": values[0],
+                "questions": samples.questions,
+                "samples": samples.samples,
+                "left_out": samples.left_out,
+                "left_out_by": left_out_by_difficulty(group, samples) if samples.left_out else [],
+                "accuracy": samples.accuracy,
+                "unparsed": samples.unparsed,
+                "stated_step": samples.step,
+                "metrics": {
+                    metric: metric_summary(
+                        samples.blocks, metric, smoothing, resamples, seed, samples.contexts, least
+                    )
+                    if samples.blocks
+                    else None
+                    for metric in metrics
+                },
+            }
+        )
+    return groups
+
+
+def label(group: Mapping[str, Any]) -> str:
+    """Return a group's name as tables and figures show it, a line a field."""
+    named = (f"no {k}" if v is None else f"{k} {v}" for k, v in group["by"].items())
+    return "\n".join([group["model"], *named])

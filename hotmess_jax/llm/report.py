@@ -1,0 +1,583 @@
+"""The report of a study of records, in Markdown."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hotmess_jax.llm.study_figures import setting_file
+from hotmess_jax.presentation.tables import table
+from hotmess_jax.presentation.words import interval, number
+from hotmess_jax.statistics.intervals import FEW
+
+Json = Mapping[str, Any]
+CAVEAT = (
+    "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "
+    "quality: a model that is always wrong in the same way has none. Plug-in values grow with the number "
+    "of samples. Brier's corrected values do not, at any number, and lead. KL is the paper's measure, and "
+    "nothing is unbiased for it: its plug-in values are of equal numbers of samples, and its corrected ones "
+    "are given only where they were right of data sets drawn from these very answers."
+)
+DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
+FORMS = {"plugin": "plug-in", "corrected": "corrected"}
+
+
+def report(study: Json, drawn: Sequence[str]) -> str:
+    """Return a study's report.
+
+    Args:
+        study: the document of report.json, with `records` and `provenance`.
+        drawn: names of the figures beside it.
+    """
+    settings = study["settings"]
+    source, versions = study["records"], study["provenance"]["versions"]
+    where = f" where {' and '.join(source['where'])}" if source["where"] else ""
+    lines = [
+        "# " + ", ".join(study["models"]),
+        f"`{', '.join(source['files'])}`{where}. Made by `experiments.llm_report` at "
+        f"{study['provenance']['git_commit']}, JAX {versions['jax']}, Python {versions['python']}.",
+        f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
+        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the questions "
+        f"(of slopes and halves by {settings['resamples']:,} resamples); seed {settings['seed']}. "
+        + _lengths(study["series"]),
+        CAVEAT,
+    ]
+    if any(series["settings"] for series in study["series"]):
+        lines.append(
+            "Samples of different settings are not pooled: each row is of one model at one setting."
+        )
+    shown: set[str] = set()
+    for name, found in study["analyses"].items():
+        prefix = max((p for p in SECTIONS if name.startswith(p)), key=len, default=None)
+        if prefix is None or not found:
+            continue
+        title, text = SECTIONS[prefix]
+        kind = name.removeprefix(prefix).strip("_")
+        by = " " if title.endswith("against") else ", "
+        lines.append(f"## {title}" + (f"{by}{kind.replace('_', ' ')}" if kind else ""))
+        lines.append(text(found))
+        figures = [
+            name,
+            name.replace("by_length", "bias2_against_variance"),
+            *(setting_file(name, of) for of in found),
+        ]
+        for figure in dict.fromkeys(f for f in figures if f in drawn and f not in shown):
+            shown.add(figure)
+            lines.append(f"![{figure}](figures/{figure}.png)")
+    if study["missing"]:
+        lines += ["## Left out", _missing(study["missing"])]
+    return "\n\n".join(lines) + "\n"
+
+
+def _lengths(series: Sequence[Json]) -> str:
+    """Say what lengths are, of each series where they differ."""
+    known = {one["label"]: one["length"] for one in series}
+    if not any(known.values()):
+        return "Lengths are not known."
+    if len(set(known.values())) == 1:
+        return f"Lengths are `{next(iter(known.values()))}`."
+    each = (f"{(length and f'`{length}`') or 'not known'} ({label})" for label, length in known.items())
+    return f"Lengths are {', '.join(each)}."
+
+
+def _cell(value: Json | None) -> str:
+    if value is None or value["value"] is None:
+        return "–"
+    ends = value["ci95"]
+    return number(value["value"]) + ("" if ends is None or None in ends else f" {interval(ends)}")
+
+
+def _at(values: Json, i: int) -> str:
+    """Return the cell of one of several values."""
+    return _cell({"value": values["value"][i], "ci95": values["ci95"][i]})
+
+
+def _counts(row: Json) -> list[str]:
+    return [str(row["questions"]), str(row["samples"])]
+
+
+def _overall(found: Mapping[str, Json]) -> str:
+    told = any(result["contexts"] and result["contexts"]["questions"] for result in found.values())
+    rows = []
+    for model, result in found.items():
+        for form, text in FORMS.items():
+            cells = [
+                _cell(result[form][k])
+                for k in ("accuracy", "error", "bias2", "variance", "incoherence")
+            ]
+            if told:
+                contexts = (result["contexts"] or {}) if form == "corrected" else {}
+                cells[4:4] = [_cell(contexts.get(part)) for part in ("between", "within")]
+            effective = number(result["effective_questions"])
+            rows.append([model if form == "plugin" else "", text, *_counts(result), effective, *cells])
+    header = [
+        "model",
+        "estimate",
+        "questions",
+        "samples",
+        "effective questions",
+        "accuracy",
+        "error",
+        "bias²",
+        "variance",
+        *(["between contexts", "within contexts"] if told else []),
+        "incoherence",
+    ]
+    notes = [
+        f"- {model}: {note}"
+        for model, result in found.items()
+        if (note := " ".join(overall_notes(result, result["questions"])))
+    ]
+    effective = (
+        "Effective questions: how many of equal error would hold it as these do; what is divided by the "
+        "error hangs on them."
+    )
+    return "\n\n".join(filter(None, [table(header, rows), effective, "\n".join(notes)]))
+
+
+def overall_notes(result: Json, questions: int) -> list[str]:
+    """Say what must be known of a group's values: what they are of, and what there is none of.
+
+    Args:
+        result: of `analysis.overall`, or of `analysis.metric_summary`.
+        questions: how many it is of.
+    """
+    notes = []
+    if result["kl_samples"] is not None:
+        notes.append(f"Plug-in values are of {result['kl_samples']} samples a question.")
+        if step := result.get("stated_step"):
+            notes.append(
+                f"Probabilities were stated in steps of {step:g}: KL takes none for less than {step / 2:g}."
+            )
+    if result["no_corrected"] is not None:
+        notes.append(f"{result['no_corrected']}.")
+    effective = result["effective_questions"]
+    if effective == 0:
+        notes.append("No question has an error: there is none to divide, and no incoherence.")
+    elif effective < FEW:
+        notes.append(
+            f"Warning: about {number(effective, 2)} of {questions} questions hold the error; other questions "
+            "of the same kind may give quite another incoherence."
+        )
+    return [*notes, *filter(None, [contexts_note(result["contexts"], questions)])]
+
+
+def contexts_note(contexts: Json | None, questions: int) -> str:
+    """Say where the corrected form could not tell contexts apart; nothing where it could."""
+    if contexts is None:
+        return ""
+    notes = []
+    if contexts["one_context"]:
+        notes.append(
+            f"{contexts['one_context']} of {questions} questions have one context: corrected, their "
+            "samples are taken as independent, and the variance is that within it."
+        )
+    if contexts["one_sample_each"]:
+        notes.append(
+            f"{contexts['one_sample_each']} of {questions} questions have one sample a context: "
+            "corrected, their variance is whole, but not told apart."
+        )
+    return " ".join(notes)
+
+
+def _by_field(found: Mapping[str, Json]) -> str:
+    field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
+    rows = []
+    for model, result in found.items():
+        for form, text in FORMS.items():
+            for count, slopes in sorted(result[form]["slopes"].items(), key=lambda item: int(item[0])):
+                cells = [
+                    _cell(slopes[k])
+                    + (f", R² {number(slopes[k]['r2'], 2)}" if slopes[k]["r2"] is not None else "")
+                    for k in ("incoherence", "bias2", "variance", "error")
+                ]
+                rows.append([model, text, *_counts(result), count, *cells])
+    conclusions = [f"- {model}: {_conclusion(result)}" for model, result in found.items()]
+    header = [
+        "model",
+        "estimate",
+        "questions",
+        "samples",
+        "groups",
+        "incoherence",
+        "bias²",
+        "variance",
+        "error",
+    ]
+    halves = [
+        [model, text, *_counts(result), *(_cell(result[form]["halves"][k]) for k in DIFFERENCES)]
+        for model, result in found.items()
+        for form, text in FORMS.items()
+    ]
+    names = ["incoherence", "bias²", "variance", "error", "accuracy"]
+    return (
+        f"The half of the questions with the higher mean {field}, less the other half.{_folds(found)}\n\n"
+        + table(["model", "estimate", "questions", "samples", *names], halves) + "\n\n"
+        f"Slopes in double logarithm against the questions' mean {field}, in groups of equal size; a "
+        "slope is missing where a group's value is not above 0.\n\n"
+        + table(header, rows) + "\n\n" + "\n".join(conclusions)
+    )  # fmt: skip
+
+
+def _folds(found: Mapping[str, Json]) -> str:
+    """Say which samples were measured, and which decomposed."""
+    if not any(result["folds"] for result in found.values()):
+        return ""
+    return (
+        " Half of each question's samples is decomposed, sorted by the mean of the other half, averaged "
+        "over random splits: sorted by the very samples that are decomposed, questions would differ by "
+        "chance alone. Plug-in values are of half the samples."
+    )
+
+
+def _conclusion(result: Json) -> str:
+    """Say what the slopes of incoherence, and the difference of the halves, agree on."""
+    # Plug-in and corrected are of the same samples: one decision. 0/1 has no corrected form.
+    known = result["corrected"]["halves"]["incoherence"]["value"] is not None
+    form = "corrected" if known else "plugin"
+    estimates = [result[form]["halves"]["incoherence"]]
+    estimates += [slopes["incoherence"] for slopes in result[form]["slopes"].values()]
+    intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
+    if not intervals:
+        return "nothing can be said of incoherence."
+    words = [
+        "rises" if low > 0 else "falls" if high < 0 else "is not seen to change"
+        for low, high in intervals
+    ]
+    counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
+    return (
+        f"of {len(estimates)} estimates (halves and {len(estimates) - 1} numbers of groups, "
+        f"{FORMS[form]}), {len(intervals)} have an interval: incoherence {counts}."
+    )
+
+
+def _overthinking(found: Mapping[str, Json]) -> str:
+    rows = []
+    for model, r in found.items():
+        cells = [_cell(r[half][k]) for k in ("incoherence", "accuracy") for half in ("short", "long")]
+        tests = [
+            _cell(r["difference"][k])
+            + ("" if (p := r["difference"][k]["p"]) is None else f", p = {number(p, 2)}")
+            for k in ("incoherence", "accuracy")
+        ]
+        rows.append(
+            [
+                model,
+                str(r["questions"]),
+                str(r["samples"]),
+                cells[0],
+                cells[1],
+                tests[0],
+                cells[2],
+                cells[3],
+                tests[1],
+            ]
+        )
+    header = [
+        "model",
+        "questions",
+        "samples",
+        "incoherence, shorter",
+        "longer",
+        "difference",
+        "accuracy, shorter",
+        "longer",
+        "difference",
+    ]
+    first = next(iter(found.values()))
+    field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
+    return (
+        f"Each question's samples, split at its own median {field}; p of "
+        f"{first['permutations']:,} permutations of the lengths within each question.\n\n"
+        + table(header, rows)
+    )
+
+
+def _budgets(found: Mapping[str, Sequence[Json]]) -> str:
+    rows = [
+        [model, "none" if row["budget"] is None else str(row["budget"]),
+         "–" if row["mean_length"] is None else number(row["mean_length"]), *_counts(row),
+         *(_cell(row["plugin"][k]) for k in ("accuracy", "incoherence")),
+         _cell(row["natural"]["difference"]["incoherence"]) if row["natural"] else "–"]
+        for model, budgets in found.items()
+        for row in budgets
+    ]  # fmt: skip
+    return table(
+        [
+            "model",
+            "budget",
+            "mean length",
+            "questions",
+            "samples",
+            "accuracy",
+            "incoherence",
+            "longer less shorter half",
+        ],
+        rows,
+    )
+
+
+def _labels(found: Mapping[str, Sequence[Json]]) -> str:
+    """Return the table of topics, or of a benchmark's difficulties."""
+    label = (
+        "difficulty" if any("difficulty" in row for rows in found.values() for row in rows) else "topic"
+    )
+    rows = [
+        [model, row[label], *_counts(row),
+         *(_cell(row[k]) for k in ("along", "accuracy", "incoherence"))]
+        for model, labels in found.items()
+        for row in labels
+    ]  # fmt: skip
+    return table(
+        ["model", label, "questions", "samples", "mean length", "accuracy", "incoherence, plug-in"],
+        rows,
+    )
+
+
+def _ensembles(found: Mapping[str, Json]) -> str:
+    rows = []
+    for model, result in found.items():
+        used = str(result["samples_a_question"] * result["questions"])
+        for i, size in enumerate(result["sizes"]):
+            expected = _at(result["expected"]["variance"], i) if "expected" in result else "–"
+            for form, text in FORMS.items():
+                cells = [_at(result[form][k], i) for k in ("error", "bias2", "variance", "incoherence")]
+                if result[form]["variance"]["value"][i] is None:
+                    continue
+                count = str(result["ensembles"][i] if form == "corrected" else result["compared"])
+                law = expected if form == "corrected" else ""
+                rows.append(
+                    [model, str(size), text, count, str(result["questions"]), used, *cells, law]
+                )
+    notes = [
+        f"- {model}, E = {size}: {why}."
+        for model, result in found.items()
+        for size, why in zip(result["sizes"], result["no_corrected"], strict=True)
+        if why is not None
+    ]
+    header = [
+        "model",
+        "E",
+        "estimate",
+        "ensembles",
+        "questions",
+        "samples",
+        "error",
+        "bias²",
+        "variance",
+        "incoherence",
+        "variance by 1/E",
+    ]
+    return (
+        "Means of E samples over disjoint ensembles, drawn at random over all contexts "
+        f"{next(iter(found.values()))['draws']} times. Plug-in values hang on how many ensembles are "
+        "compared: they are of as many at every size, and there are none where fewer than six fit. By 1/E: "
+        "the corrected variance of single samples divided by E.\n\n"
+        + "\n\n".join(filter(None, [table(header, rows), "\n".join(notes)]))
+    )
+
+
+def _efficiency(found: Mapping[str, Json]) -> str:
+    rows = []
+    for model, r in found.items():
+        for i, n in enumerate(r["samples"]):
+            cells = [
+                f"{number(r[k][i])} ± {number(r[f'{k}_spread'][i], 2)}" for k in ("bias2", "variance")
+            ]
+            rows.append([model, str(n), str(r["questions"]), *cells])
+    draws = next(iter(found.values()))["draws"]
+    return (
+        f"Plug-in, mean over {draws} draws from the samples there are, up to half of them, ± the standard "
+        "deviation between sets of so many new samples of the same questions.\n\n"
+        + table(["model", "samples a question", "questions", "bias²", "variance"], rows)
+    )
+
+
+def _left_out(found: Mapping[str, Sequence[Json]]) -> str:
+    rows = [
+        [model, row["group"], str(row["questions"]), str(row["left_out"]), number(row["accuracy"])]
+        for model, groups in found.items()
+        for row in groups
+    ]
+    return (
+        "Questions with fewer than two samples that count are in no number below, accuracy included. "
+        "Accuracy: the share of all samples that are right, over the questions left out.\n\n"
+        + table(["model", "how hard", "questions", "left out", "their accuracy"], rows)
+    )
+
+
+def _sensitivity(found: Mapping[str, Sequence[Json]]) -> str:
+    rows = []
+    for model, cases in found.items():
+        for case in cases:
+            name = f"{case['what']} {case['value']}".strip()
+            if "missing" in case:
+                rows.append([model, name, "–", "–", case["missing"], ""])
+            else:
+                cells = [_cell(case[form]["incoherence"]) for form in FORMS]
+                rows.append([model, name, str(case["questions"]), str(case["samples"]), *cells])
+    return table(
+        ["model", "changed", "questions", "samples", "incoherence, plug-in", "corrected"], rows
+    )
+
+
+def _changes(found: Mapping[str, Sequence[Json]]) -> str:
+    rows = [
+        [model, _difficulty(row["group"]), str(row["questions"]),
+         number(row["answers"]),
+         *(_cell(row.get(k)) for k in ("resampling", "context", "both"))]
+        for model, groups in found.items()
+        for row in groups
+    ]  # fmt: skip
+    labelled = any(isinstance(row["group"], str) for rows_of in found.values() for row in rows_of)
+    by = "as the benchmark has it" if labelled else "by the model's own mean length, 1 the shortest"
+    return (
+        "Share of questions whose answer changes at least once: within a context, between the majority "
+        f"answers of the contexts, and between any two samples; difficulty {by}.\n\n"
+        + table(
+            [
+                "model",
+                "difficulty",
+                "questions",
+                "answers a question",
+                "under resampling",
+                "under a change of context",
+                "between any two samples",
+            ],
+            rows,
+        )
+    )
+
+
+def _difficulty(group: int | str | None) -> str:
+    return "all" if group is None else str(group + 1) if isinstance(group, int) else group
+
+
+def _failures(found: Mapping[str, Sequence[Json]]) -> str:
+    rows = [
+        [
+            model,
+            str(row["budget"] or "–"),
+            str(row["questions"]),
+            str(row["samples"]),
+            str(row["unparsed"]),
+            _cell(row["share"]),
+        ]
+        for model, of in found.items()
+        for row in of
+    ]
+    return table(["model", "budget", "questions", "samples", "unparsed", "share"], rows) + (
+        "\n\nWilson's intervals with the effective number of samples: those of one question fail together."
+    )
+
+
+def _one(found: Mapping[str, Json]) -> str:
+    lines = []
+    for model, r in found.items():
+        answers = " ".join(sample["given"] or "–" for sample in r["samples"])
+        lines.append(f"- {model}, question {r['question_id']} (right: {r['target']}): {answers}")
+    return "The question with most different answers, sample by sample.\n\n" + "\n".join(lines)
+
+
+def _differences(found: Mapping[str, Json]) -> str:
+    rows = [
+        [name, str(r["questions"]), _cell(r["plugin"]), _cell(r["corrected"])]
+        for name, r in found.items()
+    ]
+    return "Difference of incoherence on the same questions.\n\n" + table(
+        ["models", "questions", "plug-in", "corrected"], rows
+    )
+
+
+def _scaling(found: Mapping[str, Json]) -> str:
+    return "\n\n".join(_titled(name, _scaling_of(result)) for name, result in found.items())
+
+
+def _titled(name: str, text: str) -> str:
+    """Return what is of all models of a setting, under the setting where there are several."""
+    setting = name.removeprefix("all models").removeprefix(", ")
+    return f"### {setting}\n\n{text}" if setting else text
+
+
+def _scaling_of(result: Json) -> str:
+    rows = []
+    for row in result["groups"]:
+        for form, text in FORMS.items():
+            exponents = row[form]["exponents"]
+            cells = [
+                _cell(exponents[k]) for k in ("accuracy", "error", "bias2", "variance", "incoherence")
+            ]
+            rows.append([str(row["group"] + 1), text, str(row["questions"]), *cells])
+    header = [
+        "difficulty",
+        "estimate",
+        "questions",
+        "accuracy",
+        "error",
+        "bias²",
+        "variance",
+        "incoherence",
+    ]
+    return (
+        f"Exponents k of value ∝ N^k over {', '.join(result['models'])}; difficulty by the mean length "
+        f"of {result['reference']}, 1 the shortest. Intervals are over questions: they hold for these "
+        "models.\n\n" + table(header, rows)
+    )
+
+
+def _surface(found: Mapping[str, Json]) -> str:
+    return "\n\n".join(_titled(name, _surface_of(result)) for name, result in found.items())
+
+
+def _surface_of(result: Json) -> str:
+    if result["r2"] is None:
+        return "A group's incoherence is 0: its logarithm cannot be fitted."
+    cells = [_cell(result["coefficients"][k]) for k in ("length", "size", "intercept")]
+    return "log incoherence = intercept + a·log length + b·log size.\n\n" + table(
+        ["a (length)", "b (size)", "intercept", "R²"], [[*cells, number(result["r2"])]]
+    )
+
+
+def _correlation(found: Mapping[str, Sequence[Json]]) -> str:
+    rows = [
+        [" and ".join(r["models"]), " and ".join(dict.fromkeys(r["fields"])), str(r["questions"]),
+         _cell(r["rho"])]
+        for of_setting in found.values()
+        for r in of_setting
+    ]  # fmt: skip
+    return "Spearman's ρ of the questions' mean lengths.\n\n" + table(
+        ["models", "length", "questions", "ρ"], rows
+    )
+
+
+def _missing(missing: Sequence[Json]) -> str:
+    models: dict[tuple[str, str], dict[str, None]] = {}
+    for row in missing:
+        models.setdefault((row["analysis"], row["why"]), {})[row["model"]] = None
+    rows = [[analysis, ", ".join(names), why] for (analysis, why), names in models.items()]
+    return table(["analysis", "model", "why"], rows)
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "left_out": ("Questions left out", _left_out),
+    "overall": ("Means over questions", _overall),
+    "by_length": ("Against length", _by_field),
+    "overthinking": ("Longer against shorter samples", _overthinking),
+    "by_topic": ("By topic", _labels),
+    "by_difficulty": ("By the benchmark's difficulty", _labels),
+    "by_budget": ("By reasoning budget", _budgets),
+    "wait_ratio": ("Against the share of “wait” in the reasoning", _by_field),
+    "ensembles": ("Ensembles", _ensembles),
+    "efficiency": ("From fewer samples", _efficiency),
+    "sensitivity": ("What was decided on the way", _sensitivity),
+    "differences": ("Between models", _differences),
+    "scaling": ("Scaling by difficulty", _scaling),
+    "surface": ("Length and size together", _surface),
+    "length_correlation": ("Lengths between models", _correlation),
+    "answer_changes": ("Changes of answer", _changes),
+    "answer_changes_by_difficulty": ("Changes of answer by the benchmark's difficulty", _changes),
+    "format_failures": ("Answers that could not be parsed", _failures),
+    "one_question": ("One question", _one),
+    "unit_tests": ("Unit tests", _overall),
+    "unit_tests_by": ("Unit tests against", _by_field),
+    "unit_tests_overthinking": ("Unit tests: longer against shorter runs", _overthinking),
+    "open_answers": ("Open answers: variance of embeddings against length", _by_field),
+}

@@ -1,0 +1,1 @@
+"""Devices, processes, threads, files written whole, and where numbers come from."""

@@ -1,0 +1,1 @@
+"""How both halves are told: the command line, words and tables, progress, figures."""

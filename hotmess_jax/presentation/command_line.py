@@ -1,0 +1,97 @@
+"""Command lines derived from typed dataclasses, and errors in one line."""
+
+import contextlib
+import io
+import itertools
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import tyro
+
+Settings = TypeVar("Settings")
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on standard error and leave with status 2."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def fail_lines(problems: Sequence[str]) -> NoReturn:
+    """Print each problem on a line of standard error and leave with status 2."""
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+@contextlib.contextmanager
+def failing_on(*errors: type[Exception]) -> Iterator[None]:
+    """Turn these exceptions into a line and status 2."""
+    try:
+        yield
+    except errors as error:
+        fail(str(error))
+
+
+@contextlib.contextmanager
+def failing_to_write() -> Iterator[None]:
+    """Turn what a file system refuses into a line and status 2."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename2 or error.filename
+        fail(f"{error.strerror or type(error).__name__}{f': {named}' if named else ''}")
+
+
+def parse(
+    kind: type[Settings], arguments: Sequence[str] | None = None, default: Settings | None = None
+) -> Settings:
+    """Parse a command line into a dataclass; a mistake is one line and status 2."""
+    parsed: Settings = parse_any(kind, arguments, default)
+    return parsed
+
+
+def parse_any(kind: Any, arguments: Sequence[str] | None = None, default: Any = None) -> Any:
+    """Do the same for what is no class, such as a union of subcommands."""
+    printed = io.StringIO()
+    options: dict[str, Any] = {} if default is None else {"default": default}
+    main = sys.modules["__main__"].__spec__
+    if main is not None:  # started with python -m
+        options["prog"] = f"python -m {main.name}"
+    try:
+        with contextlib.redirect_stderr(printed):
+            return tyro.cli(kind, args=arguments, **options)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        fail(_first_paragraph(printed.getvalue()))
+
+
+def parse_with_preset(
+    presets: Mapping[str, Settings], default: str, arguments: Sequence[str] | None = None
+) -> Settings:
+    """Parse a command line whose --preset names the defaults of all other settings."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = default
+    for word, following in itertools.pairwise([*arguments, ""]):
+        if word == "--preset":
+            chosen = following
+        elif word.startswith("--preset="):
+            chosen = word.removeprefix("--preset=")
+    if chosen not in presets:
+        fail(f"unknown preset {chosen!r}: expected one of {', '.join(presets)}")
+    return parse(type(presets[chosen]), arguments, presets[chosen])
+
+
+def _first_paragraph(box: str) -> str:
+    """Return what a box of tyro's says, without its frame and its advice."""
+    lines = []
+    for line in box.splitlines():
+        text = line.strip("│╭╮╰╯ ")
+        if line.startswith("╭"):
+            continue
+        if text.startswith("──") or line.startswith("╰"):
+            break
+        lines.append(text)
+    return " ".join(lines) or box

@@ -1,0 +1,298 @@
+"""Where rollouts end: the places that attract them, and whether a numeral changes there.
+
+What strays seldom wanders: most of it comes to rest at a few wrong places. One wrong place that holds all
+starts is bias, several are variance, so the split of the error is also one of places.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Int32
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
+
+from hotmess_jax.statistics.estimate import Estimate, mean_with_interval
+from hotmess_jax.synthetic.codec import FloatCodec
+from hotmess_jax.synthetic.draws import Draws
+from hotmess_jax.synthetic.quadratic import Quadratic
+from kernels.arrays import AnyArray
+
+# What a numeral changes in, the coarsest first; `finer` is the third digit or one after it, or nothing.
+Seam = Literal["sign", "exponent", "first digit", "second digit", "finer"]
+SEAMS: tuple[Seam, ...] = ("sign", "exponent", "first digit", "second digit", "finer")
+SETTLED_STEPS = 5  # a start that stays within so many step norms of its end has settled
+PLACES_KEPT = 12  # in a result; what ends at others is counted together
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where several rollouts came to rest: ends that are linked by less than a step norm."""
+
+    share: float  # of the starts
+    error_share: float  # of the error
+    bias2: float  # its part of bias²; the parts add up to the whole
+    between: float  # its part of the variance between places
+    within: float  # its part of the variance within places
+    centre: tuple[float, ...]
+    along: tuple[float, ...]  # of centre − b, in each eigen-direction, eigenvalues ascending
+    arrived: bool  # near the minimum
+    seam: Seam  # the coarsest change of a numeral within a step norm of the centre
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where a model's rollouts ended.
+
+    Shares of the starts; parts of bias² and variance, which add up to the model's own.
+    """
+
+    places: tuple[Place, ...]  # those that hold most starts, in that order
+    count: int  # of places in all
+    other: float  # share of the starts at places that are not listed
+    unsettled: float  # share of the starts that still moved
+    # Share of the strayed starts that have settled; None where none strayed.
+    strayed_settled: float | None
+    bias2: float
+    between: float
+    within: float
+    # Shares by the coarsest change of a numeral within a step norm, of the ends of starts that strayed and
+    # settled, and of starts that arrived; None where there is none.
+    seams_strayed: dict[str, float] | None
+    seams_arrived: dict[str, float] | None
+    points: tuple[tuple[float, ...], ...]  # some starts' ends, for figures
+    place_of_points: tuple[int, ...]  # in `places`; −1 for another place, −2 for unsettled
+
+    def to_json(self) -> dict[str, object]:
+        """Return the ends as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Ends":
+        """Return what `to_json` gave."""
+        places = (
+            Place(**{**place, "centre": tuple(place["centre"]), "along": tuple(place["along"])})
+            for place in values["places"]
+        )
+        points = tuple(tuple(point) for point in values["points"])
+        of_points = tuple(values["place_of_points"])
+        return cls(
+            **{**values, "places": tuple(places), "points": points, "place_of_points": of_points}
+        )
+
+
+def seams(
+    codec: FloatCodec, x: Float[AnyArray, "points d"], reach: float
+) -> Int[np.ndarray, " points"]:
+    """Return the coarsest change of a numeral within a reach of each point, in any coordinate.
+
+    A coordinate's numerals at x − reach and x + reach are compared from the left: the first token in which
+    they differ says what changes in between.
+
+    Args:
+        codec: the numbers' encoding.
+        x: points.
+        reach: in units of x.
+
+    Returns:
+        Indices into `SEAMS`.
+    """
+    x = np.asarray(x, np.float32)
+    low, high = (np.asarray(_encode(codec, x + side)).reshape(*x.shape, -1) for side in (-reach, reach))
+    differs = low != high
+    first = np.where(differs.any(axis=-1), differs.argmax(axis=-1), len(SEAMS) - 1)
+    found: Int[np.ndarray, " points"] = np.minimum(first, len(SEAMS) - 1).min(axis=-1)
+    return found
+
+
+@functools.partial(jax.jit, static_argnames="codec")
+def _encode(codec: FloatCodec, x: Float[AnyArray, "points d"]) -> Int32[Array, "points tokens"]:
+    return codec.encode(x)
+
+
+def seam_shares(
+    codec: FloatCodec, x: Float[AnyArray, "points d"], reach: float
+) -> dict[str, float] | None:
+    """Return the share of the points at each kind of seam, None where there is no point."""
+    return _shares(seams(codec, x, reach)) if len(x) else None
+
+
+def _shares(found: Int[np.ndarray, " points"]) -> dict[str, float] | None:
+    counts = np.bincount(found, minlength=len(SEAMS))
+    if not len(found):
+        return None
+    return {name: float(count) / len(found) for name, count in zip(SEAMS, counts, strict=True)}
+
+
+def grouped(x: Float[AnyArray, "points d"], reach: float) -> Int[np.ndarray, " points"]:
+    """Return which group each point belongs to: points nearer than a reach are of one, and so on along.
+
+    Groups are numbered by size, the largest 0; of equal ones the one with the earliest point comes first.
+    """
+    x = np.asarray(x, np.float64)
+    if not len(x):
+        return np.zeros(0, np.int64)
+    near = KDTree(x).sparse_distance_matrix(KDTree(x), reach, output_type="coo_matrix")
+    near.data[:] = 1  # a distance of 0 would be no link
+    _, labels = connected_components(near, directed=False)
+    sizes = np.bincount(labels)
+    firsts = np.unique(labels, return_index=True)[1]
+    rank = np.empty(len(sizes), np.int64)
+    rank[np.lexsort((firsts, -sizes))] = np.arange(len(sizes))
+    found: Int[np.ndarray, " points"] = rank[labels]
+    return found
+
+
+def ends(
+    problem: Quadratic,
+    codec: FloatCodec,
+    last: Float[AnyArray, "starts d"],
+    wander: Float[AnyArray, " starts"],
+    step_norm: float,
+    radius: float,
+    points: int = 200,
+) -> Ends:
+    """Tell where rollouts ended, and split bias² and variance into between and within those places.
+
+    A start that has not settled is a place of its own in the split.
+
+    Args:
+        problem: whose minimum and norm are meant.
+        codec: of the numbers.
+        last: each start's end.
+        wander: how far each start was from its end, at most, over the last steps.
+        step_norm: the teacher's; the scale on which ends belong together.
+        radius: further than this from b, in units of x, a start has strayed.
+        points: ends to keep, of the first starts.
+
+    Raises:
+        ValueError: where there is no start.
+    """
+    last, wander = np.asarray(last, np.float64), np.asarray(wander, np.float64)
+    if not len(last):
+        raise ValueError("ends of no start")
+    A, b = (np.asarray(part, np.float64) for part in (problem.A, problem.b))
+    eigenvectors = np.linalg.eigh(A)[1]
+    strayed: Bool[np.ndarray, " starts"] = np.linalg.norm(last - b, axis=-1) > radius
+    settled = wander <= SETTLED_STEPS * step_norm
+    group = np.empty(len(last), np.int64)
+    group[settled] = grouped(last[settled], step_norm)
+    count = int(group[settled].max()) + 1 if settled.any() else 0
+    group[~settled] = count + np.arange((~settled).sum())
+
+    share = np.bincount(group) / len(last)
+    centres = np.stack([np.bincount(group, x) for x in last.T], axis=-1) / (share * len(last))[:, None]
+    mean = last.mean(axis=0)
+
+    def norm(v: np.ndarray) -> np.ndarray:
+        return np.einsum("...i,ij,...j->...", v, A, v)
+
+    bias2_parts = share * np.einsum("ki,ij,j->k", centres - b, A, mean - b)
+    between = share * norm(centres - mean)
+    within = np.bincount(group, norm(last - centres[group])) / len(last)
+    errors = norm(last - b)
+    error_parts = np.bincount(group, errors) / errors.sum() if errors.sum() > 0 else 0 * share
+    kept = min(count, PLACES_KEPT)
+    # Of one shape whatever is found, so that the codec is compiled once.
+    padded = np.resize(centres[: max(kept, 1)], (PLACES_KEPT, last.shape[1]))
+    seam, seam_of_ends = seams(codec, padded, step_norm), seams(codec, last, step_norm)
+    places = tuple(
+        Place(
+            float(share[k]),
+            float(error_parts[k]),
+            float(bias2_parts[k]),
+            float(between[k]),
+            float(within[k]),
+            tuple(centres[k].tolist()),
+            tuple(((centres[k] - b) @ eigenvectors).tolist()),
+            bool(np.linalg.norm(centres[k] - b) <= radius),
+            SEAMS[seam[k]],
+        )
+        for k in range(kept)
+    )
+    shown = np.where(settled, np.where(group < kept, group, -1), -2)[:points]
+    return Ends(
+        places,
+        count,
+        float(share[kept:count].sum()),
+        float((~settled).mean()),
+        float(settled[strayed].mean()) if strayed.any() else None,
+        float(bias2_parts.sum()),
+        float(between.sum()),
+        float(within.sum()),
+        _shares(seam_of_ends[strayed & settled]),
+        _shares(seam_of_ends[~strayed]),
+        tuple(tuple(round(v, 5) for v in row) for row in last[:points].tolist()),
+        tuple(shown.tolist()),
+    )
+
+
+def on_seams(
+    shares: Mapping[str, float] | None, kinds: tuple[Seam, ...] = ("sign", "exponent")
+) -> float | None:
+    """Return the share of points where one of these changes, None where there is no point."""
+    return None if shares is None else sum(shares[kind] for kind in kinds)
+
+
+@dataclass(frozen=True)
+class EndsOfSize:
+    """Where the models of one size end, over draws of the problem: means over models, shares of the starts."""
+
+    name: str
+    arrived: tuple[float, ...]  # of each model: at places near the minimum
+    places: float  # that hold a hundredth of the starts or more
+    strayed_settled: float | None
+    largest_wrong: tuple[float, ...]  # of each model: at its largest place away from the minimum
+    between: (
+        float | None
+    )  # share of the variance that is between places; None where there is no variance
+    # Where the sign or the exponent of a coordinate changes within a step norm: of the strayed ends, of the
+    # states on the teacher's paths, and the difference in the same draw.
+    on_seams: float | None
+    on_seams_teacher: float | None
+    excess: Estimate | None
+
+
+def ends_by_size(draws: Draws) -> list[EndsOfSize]:
+    """Return where the models of each size end; nothing for sizes whose ends were not kept.
+
+    The interval of the excess is Student's t over the draws that have strayed ends, replicates averaged.
+    """
+    found = []
+    for place, name in enumerate(draws.names):
+        of_draws = [
+            [Ends.from_json(model["ends"]) for model in draw.models[place] if "ends" in model]
+            for draw in draws.draws
+        ]
+        models = [model for models in of_draws for model in models]
+        if not models:
+            continue
+        pairs = []
+        for draw, own in zip(draws.draws, of_draws, strict=True):
+            shares = [share for model in own if (share := on_seams(model.seams_strayed)) is not None]
+            teacher = on_seams(draw.seams_teacher)
+            if shares and teacher is not None:
+                pairs.append((float(np.mean(shares)), teacher))
+        strayed, beside = np.asarray(pairs).reshape(-1, 2).T
+        settled = [m.strayed_settled for m in models if m.strayed_settled is not None]
+        whole = sum(model.between + model.within for model in models)
+        found.append(
+            EndsOfSize(
+                name,
+                tuple(float(sum(p.share for p in model.places if p.arrived)) for model in models),
+                float(np.mean([sum(p.share >= 0.01 for p in model.places) for model in models])),
+                float(np.mean(settled)) if settled else None,
+                tuple(
+                    max((p.share for p in model.places if not p.arrived), default=0.0)
+                    for model in models
+                ),
+                sum(model.between for model in models) / whole if whole > 0 else None,
+                float(strayed.mean()) if pairs else None,
+                float(beside.mean()) if pairs else None,
+                mean_with_interval(strayed - beside, "draws") if pairs else None,
+            )
+        )
+    return found

@@ -1,0 +1,1 @@
+"""A synthetic study carried out: settings, plan, folder, sweep, report and figures."""

@@ -1,0 +1,219 @@
+"""The figures of a sweep: its numbers brought to the functions of `plots`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from hotmess_jax.presentation import plotting
+from hotmess_jax.presentation.words import exponent, interval
+from hotmess_jax.statistics.estimate import half_width
+from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.draws import Draw, Draws, draws_of, of_final, quantities
+from hotmess_jax.synthetic.study import plots
+from hotmess_jax.synthetic.study.ends_figure import ends_of_rollouts, first_draw
+
+
+@dataclass(frozen=True)
+class Examples:
+    """States of rollouts from a few starts of draw 0: of a model of each size, and of both teachers."""
+
+    paths: Mapping[str, Float[np.ndarray, "points examples d"]]
+    teacher: Float[np.ndarray, "points examples d"]
+    codec_teacher: Float[np.ndarray, "points examples d"]
+
+
+def draw_figures(sweep: Mapping, examples: Examples | None) -> dict[str, Figure]:
+    """Draw every figure of a finished sweep.
+
+    Args:
+        sweep: the document of sweep.json.
+        examples: for the figures of one start; None leaves these out.
+    """
+    everything = draws_of(sweep)
+    draws = everything.comparable
+    readers = quantities(sweep["config"])
+    spread = "draws" if len(draws.draws) > 1 else "replicates"
+    figures = {} if examples is None else _of_one_start(everything, examples)
+    if of_first := first_draw(sweep["models"]):
+        first = everything.draws[0]
+        figures["ends_of_rollouts"] = ends_of_rollouts(
+            np.asarray(first.A), np.asarray(first.b), of_first
+        )
+
+    def points(name: str) -> Float[np.ndarray, "sizes points"]:
+        return _points(draws, readers.get(name) or of_final(name), name != "incoherence")
+
+    def teachers(kind: str, part: str) -> Float[np.ndarray, "draws steps"]:
+        return np.asarray([getattr(draw, kind)[part] for draw in draws.draws], np.float64)
+
+    def last(kind: str) -> tuple[np.ndarray, np.ndarray]:
+        bias2, variance = (teachers(kind, part)[:, -1] for part in ("bias2", "variance"))
+        return bias2, variance
+
+    def both(kind: str) -> tuple[np.ndarray, np.ndarray]:
+        return teachers(kind, "bias2"), teachers(kind, "variance")
+
+    def by_direction(kind: str) -> tuple[np.ndarray, np.ndarray]:
+        directions = [getattr(draw, kind)["directions"] for draw in draws.draws]
+        bias2, variance = (
+            np.asarray([np.asarray(d[part])[:, -1] for d in directions])
+            for part in ("bias2", "variance")
+        )
+        return bias2, variance
+
+    everyone = sweep["config"].get("loss_on") == "all" and not draws.lacks(
+        readers["validation_loss_all"]
+    )
+    loss = "validation_loss_all" if everyone else "validation_loss"
+    floors = [draw.loss_floor for draw in draws.draws if draw.loss_floor is not None]
+    fits = {
+        name: fitted
+        for name in ("bias2", "variance")
+        if (fitted := _fitted(sweep, name, draws)) is not None
+    }
+    incoherence = points("incoherence")
+    return figures | {
+        "loss_by_size": plots.loss_by_size(
+            draws.parameters,
+            points(loss),
+            _fitted(sweep, loss, draws),
+            # The floor is that of the update's tokens.
+            np.asarray(floors) if floors and not everyone else None,
+            names=draws.names,
+            each=spread,
+        ),
+        "bias2_variance_by_size": plots.bias2_variance_by_size(
+            draws.parameters,
+            points("bias2"),
+            points("variance"),
+            fits,
+            last("teacher"),
+            last("codec_teacher"),
+            exponents={
+                name: " ".join([exponent(fit["exponent"]), interval(fit["ci95"])]).rstrip(" –")
+                for name, fit in sweep["fits"].items()
+                if name in fits
+            },
+            names=draws.names,
+        ),
+        "incoherence_by_step": plots.incoherence_by_step(
+            _stacked(draws, lambda model: model["incoherence"], geometric=False),
+            teachers("teacher", "incoherence"),
+            teachers("codec_teacher", "incoherence"),
+            each=spread,
+        ),
+        "final_incoherence_by_size": plots.final_incoherence_by_size(
+            draws.parameters,
+            incoherence,
+            _intervals(draws, incoherence),
+            teachers("teacher", "incoherence")[:, -1],
+            teachers("codec_teacher", "incoherence")[:, -1],
+            names=draws.names,
+            each=spread,
+        ),
+        "bias2_variance_by_step": plots.bias2_variance_by_step(
+            _stacked(draws, lambda model: model["bias2"]),
+            _stacked(draws, lambda model: model["variance"]),
+            both("teacher"),
+            both("codec_teacher"),
+            each=spread,
+        ),
+        "by_eigen_direction": plots.by_eigen_direction(
+            np.exp(np.log([draw.eigenvalues for draw in draws.draws]).mean(axis=0)),
+            _stacked(draws, lambda model: [r[-1] for r in model["directions"]["bias2"]]),
+            _stacked(draws, lambda model: [r[-1] for r in model["directions"]["variance"]]),
+            by_direction("teacher"),
+            by_direction("codec_teacher"),
+            each=spread,
+        ),
+    }
+
+
+def save_figures(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Write each figure as PNG and PDF."""
+    for name, figure in figures.items():
+        plotting.save(figure, folder / name)
+
+
+def _of_one_start(draws: Draws, examples: Examples) -> dict[str, Figure]:
+    """Draw what shows one start, of draw 0's problem."""
+    first = draws.draws[0]
+    A, b = np.asarray(first.A), np.asarray(first.b)
+    paths = examples.paths
+
+    def value(path: Float[np.ndarray, "points d"]) -> Float[np.ndarray, " points"]:
+        return np.einsum("ti,ij,tj->t", path - b, A, path - b) / 2
+
+    # Of the examples, the start that is furthest from b: it has both a steep and a flat way to go.
+    example = int(np.argmax(np.linalg.norm(examples.teacher[0] - b, axis=-1)))
+    present = [name for name in draws.names if name in paths]
+    # One small and one large model, so that the drawing stays legible.
+    ends = list(dict.fromkeys([present[0], present[-1]]))
+    return {
+        "trajectory": plots.trajectory(
+            A, b, {name: paths[name][:, example] for name in ends}, examples.teacher[:, example]
+        ),
+        "value_along_start": plots.value_along_start(
+            {name: value(paths[name][:, example]) for name in present},
+            value(examples.teacher[:, example]),
+            value(examples.codec_teacher[:, example]),
+        ),
+    }
+
+
+def _fitted(sweep: Mapping, name: str, draws: Draws) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a fitted power law over the range of sizes, None where there is none."""
+    fit: Json | None = sweep["fits"].get(name)
+    if fit is None:
+        return None
+    x = np.geomspace(draws.parameters[0], draws.parameters[-1], 50)
+    return x, fit["coefficient"] * x ** -fit["exponent"]
+
+
+def _points(
+    draws: Draws, read: Callable[[Json, Draw], float | None], geometric: bool
+) -> Float[np.ndarray, "sizes points"]:
+    """Return a point a draw (the mean of its replicates) or, with one draw, a point a replicate."""
+    values = draws.table(read)
+    return values[0] if len(values) == 1 else plots.average(values, 2, geometric).T
+
+
+def _stacked(
+    draws: Draws, curve: Callable[[Json], list[float]], geometric: bool = True
+) -> dict[str, Float[np.ndarray, "_curves points"]]:
+    """Return each size's curves: one a draw (the mean of its replicates) or one a replicate."""
+    stacked = {}
+    for place, name in enumerate(draws.names):
+        of_draws = [
+            np.asarray([curve(model) for model in draw.models[place]], np.float64)
+            for draw in draws.draws
+            if draw.models[place]
+        ]
+        several = len(draws.draws) > 1
+        stacked[name] = (
+            np.stack([plots.average(curves, 0, geometric) for curves in of_draws])
+            if several
+            else of_draws[0]
+        )
+    return stacked
+
+
+def _intervals(
+    draws: Draws, incoherence: Float[np.ndarray, "sizes points"]
+) -> Float[np.ndarray, "sizes 2"] | None:
+    """Return the interval over draws of each size's mean; with one draw and model, that over starts."""
+    if len(draws.draws) == 1:
+        if draws.replicates > 1:
+            return None  # they share starts and resamples: how intervals overlap would say nothing
+        of_models = [models[0]["final"]["incoherence_ci95"] for models in draws.draws[0].models]
+        return np.asarray([(np.nan, np.nan) if ci95 is None else ci95 for ci95 in of_models])
+    ends = np.full((len(incoherence), 2), np.nan)
+    for place, row in enumerate(incoherence):
+        present = row[~np.isnan(row)]
+        if len(present) > 1:
+            ends[place] = present.mean() + np.asarray([-1, 1]) * half_width(present)
+    return ends

@@ -1,0 +1,97 @@
+"""What a sweep would cost: the plan that --dry-run prints."""
+
+from typing import NamedTuple
+
+from hotmess_jax.synthetic.codec import FloatCodec
+from hotmess_jax.synthetic.flops import training_flops, update_flops
+from hotmess_jax.synthetic.model import parameter_count, parse_size
+from hotmess_jax.synthetic.rollout import ROWS_AT_ONCE
+from hotmess_jax.synthetic.study.folder import EXAMPLES
+from hotmess_jax.synthetic.study.settings import SweepConfig
+
+CHECKPOINTS = 3  # of a group on disk at most: two are kept, while a third is written
+# Of a model's result, for each step: ten numbers and four a direction, in so many characters each.
+CHARACTERS = 14
+
+
+class SizePlan(NamedTuple):
+    """The cost of one model of a size and, on a device, of all its replicates, which are one program."""
+
+    size: str
+    parameters: int
+    training_tokens: int
+    rollout_tokens: int
+    training_flops: float
+    rollout_flops: float
+    checkpoint_bytes: int
+    device_bytes: int
+
+
+def plan(config: SweepConfig) -> list[SizePlan]:
+    """Return the cost of each size, exact in parameters and tokens.
+
+    FLOPs count the matrix products. Device bytes are those of all replicates, as an accelerator holds them:
+    parameters with gradients and optimiser, plus the activations that the backward pass keeps or the
+    cached keys and values with the states of the rollout, whichever is more: an estimate of the peak.
+    """
+    tokens = FloatCodec(config.precision).tokens_per_number
+    half = config.dimension * tokens
+    length = 2 * half - 1
+    rows = config.starts * (config.samples if config.temperature > 0 else 1)
+    rollouts = config.starts + (rows if config.temperature > 0 else 0)
+    updates = rollouts * config.rollout_steps
+    first = half - 1 if config.loss_on == "update" else 0
+    plans = []
+    for name in config.sizes:
+        size = parse_size(name)
+        parameters = parameter_count(size, length)
+        sequences = config.train_steps * config.batch_size
+        kept = config.batch_size * length * size.layers * 4
+        activations = kept * (16 * size.width + 2 * size.heads * length)
+        together = min(config.replicates, max(1, ROWS_AT_ONCE // rows))
+        caches = together * rows * length * size.layers * 2 * size.width * 4
+        states = config.replicates * rows * (config.rollout_steps + 1) * config.dimension * 4
+        plans.append(
+            SizePlan(
+                name,
+                parameters,
+                sequences * 2 * half,
+                updates * 2 * half,
+                sequences * training_flops(size, length, first),
+                updates * update_flops(size, config.dimension, tokens),
+                3 * 4 * parameters,
+                config.replicates * 4 * 4 * parameters
+                + max(config.replicates * activations, caches + 3 * states),
+            )
+        )
+    return plans
+
+
+def store_bytes(config: SweepConfig) -> int:
+    """Return the size of the trajectories of all draws of the problem, on disk."""
+    return config.draws * config.trajectories * config.trajectory_steps * config.dimension * 4
+
+
+def disk_bytes(config: SweepConfig) -> int:
+    """Return what a sweep needs on disk at most: trajectories, checkpoints, and results but for figures."""
+    models = config.replicates * len(config.sizes)
+    points, d = config.rollout_steps + 1, config.dimension
+    paths = 4 * (EXAMPLES * points * d + config.starts * (d + 1))
+    numbers = CHARACTERS * points * (10 + 4 * d)
+    checkpoints = CHECKPOINTS * config.replicates * sum(row.checkpoint_bytes for row in plan(config))
+    # Twice the numbers: a model's own file, and sweep.json.
+    return store_bytes(config) + checkpoints + models * (paths + 2 * numbers)
+
+
+def host_bytes(config: SweepConfig) -> int:
+    """Return what of the data a process holds in memory at most, were it alone.
+
+    The trajectories of all draws, for replicates of a size are trained together, each on its own draw; the
+    held-out ones of a draw once more while they are chosen from; and the state that is saved.
+    """
+    held_out = config.trajectories - config.training_trajectories
+    validation = min(config.validation_pairs, held_out * config.trajectory_steps)
+    training = config.draws * config.training_trajectories * config.trajectory_steps
+    pairs = training + config.draws * validation + held_out * config.trajectory_steps
+    state = config.replicates * max(row.checkpoint_bytes for row in plan(config))
+    return pairs * config.dimension * 4 + state

@@ -1,0 +1,135 @@
+"""Finished sweeps of other seeds put together: their draws of the problem as those of one sweep."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from hotmess_jax.machine.provenance import git_commit
+from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.draws import problems_of
+
+# Settings that may differ: what draws are made from, their number, and the name of the defaults.
+FREE = ("seed", "replicates", "preset", "sizes")
+
+
+class PoolingError(ValueError):
+    """Sweeps that cannot be put together."""
+
+
+def pool(sweeps: Sequence[Mapping], paths: Sequence[str]) -> Json:
+    """Return one document that holds the draws of several sweeps, without findings.
+
+    Draws and replicates are numbered anew, those of the first sweep as they were; each problem and each
+    model has its seed. What is compared is what sweeps are (settings, seeds, problems), never where
+    they lie.
+
+    Args:
+        sweeps: documents of sweep.json, at least two.
+        paths: where each lies, to name it by.
+
+    Raises:
+        PoolingError: naming the first setting that differs, sizes that one lacks, or a draw that two
+            share.
+    """
+    if len(sweeps) < 2:
+        raise PoolingError(f"a pool needs at least two sweeps, got {len(sweeps)}")
+    for sweep, path in zip(sweeps[1:], paths[1:], strict=True):
+        _check_settings(sweeps[0], sweep, paths[0], path)
+    _check_draws(sweeps, paths)
+    first, commit = sweeps[0], git_commit()
+    pooled: Json = {
+        "schema": first["schema"],
+        "config": {k: v for k, v in first["config"].items() if k not in ("seed", "replicates")},
+        "provenance": {
+            **first["provenance"],
+            "git_commit": commit,
+            "report": commit,
+            "seconds": sum(sweep["provenance"]["seconds"] for sweep in sweeps),
+        },
+        "problem": first["problem"],
+        "teacher": first["teacher"],
+        "codec_teacher": first["codec_teacher"],
+        "problems": [],
+        "models": [],
+        "failures": [],
+        "pooled_from": [],
+    }
+    replicates = 0
+    for sweep, path in zip(sweeps, paths, strict=True):
+        before, seeds = len(pooled["problems"]), _seeds(sweep)
+        pooled["problems"] += [
+            {**problem, "seed": seed} for problem, seed in zip(problems_of(sweep), seeds, strict=True)
+        ]
+        every = [*sweep["models"], *sweep["failures"]]
+        for kind in ("models", "failures"):
+            pooled[kind] += [
+                {
+                    **model,
+                    "replicate": replicates + model["replicate"],
+                    "problem": before + model.get("problem", 0),
+                    "seed": seeds[model.get("problem", 0)],
+                }
+                for model in sweep[kind]
+            ]
+        replicates += 1 + max((model["replicate"] for model in every), default=-1)
+        pooled["pooled_from"] += sweep.get("pooled_from") or [
+            {
+                "path": path,
+                "seed": sweep["config"]["seed"],
+                "draws": len(seeds),
+                "digest": digest(sweep),
+                "git_commit": sweep["provenance"]["git_commit"],
+                "provenance": sweep["provenance"],
+            }
+        ]
+    order = {size: place for place, size in enumerate(first["config"]["sizes"])}
+    for kind in ("models", "failures"):
+        pooled[kind].sort(key=lambda model: (order[model["size"]], model["replicate"]))
+    return pooled
+
+
+def digest(sweep: Mapping) -> str:
+    """Return what tells a sweep's settings and results apart from any other's (SHA-256)."""
+    parts = [sweep["config"], problems_of(sweep), sweep["models"], sweep["failures"]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _seeds(sweep: Mapping) -> list[int]:
+    """Return the seed that each of a sweep's problems was drawn from."""
+    return [problem.get("seed", sweep["config"].get("seed")) for problem in problems_of(sweep)]
+
+
+def _check_settings(one: Mapping, other: Mapping, path: str, other_path: str) -> None:
+    if one["schema"] != other["schema"]:
+        raise PoolingError(
+            f"{path} and {other_path} differ in schema: {one['schema']} and {other['schema']}"
+        )
+    a, b = one["config"], other["config"]
+    if sorted(a["sizes"]) != sorted(b["sizes"]):
+        apart = sorted(set(a["sizes"]) ^ set(b["sizes"]))
+        raise PoolingError(
+            f"{path} and {other_path} differ in sizes: {' '.join(a['sizes'])} and "
+            f"{' '.join(b['sizes'])}; only one has {' '.join(apart)}"
+        )
+    for name in sorted({**a, **b}):
+        if name not in FREE and a.get(name) != b.get(name):
+            raise PoolingError(
+                f"{path} and {other_path} differ in {name.replace('_', '-')}: {a.get(name)!r} and "
+                f"{b.get(name)!r}"
+            )
+
+
+def _check_draws(sweeps: Sequence[Mapping], paths: Sequence[str]) -> None:
+    """Refuse sweeps that hold the same draw: same seed, same A and b."""
+    known: dict[tuple[int, str], str] = {}
+    for sweep, path in zip(sweeps, paths, strict=True):
+        own = {
+            (seed, json.dumps([problem["A"], problem["b"]]))
+            for problem, seed in zip(problems_of(sweep), _seeds(sweep), strict=True)
+        }
+        for draw in own & known.keys():
+            raise PoolingError(
+                f"{known[draw]} and {path} hold the same draw of the problem (seed {draw[0]}); each may be "
+                "pooled once"
+            )
+        known |= dict.fromkeys(own, path)

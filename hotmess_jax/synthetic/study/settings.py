@@ -1,0 +1,421 @@
+"""The study's settings, their presets, and what makes them valid.
+
+How `quick` was chosen: by whether its models learn, that is by the share of starts that stray (end more than
+five step norms from the minimum), mean over draws of the problem (seed 0), for 3k, 6k and 25k. d = 2, p = 3,
+step norm 0.05, 4,000 trajectories from starts uniform in a cube of half-side 6 around b, rollouts of 256 steps
+from starts to one side:
+
+- trajectories of 512 steps, 4,000 training steps of 128 pairs, 4 draws: .58 .13 .08
+- the same, 2,000 training steps, 8 draws: .82 .44 .32
+- the same, 4,000 training steps of 32 pairs, 8 draws: .83 .53 .42
+- p = 2, 2,000 steps of 128, 8 draws: .91 .45 .54, at a lower loss; two digits do not say where near the
+  minimum x is
+- trajectories of 160 steps, 2,000 training steps of 128, 8 draws: .60 .18 .06, which is `quick`. Half the
+  trajectories have come within five step norms of b after 122 steps (80 to 90 % after 160): of the pairs of
+  512 steps 77 % are there, of those of 160 steps 28 %.
+
+Trained on starts of the rollouts' own kind, to one side of the minimum, what strays past it is on ground that
+no model has seen, and runs away: in an earlier `quick` (one draw, starts 1.5 times as spread as the rollouts')
+0.1 to 1 % of the starts held 97 to 100 % of the error.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from hotmess_jax.synthetic.codec import PRECISIONS
+from hotmess_jax.synthetic.model import Attention, Size, parse_size
+from hotmess_jax.synthetic.quadratic import Spectrum
+from hotmess_jax.synthetic.starts import StartDistribution
+from hotmess_jax.synthetic.teacher import Rule, Teacher
+from hotmess_jax.synthetic.train import Compute, LossOn
+from kernels.names import check_name
+
+Preset = Literal["smoke", "quick", "laptop", "overnight", "paper"]
+ReplicateVaries = Literal["initialisation", "problem"]
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """The synthetic study: models of several sizes imitate an optimiser.
+
+    Trains decoder transformers to imitate steepest descent on an ill-conditioned quadratic, rolls them
+    out on their own predictions, splits their error into bias² and variance at every step, and fits
+    scaling laws (Hägele et al. 2026, arXiv 2601.23045, Section 3.2.2).
+    """
+
+    preset: Preset = "quick"
+    """Where the other settings' defaults come from. smoke: a test of the plumbing, 90 s. quick: three
+    sizes that learn to descend in 2 dimensions, on eight draws of the problem, 6 min 39 s on 2 CPU cores.
+    laptop: four sizes on eight draws, trained twice as long, under 90 minutes. overnight: 4 dimensions,
+    three draws, meant for 12 hours, not run yet. paper: as published, for an accelerator, not run yet."""
+
+    sizes: tuple[str, ...] = ("3k", "6k", "25k")
+    """Model sizes, by approximate number of parameters: 3k 6k 14k 25k 47k 83k 200k 450k 790k 1.2m
+    4.7m, or LAYERSxWIDTH."""
+
+    replicates: int = 8
+    """Trainings of each size, in one program, each with its own initialisation and data order."""
+
+    replicate_varies: ReplicateVaries = "problem"
+    """Whether replicates share one draw of A, b and the trajectories (initialisation), or have draws of
+    their own (problem). Only then do the intervals of exponents say anything of other problems."""
+
+    initialisations: int = 1
+    """Where replicates have draws of their own: how many share each draw (a divisor of replicates)."""
+
+    seed: int = 0
+    """All randomness derives from it."""
+
+    dimension: int = 2
+    """Number of variables d of the quadratic."""
+
+    condition_number: float = 50.0
+    """Largest over smallest eigenvalue of A."""
+
+    spectrum: Spectrum = "geometric"
+    """Inner eigenvalues of A: evenly spaced in the logarithm, or drawn log-uniformly (random)."""
+
+    minimum_scale: float = 0.5
+    """Standard deviation of each coordinate of the minimum b, in units of x."""
+
+    minimum_offset: float = 0.0
+    """Mean of each coordinate of the minimum b, in units of x: which digits the paths pass near their end."""
+
+    precision: int = 3
+    """Mantissa digits after the first of each number, 1 to 5."""
+
+    teacher: Rule = "steepest"
+    """The optimiser to imitate. Steps of fixed length: steepest descent in the Euclidean norm
+    (steepest, the published one), in the maximum norm (sign) or in the problem's own (newton); or
+    gradient descent, whose steps shorten (gradient)."""
+
+    step_norm: float = 0.05
+    """Length of each of the teacher's steps, in units of x; of gradient descent, the learning rate (the
+    largest eigenvalue of A is 1)."""
+
+    training_start_distribution: StartDistribution = "uniform"
+    """Where the trajectories to learn from start: around the minimum ("randomly sampled starting points
+    around the minimum", the paper says): uniform in a cube, normal, or on a sphere; or to one side of it
+    (offset)."""
+
+    training_start_offset: float = 3.0
+    """Distance of their mean from the minimum, in units of x (offset only)."""
+
+    training_start_scale: float = 6.0
+    """Their spread, in units of x: half the cube's side, standard deviation, or radius."""
+
+    rollout_start_distribution: StartDistribution = "offset"
+    """Where the rollouts start ("various starting positions", the paper says): to one side of the minimum
+    (offset), so that the teacher itself begins with a bias, or around it as above."""
+
+    rollout_start_offset: float = 3.0
+    """Distance of their mean from the minimum, in units of x (offset only)."""
+
+    rollout_start_scale: float = 1.0
+    """Their spread, in units of x: standard deviation, half the cube's side, or radius."""
+
+    trajectories: int = 4_000
+    """Trajectories of the teacher, held-out ones included."""
+
+    trajectory_steps: int = 160
+    """Steps, that is pairs (state, update), of each trajectory: once it has arrived, all further ones are at
+    the minimum."""
+
+    holdout: float = 0.1
+    """Share of the trajectories that is kept for the validation loss."""
+
+    validation_pairs: int = 16_384
+    """Pairs out of the held-out trajectories on which the validation loss is measured."""
+
+    batch_size: int = 128
+    """Pairs in a training batch."""
+
+    train_steps: int = 2_000
+    """Training steps of each model."""
+
+    learning_rate: float = 5e-3
+    """Peak learning rate of AdamW at width 32; cosine decay to zero."""
+
+    learning_rate_exponent: float = 0.5
+    """The peak learning rate is scaled by (32 / width) to this power; 0 gives all sizes the same."""
+
+    warmup_steps: int = 100
+    """Training steps of linear warm-up, at most half of them all."""
+
+    weight_decay: float = 1e-4
+    """AdamW's decoupled weight decay, per unit of learning rate."""
+
+    clip_norm: float = 1.0
+    """Gradients are clipped to this global norm."""
+
+    loss_on: LossOn = "update"
+    """Tokens that count in the training loss: the update's, or the state's too (all)."""
+
+    compute: Compute = "float32"
+    """Number format of matrix products, in training and in rollouts; parameters, sums and logits are
+    float32 in either case. float32 is that on every device, without rounding to TF32 or bfloat16."""
+
+    checkpoint_every: int = 1_000
+    """Training steps between checkpoints."""
+
+    starts: int = 512
+    """Starts of the rollouts; bias² and variance are over these."""
+
+    rollout_steps: int = 256
+    """Steps of each rollout."""
+
+    temperature: float = 0.0
+    """Above 0, also roll out with sampled tokens at this temperature, for bias² and variance per
+    start, over the model's own randomness."""
+
+    samples: int = 8
+    """Sampled rollouts of each start (only where the temperature is above 0)."""
+
+    bootstrap: int = 1_000
+    """Resamples of the starts behind each 95 % interval."""
+
+    out: Path | None = None
+    """Folder of the run. [default: results/runs/PRESET]"""
+
+    store: Path = Path("results/runs/trajectories")
+    """Folder of the teacher's trajectories, shared between runs."""
+
+    micro_batch: int | None = None
+    """Pairs of a batch whose gradients a device computes at once (0: all); it changes rounding alone.
+    None is 16 on a CPU (64 below a width of 32), so that activations stay in its cache, and all elsewhere."""
+
+    attention: Attention = "xla"
+    """Attention within whole sequences, in training above all: as XLA compiles it, or cuDNN's fused
+    kernel, on a GPU in bfloat16; it changes rounding alone."""
+
+    steps_per_dispatch: int | None = None
+    """Training steps in one call of the compiled program; it changes rounding alone. None is 8 on a CPU
+    and 64 elsewhere."""
+
+    retry_failed: bool = False
+    """Train models that failed once more. Without it that is done where the machine, versions or settings
+    that change rounding (micro-batch, attention, steps-per-dispatch) are other than they were."""
+
+    distributed: bool = False
+    """This is one of several processes that carry the run out together, each started with the same
+    settings and with folders that all of them share; the cluster's environment says which (Slurm, Open
+    MPI, TPU pods and others that JAX knows)."""
+
+    coordinator: str | None = None
+    """The same, said here: HOST:PORT at which the others reach the first process."""
+
+    processes: int | None = None
+    """With a coordinator: how many processes there are."""
+
+    process: int | None = None
+    """With a coordinator: which of them this is, from 0."""
+
+    dry_run: bool = False
+    """Print the plan (parameters, tokens, FLOPs, bytes) and stop."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.out or Path("results/runs") / self.preset
+
+    @property
+    def draws(self) -> int:
+        """How many draws of the problem there are."""
+        return self.replicates // self.initialisations if self.replicate_varies == "problem" else 1
+
+    @property
+    def training_trajectories(self) -> int:
+        """How many of the trajectories, the first ones, are trained on; the others are held out."""
+        return self.trajectories - round(self.trajectories * self.holdout)
+
+    @property
+    def imitated(self) -> Teacher:
+        """The optimiser to imitate."""
+        return Teacher(self.step_norm, self.teacher)
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings that determine the results, as plain JSON values."""
+        settings = dataclasses.asdict(self)
+        for other in _NOT_OF_THE_RESULTS:
+            del settings[other]
+        return settings | {"sizes": list(self.sizes)}
+
+    def meant(self) -> dict[str, object]:
+        """Return the same, each size as layers, width and heads: what two names have in common."""
+        return self.identity() | {"sizes": [list(parse_size(name)) for name in self.sizes]}
+
+    def validate(self) -> None:
+        """Check every setting.
+
+        Raises:
+            ValueError: naming the first setting that is out of range, and its value.
+        """
+        for name, names in _CHOICES.items():
+            check_name(name.replace("_", "-"), getattr(self, name), get_args(names))
+        known: dict[Size, str] = {}
+        for name in self.sizes:
+            size = parse_size(name)
+            if size in known:
+                also = f", which {known[size]} is" if name != known[size] else ""
+                raise ValueError(f"sizes: {' '.join(self.sizes)} names one twice: {name}{also}")
+            known[size] = name
+        if not self.sizes:
+            raise ValueError("sizes: at least one is needed")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be {PRECISIONS[0]} to {PRECISIONS[-1]}, got {self.precision}"
+            )
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not low <= value <= high:  # False for NaN as well
+                raise ValueError(f"{name.replace('_', '-')} must be {low:g} to {high:g}, got {value}")
+        if 0 < self.temperature < LEAST_TEMPERATURE:
+            raise ValueError(
+                f"temperature must be 0 or at least {LEAST_TEMPERATURE:g}, below which all is greedy in "
+                f"float32, got {self.temperature}"
+            )
+        if self.teacher == "gradient" and self.step_norm >= 2:
+            raise ValueError(
+                f"step-norm must be below 2 for teacher gradient, which diverges otherwise, got {self.step_norm}"
+            )
+        if self.replicate_varies == "problem" and self.replicates % self.initialisations:
+            raise ValueError(
+                f"replicates must be a multiple of initialisations, got {self.replicates} and {self.initialisations}"
+            )
+        if self.replicate_varies == "initialisation" and self.initialisations > 1:
+            raise ValueError(
+                f"initialisations {self.initialisations} needs replicate-varies problem; replicates says "
+                "how many initialisations one problem has"
+            )
+        training = self.training_trajectories
+        if not 0 < training < self.trajectories:
+            raise ValueError(
+                f"holdout {self.holdout} of {self.trajectories} trajectories leaves "
+                f"{self.trajectories - training} for validation and {training} for training"
+            )
+
+
+_NOT_OF_THE_RESULTS = ("out", "store", "dry_run", "micro_batch", "attention",
+                       "steps_per_dispatch", "retry_failed", "distributed", "coordinator", "processes",
+                       "process")  # fmt: skip
+_CHOICES: dict[str, Any] = {
+    "preset": Preset,
+    "replicate_varies": ReplicateVaries,
+    "spectrum": Spectrum,
+    "teacher": Rule,
+    "training_start_distribution": StartDistribution,
+    "rollout_start_distribution": StartDistribution,
+    "loss_on": LossOn,
+    "compute": Compute,
+    "attention": Attention,
+}
+_TINY, _HUGE = 1e-12, 1e12
+# Logits over the temperature stay far from float32's limits, and keep digits for the randomness added.
+LEAST_TEMPERATURE = 1e-3
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("replicates", 1, 1_000),
+    ("initialisations", 1, 1_000),
+    ("seed", 0, 2**32 - 1),
+    ("dimension", 1, 64),
+    ("condition_number", 1, 1e6),
+    ("minimum_scale", 0, 10),
+    ("step_norm", 1e-9, 10),
+    ("minimum_offset", -10, 10),
+    ("training_start_offset", 0, 100),
+    ("training_start_scale", 0, 100),
+    ("rollout_start_offset", 0, 100),
+    ("rollout_start_scale", 0, 100),
+    ("trajectories", 2, 10**8),
+    ("trajectory_steps", 1, 10**6),
+    ("holdout", _TINY, 1 - _TINY),
+    ("validation_pairs", 1, 10**8),
+    ("batch_size", 1, 10**6),
+    ("train_steps", 1, 10**8),
+    ("learning_rate", 0, _HUGE),
+    ("learning_rate_exponent", 0, 2),
+    ("warmup_steps", 0, 10**8),
+    ("weight_decay", 0, 100),
+    ("clip_norm", _TINY, _HUGE),
+    ("checkpoint_every", 1, 10**8),
+    ("starts", 2, 10**7),
+    ("rollout_steps", 1, 10**6),
+    ("temperature", 0, 100),
+    ("samples", 2, 10**5),
+    ("bootstrap", 10, 10**6),
+    ("micro_batch", 0, 10**6),
+    ("steps_per_dispatch", 1, 10**6),
+    ("processes", 1, 10**5),
+    ("process", 0, 10**5),
+)
+
+PRESETS: dict[str, SweepConfig] = {
+    # A test of the plumbing; the models learn little.
+    "smoke": SweepConfig(
+        preset="smoke",
+        sizes=("3k", "6k"),
+        replicates=2,
+        precision=2,
+        trajectories=200,
+        trajectory_steps=64,
+        validation_pairs=512,
+        batch_size=64,
+        train_steps=60,
+        warmup_steps=10,
+        checkpoint_every=20,
+        starts=64,
+        rollout_steps=24,
+        bootstrap=200,
+    ),
+    # A first look at the whole study.
+    "quick": SweepConfig(),
+    # The problem of `quick`, with larger models, more draws and longer training.
+    "laptop": SweepConfig(
+        preset="laptop",
+        sizes=("3k", "6k", "25k", "83k"),
+        replicates=8,
+        train_steps=4_000,
+        starts=2_048,
+    ),
+    # The published problem's four dimensions, half as many steps of twice the length, on 2 cores.
+    "overnight": SweepConfig(
+        preset="overnight",
+        sizes=("14k", "25k", "47k", "83k"),
+        replicates=3,
+        dimension=4,
+        precision=4,
+        step_norm=0.01,
+        trajectories=8_000,
+        trajectory_steps=800,
+        batch_size=256,
+        train_steps=49_152,
+        learning_rate=3e-3,
+        warmup_steps=1_000,
+        checkpoint_every=2_048,
+        starts=2_048,
+        rollout_steps=1_024,
+    ),
+    # As published (Appendix B.4), what is open there as in the defaults above.
+    "paper": SweepConfig(
+        preset="paper",
+        sizes=("47k", "200k", "450k", "790k", "1.2m", "4.7m"),
+        dimension=4,
+        precision=4,
+        step_norm=0.005,
+        replicates=1,
+        rollout_start_scale=1.5,
+        trajectories=20_000,
+        trajectory_steps=4_096,
+        validation_pairs=65_536,
+        batch_size=1_024,
+        train_steps=65_536,
+        learning_rate=3e-3,
+        warmup_steps=1_000,
+        checkpoint_every=4_096,
+        starts=4_096,
+        rollout_steps=2_048,
+    ),
+}

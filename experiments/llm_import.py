@@ -16,6 +16,8 @@ from rich.console import Console
 
 from hotmess_jax.llm.importers import Imported, import_inspect, import_lm_eval, import_swe_bench
 from hotmess_jax.llm.importers.reconcile import Compared
+from hotmess_jax.llm.origins import RECONCILED, write_reconciled
+from hotmess_jax.llm.sampling.record_file import beside
 from hotmess_jax.machine.files import write_json, written_whole
 from hotmess_jax.presentation.command_line import fail, parse_any
 from hotmess_jax.presentation.tables import right_aligned_table
@@ -30,10 +32,11 @@ class Output:
     """Where the records go."""
 
     out: Path
-    """The file of records, JSON lines."""
+    """The file of records, JSON lines; beside it FILE.reconciled.json is written, what they were compared
+    with, for experiments.llm_report."""
 
     overwrite: bool = False
-    """Replace the file if it exists."""
+    """Replace the files if they exist."""
 
     json: str | None = None
     """Also write the comparison with the logs' own figures, and all that was said, as one JSON document to
@@ -93,8 +96,9 @@ def main() -> None:
     """Parse the command line, read the logs, write the records, say what could not be read."""
     config = parse_any(Command)
     console = Console()
-    if config.out.exists() and not config.overwrite:
-        fail(f"{config.out} exists; --overwrite replaces it")
+    for path in (config.out, beside(config.out, RECONCILED)):
+        if path.exists() and not config.overwrite:
+            fail(f"{path} exists; --overwrite replaces it")
     try:
         imported = read(config)
     except ValueError as error:
@@ -106,6 +110,7 @@ def main() -> None:
     with written_whole(config.out) as aside, aside.open("w", encoding="utf-8") as stream:
         for record in imported.records:
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+    write_reconciled(config.out, document(imported))
     if config.json == "-":
         json.dump(document(imported), sys.stdout, indent=1, allow_nan=False)
         print()

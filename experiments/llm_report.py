@@ -16,6 +16,7 @@ import tyro
 from rich.console import Console
 
 from hotmess_jax.llm.analyses import AnalysisSettings, Metric, Unparsed
+from hotmess_jax.llm.origins import origins_of
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.sampling.embeddings import with_vectors
@@ -32,7 +33,8 @@ class ReportConfig:
     """Analyse samples of language models, and write a report."""
 
     records: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Files of records, JSON lines; FILE.embeddings.npy beside one is read too."""
+    """Files of records, JSON lines; FILE.embeddings.npy, FILE.reconciled.json (what an importer compared) and
+    FILE.settings.json (what a run says of itself) beside one are read too."""
 
     out: Path
     """The folder of the report; what an earlier one left there is replaced."""
@@ -92,6 +94,7 @@ def main() -> None:
         settings = settings_of(config)
         with jax.enable_x64(True):
             records, vectors = read(config)
+            origins = origins_of(config.records)
             with console.status("analysing") as status:
                 found = study(
                     records, settings, vectors, lambda text: status.update(f"analysing {text}")
@@ -103,6 +106,7 @@ def main() -> None:
     found["records"] = {
         "files": [path.name for path in config.records],
         "where": list(config.where),
+        "origins": [one.to_json() for one in origins],
     }
     found["provenance"] = provenance()
     figures = draw(found)

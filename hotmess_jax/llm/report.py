@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hotmess_jax.llm.analyses.budgets import not_kept
+from hotmess_jax.llm.origins_report import origins_section
 from hotmess_jax.llm.study_figures import setting_file
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import interval, number
@@ -17,6 +19,7 @@ CAVEAT = (
     "are given only where they were right of data sets drawn from these very answers."
 )
 DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
+BARE = {name: "bias²" if name == "bias2" else name for name in DIFFERENCES}
 FORMS = {"plugin": "plug-in", "corrected": "corrected"}
 
 
@@ -24,7 +27,8 @@ def report(study: Json, drawn: Sequence[str]) -> str:
     """Return a study's report.
 
     Args:
-        study: the document of report.json, with `records` and `provenance`.
+        study: the document of report.json, with `records`, whose `origins` are told where they are known,
+            and `provenance`.
         drawn: names of the figures beside it.
     """
     settings = study["settings"]
@@ -40,6 +44,8 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         + _lengths(study["series"]),
         CAVEAT,
     ]
+    if origins := source.get("origins"):
+        lines.append(origins_section(origins))
     if any(series["settings"] for series in study["series"]):
         lines.append(
             "Samples of different settings are not pooled: each row is of one model at one setting."
@@ -152,7 +158,7 @@ def overall_notes(result: Json, questions: int) -> list[str]:
     effective = result["effective_questions"]
     if effective == 0:
         notes.append("No question has an error: there is none to divide, and no incoherence.")
-    elif effective < FEW:
+    elif effective is not None and effective < FEW:
         notes.append(
             f"Warning: about {number(effective, 2)} of {questions} questions hold the error; other questions "
             "of the same kind may give quite another incoherence."
@@ -178,8 +184,33 @@ def contexts_note(contexts: Json | None, questions: int) -> str:
     return " ".join(notes)
 
 
-def _by_field(found: Mapping[str, Json]) -> str:
+def _counted(found: Mapping[str, Json]) -> str:
+    """Say how many questions are left out, and where chance decides on which side of a cut one stands."""
+    said = []
+    for model, result in found.items():
+        if result["without_field"]:
+            said.append(
+                f" {model}: {result['without_field']} further questions have too few samples with a length."
+            )
+        if result["tied_cuts"]:
+            said.append(
+                f" {model}: {result['tied_cuts']} of the {result['groups'] - 1} cuts between groups are "
+                "between questions of one length, which stand in the order of their names."
+            )
+    return "".join(said)
+
+
+def _by_field(found: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) -> str:
+    """Return differences of halves, and slopes against a field.
+
+    Args:
+        found: each model's result.
+        shown: what is told of it: all, or of embeddings, which have nothing else, the variance.
+    """
     field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
+    names = [BARE[k] for k in shown]
+    slopes_of = [k for k in ("incoherence", "bias2", "variance", "error") if k in shown]
+    decides = "incoherence" if "incoherence" in shown else "variance"
     rows = []
     for model, result in found.items():
         for form, text in FORMS.items():
@@ -187,29 +218,19 @@ def _by_field(found: Mapping[str, Json]) -> str:
                 cells = [
                     _cell(slopes[k])
                     + (f", R² {number(slopes[k]['r2'], 2)}" if slopes[k]["r2"] is not None else "")
-                    for k in ("incoherence", "bias2", "variance", "error")
+                    for k in slopes_of
                 ]
                 rows.append([model, text, *_counts(result), count, *cells])
-    conclusions = [f"- {model}: {_conclusion(result)}" for model, result in found.items()]
-    header = [
-        "model",
-        "estimate",
-        "questions",
-        "samples",
-        "groups",
-        "incoherence",
-        "bias²",
-        "variance",
-        "error",
-    ]
+    conclusions = [f"- {model}: {_conclusion(result, decides)}" for model, result in found.items()]
+    header = ["model", "estimate", "questions", "samples", "groups", *(BARE[k] for k in slopes_of)]
     halves = [
-        [model, text, *_counts(result), *(_cell(result[form]["halves"][k]) for k in DIFFERENCES)]
+        [model, text, *_counts(result), *(_cell(result[form]["halves"][k]) for k in shown)]
         for model, result in found.items()
         for form, text in FORMS.items()
     ]
-    names = ["incoherence", "bias²", "variance", "error", "accuracy"]
     return (
-        f"The half of the questions with the higher mean {field}, less the other half.{_folds(found)}\n\n"
+        f"The half of the questions with the higher mean {field}, less the other half.{_folds(found)}"
+        f"{_counted(found)}\n\n"
         + table(["model", "estimate", "questions", "samples", *names], halves) + "\n\n"
         f"Slopes in double logarithm against the questions' mean {field}, in groups of equal size; a "
         "slope is missing where a group's value is not above 0.\n\n"
@@ -228,16 +249,16 @@ def _folds(found: Mapping[str, Json]) -> str:
     )
 
 
-def _conclusion(result: Json) -> str:
-    """Say what the slopes of incoherence, and the difference of the halves, agree on."""
+def _conclusion(result: Json, name: str) -> str:
+    """Say what the slopes of incoherence, or of another part, and the difference of the halves agree on."""
     # Plug-in and corrected are of the same samples: one decision. 0/1 has no corrected form.
-    known = result["corrected"]["halves"]["incoherence"]["value"] is not None
+    known = result["corrected"]["halves"][name]["value"] is not None
     form = "corrected" if known else "plugin"
-    estimates = [result[form]["halves"]["incoherence"]]
-    estimates += [slopes["incoherence"] for slopes in result[form]["slopes"].values()]
+    estimates = [result[form]["halves"][name]]
+    estimates += [slopes[name] for slopes in result[form]["slopes"].values()]
     intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
     if not intervals:
-        return "nothing can be said of incoherence."
+        return f"nothing can be said of {name}."
     words = [
         "rises" if low > 0 else "falls" if high < 0 else "is not seen to change"
         for low, high in intervals
@@ -245,7 +266,7 @@ def _conclusion(result: Json) -> str:
     counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
     return (
         f"of {len(estimates)} estimates (halves and {len(estimates) - 1} numbers of groups, "
-        f"{FORMS[form]}), {len(intervals)} have an interval: incoherence {counts}."
+        f"{FORMS[form]}), {len(intervals)} have an interval: {name} {counts}."
     )
 
 
@@ -286,33 +307,59 @@ def _overthinking(found: Mapping[str, Json]) -> str:
     field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
     return (
         f"Each question's samples, split at its own median {field}; p of "
-        f"{first['permutations']:,} permutations of the lengths within each question.\n\n"
+        f"{first['permutations']:,} permutations of the lengths within each question.{_ties(found)}\n\n"
         + table(header, rows)
     )
+
+
+def _ties(found: Mapping[str, Json]) -> str:
+    """Say of how many questions chance decides which samples stand on which side."""
+    said = [
+        f" {model}: of {r['tied_cuts']} questions the samples on either side of the cut are of one length, and "
+        "chance decided between them."
+        for model, r in found.items()
+        if r["tied_cuts"]
+    ]
+    left = [
+        f" {model}: {r['left_out']} further questions have fewer than four samples."
+        for model, r in found.items()
+        if r["left_out"]
+    ]
+    return "".join([*said, *left])
 
 
 def _budgets(found: Mapping[str, Sequence[Json]]) -> str:
     rows = [
         [model, "none" if row["budget"] is None else str(row["budget"]),
-         "–" if row["mean_length"] is None else number(row["mean_length"]), *_counts(row),
-         *(_cell(row["plugin"][k]) for k in ("accuracy", "incoherence")),
-         _cell(row["natural"]["difference"]["incoherence"]) if row["natural"] else "–"]
+         number(row["reasoning_tokens"]), not_kept(row) or "–", number(row["mean_length"]), *_counts(row),
+         *(_cell(row["plugin"][k]) if "plugin" in row else row["missing"] if k == "accuracy" else "–"
+           for k in ("accuracy", "incoherence")),
+         _cell(row["natural"]["difference"]["incoherence"]) if row.get("natural") else "–"]
         for model, budgets in found.items()
         for row in budgets
     ]  # fmt: skip
-    return table(
-        [
-            "model",
-            "budget",
-            "mean length",
-            "questions",
-            "samples",
-            "accuracy",
-            "incoherence",
-            "longer less shorter half",
-        ],
-        rows,
+    header = [
+        "model",
+        "budget asked for",
+        "reasoning tokens measured",
+        "not kept",
+        "mean length",
+        "questions",
+        "samples",
+        "accuracy",
+        "incoherence",
+        "longer less shorter half",
+    ]
+    parts = any(not_kept(row) for rows in found.values() for row in rows)
+    warning = (
+        "Budgets are what was asked for, and were not all kept; lengths are what was measured.\n\n"
     )
+    return (warning if parts else "") + table(header, rows)
+
+
+def _open_answers(found: Mapping[str, Json]) -> str:
+    """Vectors of answers that nothing is right among have a variance, and nothing else."""
+    return _by_field(found, ("variance",))
 
 
 def _labels(found: Mapping[str, Sequence[Json]]) -> str:
@@ -370,8 +417,17 @@ def _ensembles(found: Mapping[str, Json]) -> str:
         "Means of E samples over disjoint ensembles, drawn at random over all contexts "
         f"{next(iter(found.values()))['draws']} times. Plug-in values hang on how many ensembles are "
         "compared: they are of as many at every size, and there are none where fewer than six fit. By 1/E: "
-        "the corrected variance of single samples divided by E.\n\n"
+        f"the corrected variance of single samples divided by E.{_fewer(found)}\n\n"
         + "\n\n".join(filter(None, [table(header, rows), "\n".join(notes)]))
+    )
+
+
+def _fewer(found: Mapping[str, Json]) -> str:
+    """Say how many questions have too few samples."""
+    return "".join(
+        f" {model}: {r['fewer_samples']} further questions have too few samples."
+        for model, r in found.items()
+        if r["fewer_samples"]
     )
 
 
@@ -386,7 +442,7 @@ def _efficiency(found: Mapping[str, Json]) -> str:
     draws = next(iter(found.values()))["draws"]
     return (
         f"Plug-in, mean over {draws} draws from the samples there are, up to half of them, ± the standard "
-        "deviation between sets of so many new samples of the same questions.\n\n"
+        f"deviation between sets of so many new samples of the same questions.{_fewer(found)}\n\n"
         + table(["model", "samples a question", "questions", "bias²", "variance"], rows)
     )
 
@@ -431,7 +487,8 @@ def _changes(found: Mapping[str, Sequence[Json]]) -> str:
     by = "as the benchmark has it" if labelled else "by the model's own mean length, 1 the shortest"
     return (
         "Share of questions whose answer changes at least once: within a context, between the majority "
-        f"answers of the contexts, and between any two samples; difficulty {by}.\n\n"
+        f"answers of the contexts, and between any two samples; difficulty {by}."
+        f"{_fewer({model: groups[0] for model, groups in found.items()})}\n\n"
         + table(
             [
                 "model",
@@ -579,5 +636,5 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "unit_tests": ("Unit tests", _overall),
     "unit_tests_by": ("Unit tests against", _by_field),
     "unit_tests_overthinking": ("Unit tests: longer against shorter runs", _overthinking),
-    "open_answers": ("Open answers: variance of embeddings against length", _by_field),
+    "open_answers": ("Open answers: variance of embeddings against length", _open_answers),
 }

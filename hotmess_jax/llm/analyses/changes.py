@@ -24,7 +24,8 @@ def answer_changes(
     two of all samples). Where several answers are given equally often in a context, each of them is its
     majority answer: a tie alone is no change. Answers that cannot be parsed count as an answer of their
     own. The more answers are compared, the more change: `answers` says how many there are a question,
-    on average.
+    on average. Each kind is of the questions that can change so (two answers, two in one context, two
+    contexts); those with fewer than two answers are left out and counted in `fewer_samples`.
 
     Args:
         records: of one model and setting; of probabilities the most probable option is the answer.
@@ -32,9 +33,14 @@ def answer_changes(
         groups: each question's `group`, from `difficulty_groups` or `difficulty_labels`; shares are then
             by group too.
 
+    Raises:
+        ValueError: where no question has two answers, or none could be read.
+
     Source: Hägele et al. 2026, Figure 20.
     """
     rows = with_answers(records).with_columns(pl.col("context").fill_null(0))
+    if (rows["given"] == "").all():
+        raise ValueError(f"none of {rows.height} answers could be read")
     counts = rows.group_by([*QUESTION, "context", "given"]).len()
     most = pl.col("len") == pl.col("len").max().over([*QUESTION, "context"])
     contexts = counts.group_by(QUESTION).agg(
@@ -50,8 +56,15 @@ def answer_changes(
         .group_by(QUESTION)
         .agg(pl.col("in_contexts").max())
     )
+    in_one = (
+        counts.group_by([*QUESTION, "context"])
+        .agg(pl.col("len").sum())
+        .group_by(QUESTION)
+        .agg(pl.col("len").max().alias("in_one"))
+    )
     table = (
         contexts.join(majority, on=QUESTION, nulls_equal=True)
+        .join(in_one, on=QUESTION, nulls_equal=True)
         .with_columns(context=pl.col("in_contexts") < pl.col("contexts"))
         .sort(QUESTION)
     )
@@ -62,15 +75,19 @@ def answer_changes(
             (key[0], part) for key, part in joined.sort("group").group_by("group", maintain_order=True)
         ]
     found = []
-    for group, part in parts:
-        kinds = ["resampling", "both"] + (
-            ["context"] if int(part["contexts"].to_numpy().max()) > 1 else []
-        )
-        arrays = {kind: part[kind].to_numpy().astype(np.float64) for kind in kinds}
-        found.append(
-            {"group": group, "questions": part.height, "answers": part["answers"].mean()}
-            | with_intervals(*estimate(means, arrays, settings))
-        )
+    able = {"resampling": "in_one", "both": "answers", "context": "contexts"}
+    for group, whole in parts:
+        part = whole.filter(pl.col("answers") > 1)
+        row: Json = {"group": group, "questions": part.height, "answers": part["answers"].mean()}
+        row |= {"fewer_samples": whole.height - part.height}
+        for kind, number in able.items():
+            of = part.filter(pl.col(number) > 1)
+            if of.height:
+                arrays = {kind: of[kind].to_numpy().astype(np.float64)}
+                row |= with_intervals(*estimate(means, arrays, settings))
+        found.append(row)
+    if not found[0]["questions"]:
+        raise ValueError(f"no question has two answers, of {table.height}")
     return found
 
 

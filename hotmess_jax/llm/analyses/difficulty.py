@@ -32,13 +32,15 @@ def difficulty_groups(reference: Questions, field: str, count: int) -> pl.DataFr
     """Return each question's group of difficulty, 0 the easiest: by a reference model's mean length.
 
     Raises:
-        ValueError: where there are fewer questions than groups.
+        ValueError: where there are fewer questions than groups, or all have one length.
 
     Source: Hägele et al. 2026, Section 3.2.1.
     """
     table = reference.table.filter(pl.col(field).is_not_null()).sort(field)
     if table.height < count:
         raise ValueError(f"{count} groups of difficulty need as many questions, got {table.height}")
+    if table[field].n_unique() == 1:
+        raise ValueError(f"{field!r} is the same of all questions: none is harder than another")
     return table.select(*QUESTION, (pl.int_range(pl.len()) * count // pl.len()).alias("group"))
 
 
@@ -141,6 +143,8 @@ def incoherence_surface(
         tables[name] = models[name][0].questions.table.select(QUESTION)
         if tables[name].height < 2 * groups:
             raise ValueError(f"{name} has {tables[name].height} questions with {field!r}, too few")
+        if all(np.ptp(fold.along) == 0 for fold in models[name]):
+            raise ValueError(f"{field!r} is the same of all questions of {name}")
         arrays[name] = arrays_of(models[name], "plugin")
     logs = np.log([parameters[name] for name in names])
     every = pl.concat(list(tables.values())).unique(maintain_order=True).with_row_index("row")
@@ -209,6 +213,9 @@ def length_correlation(models: Mapping[str, Questions], fields: Mapping[str, str
         models: each model's questions.
         fields: each model's length.
 
+    Raises:
+        ValueError: where no two models share five questions with lengths.
+
     Source: Hägele et al. 2026, Figures 5b and 12b.
     """
     found = []
@@ -234,4 +241,6 @@ def length_correlation(models: Mapping[str, Questions], fields: Mapping[str, str
                 "questions": lengths.height,
                 "rho": {"value": to_json(rho), "ci95": to_json(ends)},
             })  # fmt: skip
+    if not found:
+        raise ValueError("no two models share five questions with lengths")
     return found

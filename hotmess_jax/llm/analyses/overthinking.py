@@ -9,6 +9,7 @@ import polars as pl
 from jaxtyping import Float, Int
 from scipy import special
 
+from hotmess_jax.llm.analyses.budgets import budget_kept
 from hotmess_jax.llm.analyses.other_outcomes import unit_tests
 from hotmess_jax.llm.analyses.questions import (
     AnalysisSettings,
@@ -74,6 +75,8 @@ def natural_overthinking(
         "metric": metric,
         "questions": count,
         "left_out": left_out,
+        # Questions whose samples on either side of the cut are of one length: chance decides between them.
+        "tied_cuts": sum(_tied(group) for group in groups),
         "samples": sum(2 * group.half * len(group.target) for group in groups),
         "permutations": permutations,
     }
@@ -124,6 +127,8 @@ def _of_choices(
     if not usable.height:
         return [], 0
     samples = to_samples(usable, settings.unparsed)
+    if not samples.blocks:
+        raise ValueError(samples.why_none)
     along = usable[field].to_numpy().astype(np.float64)
     groups: list[_Group] = []
     for block in samples.blocks:
@@ -173,6 +178,12 @@ def _by_count(
         )
         for n in np.unique(counts[counts >= 4])
     ]
+
+
+def _tied(group: _Group) -> int:
+    ordered = np.sort(group.length, axis=1)
+    shorter, longer = ordered[:, group.half - 1], ordered[:, group.length.shape[1] - group.half]
+    return int((shorter == longer).sum())
 
 
 def _by_length(group: _Group, random: np.random.Generator) -> Int[np.ndarray, "questions samples"]:
@@ -251,7 +262,8 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
     """Return accuracy and incoherence of each reasoning budget, beside its natural variation.
 
     Records without a budget are a row of their own. A budget without lengths has a mean length of None
-    and no natural variation, and stands last.
+    and no natural variation, and stands last. What was asked for and what was measured may part: each row
+    has what `budget_kept` returns. A budget that cannot be decomposed is a row that says why in `missing`.
 
     Args:
         records: of one model, with budgets.
@@ -259,7 +271,7 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
         settings: as `natural_overthinking` has them.
 
     Raises:
-        ValueError: where fewer than two budgets are there.
+        ValueError: where fewer than two budgets are there, or none can be decomposed.
 
     Source: Hägele et al. 2026, Figures 7a and 17.
     """
@@ -268,13 +280,18 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
     found = []
     for (budget,), part in records.group_by("budget", maintain_order=True):
         row: Json = {"budget": budget, "mean_length": to_json(part[field].mean())}
+        row |= budget_kept(part, budget)
+        found.append(row)
         try:
             row |= overall(questions_of(part, settings), settings)
         except ValueError as error:
-            raise ValueError(f"budget {budget}: {error}") from None
+            row |= {"missing": str(error), "samples": part.height}
+            row |= {"questions": part.select(QUESTION).n_unique()}
+            continue
         try:
             row["natural"] = natural_overthinking(part, field, settings, permutations=200)
         except ValueError:
             row["natural"] = None
-        found.append(row)
+    if all("missing" in row for row in found):
+        raise ValueError("; ".join(f"budget {row['budget']}: {row['missing']}" for row in found))
     return sorted(found, key=lambda row: (row["mean_length"] is None, row["mean_length"] or 0))

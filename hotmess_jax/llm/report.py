@@ -244,7 +244,7 @@ def _conclusion(result: Json) -> str:
     ]
     counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
     return (
-        f"of {len(estimates)} {text} estimates (halves and {len(estimates) - 1} numbers of groups, of the "
+        f"of {len(estimates)} {text} estimates (halves, and slopes in groups: {len(estimates) - 1}; of the "
         f"same samples), {len(intervals)} have an interval: incoherence {counts}."
     )
 

@@ -162,6 +162,8 @@ def _check(tables: Sequence[Table], given: TableMap) -> None:
             }.get(name, f"--columns {name}=COLUMN")
             said.append(f"{name} is needed: {how}" + (f"; {close!r}?" if close else ""))
         raise ValueError(f"{'; '.join(said)}; {tables[0].path} has {', '.join(names)}")
+    if both := {*given.columns} & {*given.constants}:
+        raise ValueError(f"{min(both)} is said twice: as a column, and of all rows")
     if len(set(given.options)) < len(given.options):
         raise ValueError(f"options must differ, got {' '.join(given.options)}")
     if given.parse_text and "text" not in fields:

@@ -14,7 +14,7 @@ _SEPARATORS = ("|", ";", ",", None)
 # Rows of labels; anything else is a text.
 _LABELS = (LABELS, LABELS.lower(), "0123456789", "123456789")
 # From this share of the answers on, numbers are not stray ones.
-_MANY = 0.5
+_MANY = 0.25
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ def answer_readings(
 ) -> list[Reading]:
     """Return what answers are read as, in order: as targets are, else as labels, else as texts.
 
-    Numbers are read where targets are labels or texts if the answers show where they start: a 0 among
-    them, or the number of options, and nothing out of the range.
+    Numbers are read where targets are labels or texts if the answers show where they start: by a 0 among
+    them, or by the number of options, but not both.
 
     Args:
         pairs: each row's answer and options.
@@ -157,7 +157,7 @@ def answer_readings(
         given: what was said that answers are.
 
     Raises:
-        ValueError: where most answers are numbers that could start at 0 as well as at 1.
+        ValueError: where many answers are numbers that could start at 0 as well as at 1.
     """
     if given is not None:
         return [given]
@@ -170,10 +170,12 @@ def answer_readings(
         for value, of in said
         if place_of(value, of, found) is None and (number := whole_number(value)) is not None
     ]
+    # What can be no option, wherever they start, says nothing of it.
+    numbers = [(number, count) for number, count in numbers if 0 <= number <= count]
     if not numbers or len(numbers) < _MANY * len(said):
         return found
-    from_0 = all(0 <= n < count for n, count in numbers) and any(n == 0 for n, _ in numbers)
-    from_1 = all(1 <= n <= count for n, count in numbers) and any(n == count for n, count in numbers)
+    zero, last = any(n == 0 for n, _ in numbers), any(n == count for n, count in numbers)
+    from_0, from_1 = zero and not last, last and not zero
     if from_0 == from_1:
         raise ValueError(
             f"answers are numbers ({_some(said)}) and do not show where they start: --answers "

@@ -109,6 +109,8 @@ def answered(answers, targets):
         ([0, 2, 1], ["A", "C", "D"], "A A|C C|B D", "answers are numbers from 0"),
         ([4, 2, 1], ["A", "C", "D"], "D A|B C|A D", "answers are numbers from 1"),
         (["C", "A"], [0, 2], "C A|A C", "numbers from 0"),
+        (["B", 1, 0, "D"], ["B", "C", "A", "D"], "B B|B C|A A|D D", "answers are numbers from 0"),
+        (["B", 7, "C"], ["B", "C", "A"], "B B| C|C A", "no option, taken as unparsed (such as '7')"),
         (["a", "B"], [1, 0], "A B|B A", "numbers from 0"),
     ],
 )
@@ -331,6 +333,8 @@ def test_what_cannot_be_read_is_said_with_what_there_is(tmp_path, monkeypatch, c
     said = refused(path, "--columns", "answer=pred", "target=gold")
     assert "question_id is needed: --columns question_id=COLUMN; 'doc_id'?" in said
     assert "model is needed: --set model=NAME" in said and "options is needed" in said
+    twice = ("model=gold", "question_id=doc_id", "outcome=correct")
+    assert "model is said twice" in refused(path, "--columns", *twice, "--set", "model=m")
     assert "takes NAME=VALUE" in refused(path, "--columns", "question_id")
     assert "is no table" in refused(lines(tmp_path / "t.txt", ROWS), "--columns", "question_id=doc_id")
     document = tmp_path / "d.json"

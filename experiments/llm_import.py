@@ -173,7 +173,7 @@ def main() -> None:
     """Parse the command line, read the logs, write the records, say what could not be read."""
     config = parse_any(Command)
     console = Console()
-    if isinstance(config, Table) and not (config.columns or config.map):
+    if isinstance(config, Table) and not (config.columns or config.map or config.out):
         return print_looks(config, console)
     if config.out is None:
         fail("where the records go is not said: --out FILE")

@@ -335,6 +335,7 @@ def test_what_cannot_be_read_is_said_with_what_there_is(tmp_path, monkeypatch, c
     assert "model is needed: --set model=NAME" in said and "options is needed" in said
     twice = ("model=gold", "question_id=doc_id", "outcome=correct")
     assert "model is said twice" in refused(path, "--columns", *twice, "--set", "model=m")
+    assert "answer is needed" in refused(path)
     assert "takes NAME=VALUE" in refused(path, "--columns", "question_id")
     assert "is no table" in refused(lines(tmp_path / "t.txt", ROWS), "--columns", "question_id=doc_id")
     document = tmp_path / "d.json"

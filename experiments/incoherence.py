@@ -19,11 +19,20 @@ from rich.console import Console
 from hotmess_jax.llm import figures
 from hotmess_jax.llm.analyses import METRICS, Metric, Unparsed, label, summarise
 from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
+from hotmess_jax.llm.analyses.successes import (
+    MEANING,
+    SHARES,
+    SHARES_METRIC,
+    is_of_successes,
+    summarise_shares,
+    with_successes,
+)
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.command_line import fail, fail_lines, failing_on, parse
+from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
 
@@ -48,7 +57,7 @@ class IncoherenceConfig:
     """What an answer that could not be parsed is: uniform over the options, no sample (drop), or a
     class of its own that is always wrong."""
 
-    smoothing: float = 1e-12
+    smoothing: Annotated[float, Limits(0, 1, above=True, below=True)] = 1e-12
     """Added to every probability before its logarithm is taken; on answers without probabilities the
     result of kl depends on it. Stated probabilities do not go below half of the step they were stated in."""
 
@@ -62,7 +71,7 @@ class IncoherenceConfig:
     figures: Path | None = None
     """Also draw each metric's groups into this folder, as PNG and PDF."""
 
-    resamples: int = 1_000
+    resamples: Annotated[int, Limits(10, 1e6)] = 1_000
     """Data sets, drawn from the answers, on which KL's corrected value is judged, at most."""
 
     seed: int = 0
@@ -72,23 +81,13 @@ class IncoherenceConfig:
 def main() -> None:
     """Parse the command line, read, analyse, print."""
     config = parse(IncoherenceConfig)
-    if not 0 < config.smoothing < 1:
-        fail(f"smoothing must be between 0 and 1, got {config.smoothing}")
-    if not 10 <= config.resamples <= 10**6:
-        fail(f"resamples must be 10 to 1e+06, got {config.resamples}")
+    with failing_on(ValueError):
+        check_limits(config)
     if not config.samples:
         fail("no file of records was given")
     try:
         with jax.enable_x64(True):
-            groups = summarise(
-                with_options(read_records(config.samples)),
-                config.by,
-                config.metric,
-                config.unparsed,
-                config.smoothing,
-                config.resamples,
-                config.seed,
-            )
+            groups, meanings = groups_of(read_records(config.samples), config)
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -98,12 +97,47 @@ def main() -> None:
         json.dump(document, sys.stdout, indent=1, allow_nan=False)
         print()
     else:
-        print_groups(groups, config.metric, Console())
+        console = Console()
+        shares = [group for group in groups if SHARES_METRIC in group["metrics"]]
+        if chosen := [group for group in groups if group not in shares]:
+            print_groups(chosen, config.metric, console)
+        if shares:
+            print_groups(shares, (SHARES_METRIC,), console)
+        for text in (*meanings, CAVEAT):
+            console.print(text, highlight=False)
         if config.json is not None:
             write_json(Path(config.json), document)
     if config.figures is not None:
-        for metric in config.metric:
+        for metric in (*config.metric, SHARES_METRIC):
             draw(groups, metric, config.figures)
+
+
+def groups_of(
+    records: pl.DataFrame, config: IncoherenceConfig
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the groups of records, and what is to be said of outcomes that are no choice.
+
+    Raises:
+        ValueError: for a field that no record has, or where no record has a choice or an outcome.
+    """
+    records, shares = with_successes(records)
+    groups, meanings = [], []
+    if records.height or not shares.height:
+        groups = summarise(
+            with_options(records),
+            config.by,
+            config.metric,
+            config.unparsed,
+            config.smoothing,
+            config.resamples,
+            config.seed,
+        )
+        if is_of_successes(records):
+            meanings.append(MEANING)
+    if shares.height:
+        groups += summarise_shares(shares, config.by, config.resamples, config.seed)
+        meanings.append(SHARES)
+    return groups, meanings
 
 
 def with_options(records: pl.DataFrame) -> pl.DataFrame:
@@ -122,7 +156,7 @@ def with_options(records: pl.DataFrame) -> pl.DataFrame:
     return chosen
 
 
-def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], console: Console) -> None:
+def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console: Console) -> None:
     """Print the counts, then a table a metric, then what incoherence is not."""
     counts = right_aligned_table(
         "Samples", ["group", "questions", "samples", "left out", "accuracy", "unparsed"]
@@ -182,7 +216,6 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
             notes.append(f"{NO_ZERO_ONE}.")
         for note in notes:
             console.print(note, highlight=False, markup=False)
-    console.print(CAVEAT, highlight=False)
 
 
 def cell(value: float | None, ends: list[float | None]) -> str:
@@ -192,9 +225,9 @@ def cell(value: float | None, ends: list[float | None]) -> str:
     return number(value) + ("" if None in ends else f"\n{interval(ends)}")
 
 
-def draw(groups: list[dict[str, Any]], metric: Metric, folder: Path) -> None:
+def draw(groups: list[dict[str, Any]], metric: str, folder: Path) -> None:
     """Draw one metric of all groups."""
-    shown = [group for group in groups if group["metrics"][metric] is not None]
+    shown = [group for group in groups if group["metrics"].get(metric) is not None]
     if not shown:
         return
     forms = [g["metrics"][metric]["corrected"] or g["metrics"][metric] for g in shown]

@@ -38,6 +38,7 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
         f"questions; seed {settings['seed']}. " + _lengths(study["series"]),
         CAVEAT,
+        *study["meanings"],
     ]
     if any(series["settings"] for series in study["series"]):
         lines.append(
@@ -629,6 +630,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "answer_changes_by_difficulty": ("Changes of answer by the benchmark's difficulty", _changes),
     "format_failures": ("Answers that could not be parsed", _failures),
     "one_question": ("One question", _one),
+    "shares": ("Outcomes between 0 and 1", _overall),
+    "shares_by": ("Outcomes between 0 and 1, against", _by_field),
     "unit_tests": ("Unit tests", _overall),
     "unit_tests_by": ("Unit tests against", _by_field),
     "unit_tests_overthinking": ("Unit tests: longer against shorter runs", _overthinking),

@@ -41,6 +41,13 @@ from hotmess_jax.llm.analyses import (
 from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
 from hotmess_jax.llm.analyses.questions import FORMS, incoherence_difference, to_json
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, to_samples
+from hotmess_jax.llm.analyses.successes import (
+    MEANING,
+    SHARES,
+    is_of_successes,
+    share_questions,
+    with_successes,
+)
 
 Json = dict[str, Any]
 NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
@@ -131,6 +138,8 @@ def study(
         if name not in models:
             raise ValueError(f"no record is of the model {name!r}")
     state = _Study(say)
+    whole = records
+    records, shares = with_successes(records)
     series = [
         _Part(one.label, one.model, one.settings, one.records, _length(one.records, settings))
         for one in series_of(records, settings.by)
@@ -157,6 +166,7 @@ def study(
     for part in budgets:
         state.run("format_failures", part.label, format_failures, part.records)
     _other_outcomes(state, series, settings, vectors)
+    _shares(state, shares, settings)
     lengths = list(dict.fromkeys(part.length for part in series if part.length))
     return {
         "models": models,
@@ -164,8 +174,9 @@ def study(
             {"label": part.label, "model": part.model, "settings": part.settings, "length": part.length}
             for part in series
         ],
-        "questions": records.select(QUESTION).n_unique(),
-        "samples": records.height,
+        "questions": whole.select(QUESTION).n_unique(),
+        "samples": whole.height,
+        "meanings": [*([MEANING] if is_of_successes(records) else []), *([SHARES] if shares.height else [])],
         "length": lengths[0] if lengths else None,
         "settings": to_json(
             {**_plain(settings.analysis),
@@ -418,3 +429,17 @@ def _other_outcomes(
         else:
             state.run("open_answers", name, by_field, records, length, analysis, settings.groups,
                       vectors)  # fmt: skip
+
+
+def _shares(state: _Study, shares: pl.DataFrame, settings: StudySettings) -> None:
+    """Run what is about outcomes between 0 and 1."""
+    analysis = settings.analysis
+    for one in series_of(shares, settings.by) if shares.height else []:
+        with state.noting("shares", one.label):
+            state.run("shares", one.label, overall, share_questions(one.records, analysis), analysis)
+            length = _length(one.records, settings)
+            if length is None:
+                state.leave_out("shares_by", one.label, NO_LENGTH)
+            else:
+                state.run(f"shares_by_{length}", one.label, by_field, one.records, length, analysis,
+                          settings.groups)  # fmt: skip

@@ -13,7 +13,7 @@ from hotmess_jax.llm.analyses.questions import AnalysisSettings, most_error
 from hotmess_jax.llm.analyses.samples import QUESTION, to_samples
 from kernels.decompositions import sample_mean, smoothed_log
 
-Measure = Literal["brier", "kl", "coverage", "dispersion"]
+Measure = Literal["brier", "kl", "coverage", "dispersion", "squared_error"]
 # Numbers that are held at once.
 AT_ONCE = 4_000_000
 
@@ -121,6 +121,17 @@ def sampled_vectors(records: pl.DataFrame, vectors: Float[np.ndarray, "records d
     )
 
 
+def sampled_shares(records: pl.DataFrame) -> Sampled:
+    """Return a model's outcomes between 0 and 1, whose error is the squared distance to 1."""
+    outcomes = records["outcome"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    numbered = records.with_columns(row=pl.int_range(pl.len()))
+    found = answer_vectors(numbered, outcomes[:, None] - 1)
+    right = np.where(found.present, found.points[..., 0] + 1, 0)
+    target = np.zeros(len(right), int)
+    block = SampledBlock(found.points, target, right, found.present, found.context, found.record)
+    return Sampled("squared_error", [block] if found.keys else [], _who(found.keys), 1.0)
+
+
 def _who(keys: list[tuple]) -> pl.DataFrame:
     schema = {"benchmark": pl.String, "question_id": pl.String}
     return pl.DataFrame(keys, schema=schema, orient="row")
@@ -198,9 +209,12 @@ def sampled_of(
     settings: AnalysisSettings,
     vectors: Float[np.ndarray, "records d"] | None = None,
 ) -> Sampled:
-    """Return a model's questions: of vectors where they are given, else of unit tests or of choices."""
+    """Return a model's questions: of vectors where they are given, else of unit tests, choices or outcomes."""
     if vectors is not None:
         return sampled_vectors(records, vectors)
     if "tests" in records.columns and records["tests"].null_count() < records.height:
         return sampled_tests(records)
+    outcomes = records["outcome"].count() if "outcome" in records.columns else 0
+    if outcomes and not records["options"].count():
+        return sampled_shares(records)
     return sampled_choices(records, settings)

@@ -31,7 +31,14 @@ from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail, fail_lines, failing_on, parse
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    fail_lines,
+    failing_on,
+    parse,
+    try_outputs,
+)
 from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
@@ -78,6 +85,7 @@ class IncoherenceConfig:
     """Of these."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read, analyse, print."""
     config = parse(IncoherenceConfig)
@@ -85,6 +93,8 @@ def main() -> None:
         check_limits(config)
     if not config.samples:
         fail("no file of records was given")
+    json_file = None if config.json in (None, "-") else Path(config.json)
+    try_outputs([json_file], [config.figures])
     try:
         with jax.enable_x64(True):
             groups, meanings = groups_of(read_records(config.samples), config)
@@ -105,8 +115,8 @@ def main() -> None:
             print_groups(shares, (SHARES_METRIC,), console)
         for text in (*meanings, CAVEAT):
             console.print(text, highlight=False)
-        if config.json is not None:
-            write_json(Path(config.json), document)
+        if json_file is not None:
+            write_json(json_file, document)
     if config.figures is not None:
         for metric in (*config.metric, SHARES_METRIC):
             draw(groups, metric, config.figures)

@@ -29,7 +29,7 @@ from hotmess_jax.llm.importers import (
 from hotmess_jax.llm.importers.reconcile import Compared
 from hotmess_jax.llm.importers.table_answers import Reading
 from hotmess_jax.machine.files import write_json, written_whole
-from hotmess_jax.presentation.command_line import fail, parse_any
+from hotmess_jax.presentation.command_line import ending_in_one_line, fail, parse_any, try_outputs
 from hotmess_jax.presentation.tables import right_aligned_table
 
 MOST_SHOWN = 20
@@ -169,6 +169,7 @@ Command = (
 )
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read the logs, write the records, say what could not be read."""
     config = parse_any(Command)
@@ -179,6 +180,7 @@ def main() -> None:
         fail("where the records go is not said: --out FILE")
     if config.out.exists() and not config.overwrite:
         fail(f"{config.out} exists; --overwrite replaces it")
+    try_outputs([config.out, None if config.json in (None, "-") else Path(config.json)])
     try:
         imported = read(config)
     except ValueError as error:

@@ -24,7 +24,13 @@ from hotmess_jax.llm.study_figures import draw
 from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.machine.provenance import provenance
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    fail_lines,
+    parse,
+    try_outputs,
+)
 from hotmess_jax.presentation.limits import Limits, check_limits
 
 
@@ -84,12 +90,14 @@ class ReportConfig:
     """Of splits, permutations and drawn data sets."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read, analyse, write."""
     config = parse(ReportConfig)
     console = Console(stderr=True)
     try:
         settings = settings_of(config)
+        try_outputs(folders=[config.out])
         with jax.enable_x64(True):
             records, vectors = read(config)
             with console.status("analysing") as status:

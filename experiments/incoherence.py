@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import polars as pl
 import tyro
 from rich.console import Console
@@ -27,6 +26,8 @@ from hotmess_jax.presentation.command_line import fail, fail_lines, parse
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
 
+UNITS: dict[Metric, str] = {"brier": "0 to 2", "kl": "nats", "zero_one": "0 to 1"}
+BETTER = "bias² and variance are better lower, of incoherence neither end is"
 CAVEAT = (
     "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "
     "quality: a model that is always wrong in the same way has none."
@@ -79,16 +80,15 @@ def main() -> None:
     if not config.samples:
         fail("no file of records was given")
     try:
-        with jax.enable_x64(True):
-            groups = summarise(
-                with_options(read_records(config.samples)),
-                config.by,
-                config.metric,
-                config.unparsed,
-                config.smoothing,
-                config.resamples,
-                config.seed,
-            )
+        groups = summarise(
+            with_options(read_records(config.samples)),
+            config.by,
+            config.metric,
+            config.unparsed,
+            config.smoothing,
+            config.resamples,
+            config.seed,
+        )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -155,7 +155,8 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
         columns = [name for _, name in parts]
         columns[2:2] = ["between\ncontexts", "within\ncontexts"] if told else []
         header = ["group", "estimate", "effective\nquestions", *columns]
-        table = right_aligned_table(f"{metric}: means over questions, 95 % intervals", header)
+        title = f"{metric} ({UNITS[metric]}): means over questions, 95 % intervals; {BETTER}"
+        table = right_aligned_table(title, header)
         notes = []
         for group in groups:
             plugin = group["metrics"][metric]
@@ -197,12 +198,19 @@ def draw(groups: list[dict[str, Any]], metric: Metric, folder: Path) -> None:
     shown = [group for group in groups if group["metrics"][metric] is not None]
     if not shown:
         return
-    forms = [g["metrics"][metric]["corrected"] or g["metrics"][metric] for g in shown]
+    # Of one form, which the figure names: groups that have no corrected one take it from all.
+    form = "corrected" if all(g["metrics"][metric]["corrected"] for g in shown) else "plugin"
+    forms = [
+        g["metrics"][metric]["corrected"] if form == "corrected" else g["metrics"][metric]
+        for g in shown
+    ]
     parts = ["bias2", "variance"] + ([] if metric == "zero_one" else ["incoherence"])
     figure = figures.parts_by_group(
         [label(group) for group in shown],
-        {part: [form[part] for form in forms] for part in parts},
-        {part: [form["ci95"][part] for form in forms] for part in parts},
+        {part: [of[part] for of in forms] for part in parts},
+        {part: [of["ci95"][part] for of in forms] for part in parts},
+        form,
+        metric,
     )
     plotting.save(figure, folder / metric)
 

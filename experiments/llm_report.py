@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import numpy as np
 import polars as pl
 import tyro
@@ -25,6 +24,7 @@ from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.machine.provenance import provenance
 from hotmess_jax.presentation import plotting
 from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from kernels.names import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +90,9 @@ def main() -> None:
     console = Console(stderr=True)
     try:
         settings = settings_of(config)
-        with jax.enable_x64(True):
-            records, vectors = read(config)
-            with console.status("analysing") as status:
-                found = study(
-                    records, settings, vectors, lambda text: status.update(f"analysing {text}")
-                )
+        records, vectors = read(config)
+        with console.status("analysing") as status:
+            found = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -168,7 +165,7 @@ def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
     records = read_records(config.records)
     for name, value in pairs("where", config.where):
         if name not in records.columns:
-            raise ValueError(f"no record has a field {name!r}")
+            raise ValueError(f"no record has a field {name!r}{nearest(name, records.columns)}")
         try:
             wanted = pl.Series([value]).cast(records[name].dtype)
         except pl.exceptions.PolarsError:

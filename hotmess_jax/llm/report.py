@@ -14,7 +14,9 @@ CAVEAT = (
     "quality: a model that is always wrong in the same way has none. Plug-in values grow with the number "
     "of samples. Brier's corrected values do not, at any number, and lead. KL is the paper's measure, and "
     "nothing is unbiased for it: its plug-in values are of equal numbers of samples, and its corrected ones "
-    "are given only where they were right of data sets drawn from these very answers."
+    "are given only where they were right of data sets drawn from these very answers. Error, bias² and variance "
+    "are better lower (Brier's are 0 to 2, KL's in nats, those of unit tests 0 to 1), accuracy is better higher, "
+    "and of incoherence neither end is better."
 )
 DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
 FORMS = {"plugin": "plug-in", "corrected": "corrected"}
@@ -285,7 +287,7 @@ def _overthinking(found: Mapping[str, Json]) -> str:
     first = next(iter(found.values()))
     field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
     return (
-        f"Each question's samples, split at its own median {field}; p of "
+        f"Each question's samples, split at its own median {field}: plug-in values of equal numbers of samples; p of "
         f"{first['permutations']:,} permutations of the lengths within each question.\n\n"
         + table(header, rows)
     )
@@ -308,8 +310,8 @@ def _budgets(found: Mapping[str, Sequence[Json]]) -> str:
             "questions",
             "samples",
             "accuracy",
-            "incoherence",
-            "longer less shorter half",
+            "incoherence, plug-in",
+            "longer less shorter half, plug-in",
         ],
         rows,
     )

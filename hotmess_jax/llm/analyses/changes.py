@@ -9,6 +9,9 @@ from scipy import stats
 
 from hotmess_jax.llm.analyses.questions import AnalysisSettings, Json, estimate, means, with_intervals
 from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import one_series
+from hotmess_jax.llm.records import checked
+from kernels.names import nearest
 
 FEW = 10  # questions, below which the worst is assumed: that all of a question's samples fail together
 ANSWER = pl.coalesce(pl.col("answer"), pl.lit(""))
@@ -34,6 +37,7 @@ def answer_changes(
 
     Source: Hägele et al. 2026, Figure 20.
     """
+    records = one_series(records).table
     rows = with_answers(records).with_columns(pl.col("context").fill_null(0))
     counts = rows.group_by([*QUESTION, "context", "given"]).len()
     most = pl.col("len") == pl.col("len").max().over([*QUESTION, "context"])
@@ -82,6 +86,7 @@ def difficulty_labels(records: pl.DataFrame) -> pl.DataFrame:
 
     Source: Hägele et al. 2026, Figures 20 and 22.
     """
+    records = checked(records).table
     if "difficulty" not in records.columns or records["difficulty"].is_null().all():
         raise ValueError("no record has a difficulty")
     labelled = records.filter(pl.col("difficulty").is_not_null())
@@ -113,6 +118,7 @@ def format_failures(records: pl.DataFrame) -> list[Json]:
 
     Source: Hägele et al. 2026, Table 1; Kish 1965; Korn and Graubard 1998.
     """
+    records = checked(records).table
     keys = ["model"] + (["budget"] if "budget" in records.columns else [])
     failed = (pl.col("probs").is_null() & (ANSWER == "")).sum()
     questions = records.group_by([*keys, *QUESTION]).agg(
@@ -158,19 +164,26 @@ def one_question(
         question_id: of the question.
         benchmark: where several have a question of this id; None is the first of them.
 
+    Raises:
+        ValueError: where there is no such question, and for what `one_series` refuses.
+
     Source: Hägele et al. 2026, Figure 19.
     """
-    rows = with_answers(records)
+    rows = with_answers(one_series(records).table)
     spread = rows.group_by(QUESTION).agg(
         pl.col("given").n_unique().alias("distinct"), pl.len().alias("count")
     )
     order = ["distinct", "count", "question_id", "benchmark"]
     spread = spread.sort(order, descending=[True, True, False, False])
     if question_id is not None:
-        spread = spread.filter(pl.col("question_id") == question_id)
+        spread = spread.filter(pl.col("question_id") == str(question_id))
     if benchmark is not None:
         spread = spread.filter(pl.col("benchmark") == benchmark)
     # Two benchmarks may have questions of one id.
+    if not spread.height:
+        near = nearest(question_id, rows["question_id"].unique().sort())
+        of = f" of {benchmark!r}" if benchmark is not None else ""
+        raise ValueError(f"no record is of the question {question_id!r}{of}{near}")
     one = spread.select(QUESTION).head(1)
     rows = rows.join(one, on=QUESTION, nulls_equal=True).sort(["context", "sample"])
     fields: Sequence[str] = [

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from hotmess_jax.llm.analyses.questions import Arrays, Questions, parts_of
 from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import field_of, one_series
 
 SPLITS = 4
 LEAST = 4  # samples: two to be decomposed, and two others whose mean the field is
@@ -49,13 +50,15 @@ def cross_fitted(
     Raises:
         ValueError: where no question has four samples with the field.
     """
+    records = one_series(records).table
+    field_of(records, field)
     usable = records.filter(pl.col(field).is_not_null())
     usable = usable.filter(pl.len().over(QUESTION) >= LEAST)
     few = f"no question has {LEAST} samples with {field!r}: two to measure it on, and two others"
     if not usable.height:
         raise ValueError(few)
     random = np.random.default_rng(seed)
-    usable = usable.sort([*QUESTION, "context", "sample"]).with_columns(
+    usable = usable.with_columns(
         pl.struct(QUESTION).rank("dense").alias("_question"),
         pl.len().over(QUESTION).alias("_count"),
         pl.col("context").n_unique().over(QUESTION).alias("_contexts"),
@@ -113,7 +116,7 @@ def _aligned(folds: Sequence[Fold], few: str) -> list[Fold]:
 
 def itself(questions: Questions, field: str) -> list[Fold]:
     """Return questions as the one fold of a field that is not measured on their samples."""
-    has = questions.table[field].is_not_null().to_numpy()
+    has = field_of(questions.table, field).is_not_null().to_numpy()
     kept = questions.where(has)
     return [Fold(kept, kept.table[field].to_numpy().astype(np.float64))]
 

@@ -24,6 +24,7 @@ from hotmess_jax.llm.analyses.questions import (
     with_intervals,
 )
 from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import field_of
 
 SCALED = ("accuracy", "error", "bias2", "variance", "incoherence")
 
@@ -36,7 +37,8 @@ def difficulty_groups(reference: Questions, field: str, count: int) -> pl.DataFr
 
     Source: Hägele et al. 2026, Section 3.2.1.
     """
-    table = reference.table.filter(pl.col(field).is_not_null()).sort(field)
+    field_of(reference.table, field)
+    table = reference.table.filter(pl.col(field).is_not_null()).sort([field, *QUESTION])
     if table.height < count:
         raise ValueError(f"{count} groups of difficulty need as many questions, got {table.height}")
     return table.select(*QUESTION, (pl.int_range(pl.len()) * count // pl.len()).alias("group"))
@@ -143,7 +145,7 @@ def incoherence_surface(
             raise ValueError(f"{name} has {tables[name].height} questions with {field!r}, too few")
         arrays[name] = arrays_of(models[name], "plugin")
     logs = np.log([parameters[name] for name in names])
-    every = pl.concat(list(tables.values())).unique(maintain_order=True).with_row_index("row")
+    every = pl.concat(list(tables.values())).unique().sort(QUESTION).with_row_index("row")
     rows = {
         name: table.join(every, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")[
             "row"

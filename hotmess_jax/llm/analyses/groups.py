@@ -21,6 +21,9 @@ from hotmess_jax.llm.analyses.questions import (
     with_intervals,
 )
 from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import field_of
+from hotmess_jax.statistics.intervals import FEW
+from kernels.names import nearest
 
 SLOPES = ("error", "bias2", "variance", "incoherence")
 
@@ -98,6 +101,8 @@ def _along(
     settings: AnalysisSettings,
     groups: Sequence[int],
 ) -> Json:
+    if min(groups) < 2:
+        raise ValueError(f"groups must be at least 2, got {tuple(groups)}")
     number = len(folds[0].along)
     if number < 4:
         raise ValueError(f"only {number} questions have {field!r}")
@@ -253,6 +258,10 @@ def by_label(
 ) -> list[Json]:
     """Return each label's mean of a field, its accuracy and incoherence, longest first.
 
+    Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
+    that happen to be right would look the most certain of all. Where they are fewer than ten together, there
+    are no intervals.
+
     Args:
         questions: of one model and setting.
         field: the length.
@@ -260,20 +269,35 @@ def by_label(
         label: a field of names: topic, or difficulty as the benchmark has it.
 
     Raises:
-        ValueError: where no question has the label.
+        ValueError: where no question has the label, or none the field.
 
     Source: Hägele et al. 2026, Figure 22.
     """
     if label not in questions.table.columns or questions.table[label].is_null().all():
-        raise ValueError(f"no record has a {label}")
+        near = "" if label in questions.table.columns else nearest(label, questions.table.columns)
+        raise ValueError(f"no record has a {label}{near}")
+    field_of(questions.table, field)
     found = []
-    for (name,), part in (
-        questions.table.with_row_index("row")
-        .filter(pl.col(field).is_not_null() & pl.col(label).is_not_null())
-        .group_by(label, maintain_order=True)
-    ):
+    rows = questions.table.with_row_index("row").filter(
+        pl.col(field).is_not_null() & pl.col(label).is_not_null()
+    )
+    for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
         arrays = parts_of(kept, "plugin") | {"along": kept.table[field].to_numpy() * 1.0}
         values = with_intervals(*estimate(mean_parts, arrays, settings))
+        if part.height < FEW:
+            values = {key: value | {"ci95": [None, None]} for key, value in values.items()}
         found.append({label: name, "questions": kept.table.height, "samples": kept.samples} | values)
     return sorted(found, key=lambda row: -row["along"]["value"])
+
+
+def _few_together(rows: pl.DataFrame, label: str) -> pl.DataFrame:
+    """Return questions with one label for all that fewer than `FEW` of them have."""
+    few = sorted(rows.group_by(label).len().filter(pl.col("len") < FEW)[label].to_list())
+    if not few:
+        return rows
+    count = f"{len(few)} others" if len(few) > 1 else "1 other"
+    together = f"{count} (fewer than {FEW} questions each: {', '.join(map(str, few))})"
+    return rows.with_columns(
+        pl.when(pl.col(label).is_in(few)).then(pl.lit(together)).otherwise(pl.col(label)).alias(label)
+    )

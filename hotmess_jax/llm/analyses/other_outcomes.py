@@ -10,8 +10,10 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from hotmess_jax.llm.analyses.decomposing import Contexts, contexts_of, of_contexts
+from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.questions import Questions, with_means
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, by_context, context_indices
+from hotmess_jax.llm.analyses.series import one_series
 from kernels.decompositions import Decomposition, coverage, dispersion
 from kernels.estimators import nested_squared_error, unbiased
 
@@ -32,11 +34,15 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
     """Return the outcomes of unit tests as arrays.
 
     Args:
-        records: of one model, with `tests`: JSON of each test's name and whether it passed.
+        records: of one model and setting, with `tests`: JSON of each test's name and whether it passed.
+
+    Raises:
+        ValueError: where no record has tests, and for what `one_series` refuses.
     """
-    rows = (
-        records.with_row_index("row").filter(pl.col("tests").is_not_null()).sort([*QUESTION, "sample"])
-    )
+    rows, places = one_series(records)
+    if "tests" not in rows.columns:
+        raise ValueError("no record has tests")
+    rows = rows.with_columns(row=pl.Series(places)).filter(pl.col("tests").is_not_null())
     tasks = []
     for key, part in rows.group_by(QUESTION, maintain_order=True):
         runs = [json.loads(text) for text in part["tests"].to_list()]
@@ -55,6 +61,7 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
     return UnitTests([key for key, _, _ in tasks], outcomes, mask, present, record, context)
 
 
+@in_float64
 def unit_test_questions(records: pl.DataFrame) -> Questions:
     """Return tasks with the decomposition of their unit tests' coverage error.
 
@@ -99,6 +106,7 @@ def _corrected(
     return of_contexts(contexts, jax.tree.map(np.asarray, nested), independent), contexts
 
 
+@in_float64
 def embedding_questions(records: pl.DataFrame, vectors: Float[np.ndarray, "records d"]) -> Questions:
     """Return questions with the variance of their answers' embeddings.
 
@@ -109,12 +117,17 @@ def embedding_questions(records: pl.DataFrame, vectors: Float[np.ndarray, "recor
         vectors: NaN where there is no answer.
 
     Raises:
-        ValueError: where no question has two vectors.
+        ValueError: where no question has two vectors, a row is beyond them, and for what `one_series` refuses.
 
     Source: Hägele et al. 2026, Appendix B.2, Figures 2c and 24.
     """
     has = ~np.isnan(vectors).any(axis=1)
-    rows = records.filter(pl.col("row").is_in(np.flatnonzero(has).tolist())).sort([*QUESTION, "sample"])
+    records = one_series(records).table
+    if "row" not in records.columns:
+        raise ValueError("no record has a row, its place in the vectors (with_vectors adds it)")
+    if (highest := int(records["row"].max() or 0)) >= len(vectors):  # type: ignore[arg-type]
+        raise ValueError(f"a record's row is {highest}, and there are {len(vectors)} vectors")
+    rows = records.filter(pl.col("row").is_in(np.flatnonzero(has).tolist()))
     found = [
         (key, part) for key, part in rows.group_by(QUESTION, maintain_order=True) if part.height >= 2
     ]

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from scipy import special
 
 from hotmess_jax.llm.analyses.other_outcomes import unit_tests
+from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.questions import (
     AnalysisSettings,
     Arrays,
@@ -23,6 +24,7 @@ from hotmess_jax.llm.analyses.questions import (
     with_intervals,
 )
 from hotmess_jax.llm.analyses.samples import QUESTION, to_samples
+from hotmess_jax.llm.analyses.series import field_of, one_series
 from kernels.decompositions import smoothed_log
 
 PARTS = ("error", "bias2", "variance", "accuracy", "along")
@@ -30,6 +32,7 @@ PARTS = ("error", "bias2", "variance", "accuracy", "along")
 AT_ONCE = 4_000_000
 
 
+@in_float64
 def natural_overthinking(
     records: pl.DataFrame, field: str, settings: AnalysisSettings, permutations: int = 1_000
 ) -> Json:
@@ -55,6 +58,8 @@ def natural_overthinking(
 
     Source: Hägele et al. 2026, Section 3.1.2, Figures 3 and 17.
     """
+    records = one_series(records).table
+    field_of(records, field)
     tests = "tests" in records.columns and records["tests"].null_count() < records.height
     metric = "coverage" if tests else settings.metric
     groups, left_out = (_of_tests if tests else _of_choices)(records, field, settings)
@@ -263,6 +268,8 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
 
     Source: Hägele et al. 2026, Figures 7a and 17.
     """
+    records = one_series(records, but=["budget"]).table
+    field_of(records, field)
     if "budget" not in records.columns or records["budget"].n_unique() < 2:
         raise ValueError("fewer than two budgets")
     found = []

@@ -20,7 +20,8 @@ from rich.console import Console
 
 from hotmess_jax.machine.provenance import git_commit
 from hotmess_jax.machine.sharding import make_mesh, use_every_core
-from hotmess_jax.presentation.command_line import fail, parse_any
+from hotmess_jax.presentation.command_line import fail, failing_on, parse_any
+from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.synthetic.model import Attention, parse_size
 from hotmess_jax.synthetic.study.settings import PRESETS
@@ -35,10 +36,10 @@ class Models:
     size: tuple[str, ...] = ("47k", "200k", "790k")
     """Model sizes, as synthetic_sweep names them."""
 
-    dimension: int = 4
+    dimension: Annotated[int, Limits(1)] = 4
     """Variables of the quadratic."""
 
-    precision: int = 4
+    precision: Annotated[int, Limits(1, 5)] = 4
     """Mantissa digits after the first."""
 
     compute: Compute = "float32"
@@ -47,25 +48,25 @@ class Models:
     attention: Attention = "xla"
     """Attention within whole sequences; as in synthetic_sweep."""
 
-    batch: int = 1_024
+    batch: Annotated[int, Limits(1)] = 1_024
     """Pairs in a training batch."""
 
-    micro_batch: int | None = None
+    micro_batch: Annotated[int | None, Limits(0)] = None
     """Pairs whose gradients a device computes at once; as in synthetic_sweep."""
 
-    steps_per_dispatch: int = 2
+    steps_per_dispatch: Annotated[int, Limits(1)] = 2
     """Training steps in a call of the compiled program."""
 
-    replicates: int = 1
+    replicates: Annotated[int, Limits(1)] = 1
     """Trainings in one program; rates count the pairs of all."""
 
-    starts: int = 512
+    starts: Annotated[int, Limits(1)] = 512
     """Starts rolled out side by side."""
 
-    rollout_steps: int = 2
+    rollout_steps: Annotated[int, Limits(1)] = 2
     """Updates from each start in a call."""
 
-    repeats: int = 5
+    repeats: Annotated[int, Limits(1)] = 5
     """Timed calls, after one that compiles; the median counts."""
 
     json: bool = False
@@ -94,7 +95,7 @@ class Data:
     preset: str = "paper"
     """Whose trajectories."""
 
-    batches: int = 20_000
+    batches: Annotated[int, Limits(1)] = 20_000
     """Batches to read."""
 
     folder: Path = Path("results/runs")
@@ -108,19 +109,19 @@ class Data:
 class MetricsBenchmark:
     """The metric kernels with bootstrap intervals over questions, and NumPy; prints one JSON line."""
 
-    questions: int = 5_700
+    questions: Annotated[int, Limits(2)] = 5_700
     """Questions (the paper's number for MMLU)."""
 
-    samples: int = 30
+    samples: Annotated[int, Limits(2)] = 30
     """Samples a question."""
 
-    classes: int = 4
+    classes: Annotated[int, Limits(2)] = 4
     """Options a question."""
 
-    resamples: int = 1_000
+    resamples: Annotated[int, Limits(2)] = 1_000
     """Bootstrap replicates."""
 
-    repeats: int = 5
+    repeats: Annotated[int, Limits(2)] = 5
     """Timed runs of the kernels, after one that compiles; the median counts. NumPy runs once."""
 
 
@@ -136,10 +137,9 @@ Part = (
 def main() -> None:
     """Parse the command line, measure, print."""
     config = parse_any(Part)
+    with failing_on(ValueError):
+        check_limits(config)
     if isinstance(config, MetricsBenchmark):
-        for name in ("questions", "samples", "classes", "resamples", "repeats"):
-            if getattr(config, name) < 2:
-                fail(f"{name} must be at least 2, got {getattr(config, name)}")
         with jax.enable_x64(True):
             print(json.dumps(measure_metrics(config)))
         return
@@ -147,8 +147,6 @@ def main() -> None:
     if isinstance(config, Data):
         if config.preset not in PRESETS:
             fail(f"unknown preset {config.preset!r}: expected one of {', '.join(PRESETS)}")
-        if config.batches < 1:
-            fail(f"batches must be at least 1, got {config.batches}")
         config.folder.mkdir(parents=True, exist_ok=True)
         found = data_speed(PRESETS[config.preset], config.folder, config.batches)
         show([{"benchmark": "data", "preset": config.preset} | found | about()], config.json)
@@ -180,19 +178,6 @@ def check(config: Models) -> None:
         check_attention(config.attention, config.compute)
     except ValueError as error:
         fail(str(error))
-    for name in (
-        "dimension",
-        "batch",
-        "steps_per_dispatch",
-        "replicates",
-        "starts",
-        "rollout_steps",
-        "repeats",
-    ):
-        if getattr(config, name) < 1:
-            fail(f"{name.replace('_', '-')} must be at least 1, got {getattr(config, name)}")
-    if not 1 <= config.precision <= 5:
-        fail(f"precision must be 1 to 5, got {config.precision}")
 
 
 def measure(kind: str, size: str, config: Models) -> dict[str, Any]:

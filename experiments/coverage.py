@@ -17,7 +17,8 @@ from rich.console import Console
 from hotmess_jax.llm.coverage import simulations
 from hotmess_jax.machine.files import write_text
 from hotmess_jax.machine.provenance import provenance
-from hotmess_jax.presentation.command_line import fail, parse
+from hotmess_jax.presentation.command_line import fail, failing_on, parse
+from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import coverage_table, table
 from hotmess_jax.statistics.coverage import Seen, Simulation
 
@@ -31,7 +32,7 @@ class CoverageConfig:
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Which simulations; none is all of them."""
 
-    runs: int | None = None
+    runs: Annotated[int | None, Limits(1)] = None
     """Data sets a case; None is each simulation's own number."""
 
     seed: int = 0
@@ -47,6 +48,8 @@ class CoverageConfig:
 def main() -> None:
     """Parse the command line, simulate, write."""
     config = parse(CoverageConfig)
+    with failing_on(ValueError):
+        check_limits(config)
     known = simulations()
     if config.list:
         print(table(["name", "what", "runs"], [[s.name, s.about, str(s.runs)] for s in known.values()]))
@@ -54,8 +57,6 @@ def main() -> None:
     for name in config.names:
         if name not in known:
             fail(f"no simulation is called {name!r}: there are {', '.join(known)}")
-    if config.runs is not None and config.runs < 1:
-        fail(f"runs must be at least 1, got {config.runs}")
     if config.out is not None:
         check_place(config.out)
     chosen = [known[name] for name in dict.fromkeys(config.names)] or [*known.values()]

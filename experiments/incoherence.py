@@ -22,7 +22,8 @@ from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.command_line import fail, fail_lines, failing_on, parse
+from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
 
@@ -49,7 +50,7 @@ class IncoherenceConfig:
     """What an answer that could not be parsed is: uniform over the options, no sample (drop), or a
     class of its own that is always wrong."""
 
-    smoothing: float = 1e-12
+    smoothing: Annotated[float, Limits(0, 1, above=True, below=True)] = 1e-12
     """Added to every probability before its logarithm is taken; on answers without probabilities the
     result of kl depends on it. Stated probabilities do not go below half of the step they were stated in."""
 
@@ -63,7 +64,7 @@ class IncoherenceConfig:
     figures: Path | None = None
     """Also draw each metric's groups into this folder, as PNG and PDF."""
 
-    resamples: int = 1_000
+    resamples: Annotated[int, Limits(10, 1e6)] = 1_000
     """Data sets, drawn from the answers, on which KL's corrected value is judged, at most."""
 
     seed: int = 0
@@ -73,10 +74,8 @@ class IncoherenceConfig:
 def main() -> None:
     """Parse the command line, read, analyse, print."""
     config = parse(IncoherenceConfig)
-    if not 0 < config.smoothing < 1:
-        fail(f"smoothing must be between 0 and 1, got {config.smoothing}")
-    if not 10 <= config.resamples <= 10**6:
-        fail(f"resamples must be 10 to 1e+06, got {config.resamples}")
+    with failing_on(ValueError):
+        check_limits(config)
     if not config.samples:
         fail("no file of records was given")
     try:

@@ -24,6 +24,7 @@ from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.machine.provenance import provenance
 from hotmess_jax.presentation import plotting
 from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.limits import Limits, check_limits
 from kernels.names import nearest
 
 
@@ -51,17 +52,17 @@ class ReportConfig:
     """What an answer that could not be parsed is: uniform over the options, no sample (drop), or a
     class of its own that is always wrong."""
 
-    smoothing: float = 1e-12
+    smoothing: Annotated[float, Limits(0, 1, above=True, below=True)] = 1e-12
     """Added to every probability before its logarithm is taken."""
 
     length: str | None = None
     """The field that lengths are read from; None is the first of reasoning_tokens, actions,
     output_tokens and words that a model's records have (of unit tests, actions where there are any)."""
 
-    groups: tuple[int, ...] = (10, 5, 20)
+    groups: tuple[Annotated[int, Limits(2)], ...] = (10, 5, 20)
     """Numbers of groups of questions by length; the first is drawn, all have slopes."""
 
-    difficulties: int = 3
+    difficulties: Annotated[int, Limits(2)] = 3
     """Groups of difficulty."""
 
     reference: str | None = None
@@ -70,13 +71,13 @@ class ReportConfig:
     parameters: tuple[str, ...] = ()
     """Numbers of parameters, as MODEL=NUMBER, for scaling with size."""
 
-    ensembles: int = 10
+    ensembles: Annotated[int, Limits(2)] = 10
     """Ensembles of each size, where the samples suffice."""
 
-    permutations: int = 1_000
+    permutations: Annotated[int, Limits(10)] = 1_000
     """Permutations of the tests."""
 
-    resamples: int = 1_000
+    resamples: Annotated[int, Limits(10)] = 1_000
     """Resamples of the questions behind the 95 % intervals of slopes, halves and fits; and at most so many
     data sets on which KL's corrected value is judged."""
 
@@ -113,18 +114,9 @@ def main() -> None:
 
 def settings_of(config: ReportConfig) -> StudySettings:
     """Check the settings and bring them to the study's form."""
-    if not 0 < config.smoothing < 1:
-        raise ValueError(f"smoothing must be between 0 and 1, got {config.smoothing}")
-    for name, least in (
-        ("resamples", 10),
-        ("permutations", 10),
-        ("difficulties", 2),
-        ("ensembles", 2),
-    ):
-        if getattr(config, name) < least:
-            raise ValueError(f"{name} must be at least {least}, got {getattr(config, name)}")
-    if not config.groups or min(config.groups) < 2:
-        raise ValueError(f"groups must be at least 2, got {config.groups}")
+    check_limits(config)
+    if not config.groups:
+        raise ValueError("groups: at least one number is needed")
     if "zero_one" in config.metric:
         raise ValueError("zero_one has no incoherence: metric must be kl or brier")
     if config.out.exists() and not config.out.is_dir():

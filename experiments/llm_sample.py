@@ -9,12 +9,11 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 
@@ -46,6 +45,7 @@ from hotmess_jax.llm.sampling.progress import SamplingProgress
 from hotmess_jax.llm.sampling.record_file import RecordFile
 from hotmess_jax.llm.sampling.tally import tally
 from hotmess_jax.presentation.command_line import fail, parse
+from hotmess_jax.presentation.limits import Limits
 
 MOST_PROBLEMS_SHOWN = 20
 # What has a flag, or is decided here: records would not say what was sent.
@@ -100,21 +100,21 @@ class LlmSampleConfig(SamplingSettings):
     api_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the endpoint's key."""
 
-    concurrency: int = 64
+    concurrency: Annotated[int, Limits(1)] = 64
     """Requests in flight at most; fewer are where the endpoint limits."""
 
-    samples_per_request: int | None = None
+    samples_per_request: Annotated[int | None, Limits(1)] = None
     """Samples asked for in one request (n). None is all of a question and context, but one where reasoning
     is asked for and the endpoint is not vLLM, since others count its tokens a request, and fewer where
     the endpoint refuses so many, or draws all of a request with one seed."""
 
-    timeout: float = 600.0
+    timeout: Annotated[float, Limits(0, above=True, unit="s")] = 600.0
     """Longest that one attempt may take, in seconds."""
 
-    attempts: int = 8
+    attempts: Annotated[int, Limits(1)] = 8
     """Attempts of one request, before it counts as failed. Being told to wait uses none up."""
 
-    wait_minutes: float = 30.0
+    wait_minutes: Annotated[float, Limits(0, above=True, unit="min")] = 30.0
     """How long an endpoint that is away, or tells to wait, is waited for, before the run ends."""
 
     embed: str | None = None
@@ -139,10 +139,10 @@ class LlmSampleConfig(SamplingSettings):
     """Print an example prompt and what is still to be asked, as bounds on requests and tokens, and ask
     nothing."""
 
-    price_in: float | None = None
+    price_in: Annotated[float | None, Limits(0)] = None
     """Price of a million tokens of prompts, for --dry-run."""
 
-    price_out: float | None = None
+    price_out: Annotated[float | None, Limits(0)] = None
     """Price of a million tokens of replies, for --dry-run."""
 
 
@@ -204,18 +204,6 @@ def check(config: LlmSampleConfig) -> None:
         raise ValueError("one of --base-url and --vllm-offline is needed")
     if config.base_url is not None and config.vllm_offline:
         raise ValueError("one of --base-url and --vllm-offline, not both")
-    for name in ("concurrency", "attempts", "samples_per_request"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{name.replace('_', '-')} must be at least 1, got {value}")
-    for name, unit in (("timeout", " s"), ("wait_minutes", " min")):
-        value = getattr(config, name)
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{name.replace('_', '-')} must be above 0{unit}, got {value}")
-    for name in ("price_in", "price_out"):
-        value = getattr(config, name)
-        if value is not None and not (value >= 0 and math.isfinite(value)):
-            raise ValueError(f"{name.replace('_', '-')} must be at least 0, got {value}")
     if (config.embed or config.embed_local) and config.format != "open":
         raise ValueError(f"only answers of the open format are embedded, got format {config.format!r}")
     if config.embed and config.embed_local:

@@ -16,7 +16,8 @@ from hotmess_jax.llm import figures
 from hotmess_jax.llm.survey import analyse, read_survey
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.command_line import fail_lines, parse
+from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
 
@@ -31,7 +32,7 @@ class SurveyConfig:
     out: Path | None = None
     """A folder for survey.json and the figure."""
 
-    permutations: int = 1_000
+    permutations: Annotated[int, Limits(10)] = 1_000
     """Permutations of the entities behind each p."""
 
     seed: int = 0
@@ -41,9 +42,8 @@ class SurveyConfig:
 def main() -> None:
     """Parse the command line, read, analyse, print."""
     config = parse(SurveyConfig)
-    if config.permutations < 10:
-        fail(f"permutations must be at least 10, got {config.permutations}")
     try:
+        check_limits(config)
         found = analyse(read_survey(config.rankings), config.permutations, config.seed)
     except ValueError as error:
         fail_lines(str(error).splitlines())

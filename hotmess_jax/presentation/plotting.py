@@ -40,6 +40,9 @@ NAMES = {"bias2": "bias²", "variance": "variance"}
 def save(figure: Figure, path: Path) -> None:
     """Write `path`.png and `path`.pdf, both or neither; the same figure gives the same bytes."""
     png, pdf = (path.with_name(f"{path.name}.{kind}") for kind in ("png", "pdf"))
+    # Laid out once for both: that takes half of the time of drawing.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     with written_whole(png) as png_aside, written_whole(pdf) as pdf_aside:
         figure.savefig(png_aside, dpi=300, metadata={"Software": None})
         figure.savefig(pdf_aside, metadata={"CreationDate": None})

@@ -1,7 +1,6 @@
 """What is asked of a language model, sample by sample, and the records that its replies become."""
 
 import hashlib
-import math
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args
@@ -22,6 +21,7 @@ from hotmess_jax.llm.sampling.prompts import (
 )
 from hotmess_jax.llm.sampling.reasoning import unknown_marks
 from hotmess_jax.llm.sampling.seeds import derived_seed
+from hotmess_jax.presentation.limits import Limits, check_limits
 from kernels.names import check_name
 
 Api = Literal["chat", "completions"]
@@ -80,13 +80,13 @@ class SamplingSettings:
     api: Api = "chat"
     """The endpoint's kind: completions suit models without a chat template."""
 
-    contexts: int = 1
+    contexts: Annotated[int, Limits(1)] = 1
     """Few-shot contexts a question: sets of solved examples, drawn anew for each."""
 
-    samples: int = 30
+    samples: Annotated[int, Limits(1)] = 30
     """Samples a question and context."""
 
-    shots: int = 0
+    shots: Annotated[int, Limits(0)] = 0
     """Solved examples in each context."""
 
     shots_from: ShotsFrom = "corpus"
@@ -95,30 +95,30 @@ class SamplingSettings:
     reasoning_effort: Effort | None = None
     """Reasoning budget of models that take one by name; each record's `budget`."""
 
-    thinking_budget: int | None = None
+    thinking_budget: Annotated[int | None, Limits(1)] = None
     """Reasoning budget in tokens, for models that take one so; each record's `budget`."""
 
     sampling: Preset | None = None
     """A vendor's recommended temperature, top-k and top-p; each can be overridden."""
 
-    temperature: float | None = None
+    temperature: Annotated[float | None, Limits(0)] = None
     """Sampling temperature; None leaves it to the endpoint."""
 
-    top_p: float | None = None
+    top_p: Annotated[float | None, Limits(0, 1, above=True)] = None
     """Nucleus sampling, 0 to 1; None leaves it to the endpoint."""
 
-    top_k: int | None = None
+    top_k: Annotated[int | None, Limits(1)] = None
     """Sample among so many tokens; None leaves it to the endpoint."""
 
-    max_tokens: int | None = None
+    max_tokens: Annotated[int | None, Limits(1)] = None
     """Longest reply, reasoning included, in tokens; None is 16 for completions in the choice format, 128 for
     other completions without thoughts, 32,768 for completions with thoughts and for all that is generated
     with --vllm-offline, and the endpoint's own for chats."""
 
-    limit: int | None = None
+    limit: Annotated[int | None, Limits(1)] = None
     """Only the first so many questions."""
 
-    per_category: int | None = None
+    per_category: Annotated[int | None, Limits(1)] = None
     """Only the first so many questions of each topic."""
 
     seed: int = 0
@@ -177,25 +177,7 @@ def check_settings(settings: SamplingSettings) -> None:
         ValueError: naming the value.
     """
     prompt_name(settings.benchmark, settings.format, settings.chain_of_thought, settings.api == "chat")
-    for name in (
-        "contexts",
-        "samples",
-        "thinking_budget",
-        "top_k",
-        "max_tokens",
-        "limit",
-        "per_category",
-    ):
-        value = getattr(settings, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{name.replace('_', '-')} must be at least 1, got {value}")
-    if settings.shots < 0:
-        raise ValueError(f"shots must be at least 0, got {settings.shots}")
-    temperature = settings.temperature
-    if temperature is not None and not (temperature >= 0 and math.isfinite(temperature)):
-        raise ValueError(f"temperature must be at least 0, got {settings.temperature}")
-    if settings.top_p is not None and not 0 < settings.top_p <= 1:
-        raise ValueError(f"top-p must be above 0 and at most 1, got {settings.top_p}")
+    check_limits(settings)
     if settings.shots and (settings.chain_of_thought or settings.format == "open"):
         raise ValueError(
             "chain of thought and the open format have no solved examples: shots must be 0"

@@ -22,18 +22,21 @@ no model has seen, and runs away: in an earlier `quick` (one draw, starts 1.5 ti
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal
 
+from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.synthetic.codec import PRECISIONS
 from hotmess_jax.synthetic.model import Attention, Size, parse_size
 from hotmess_jax.synthetic.quadratic import Spectrum
 from hotmess_jax.synthetic.starts import StartDistribution
 from hotmess_jax.synthetic.teacher import Rule, Teacher
 from hotmess_jax.synthetic.train import Compute, LossOn
-from kernels.names import check_name
 
 Preset = Literal["smoke", "quick", "laptop", "overnight", "paper"]
 ReplicateVaries = Literal["initialisation", "problem"]
+_TINY, _HUGE = 1e-12, 1e12
+# Logits over the temperature stay far from float32's limits, and keep digits for the randomness added.
+LEAST_TEMPERATURE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -55,35 +58,35 @@ class SweepConfig:
     """Model sizes, by approximate number of parameters: 3k 6k 14k 25k 47k 83k 200k 450k 790k 1.2m
     4.7m, or LAYERSxWIDTH."""
 
-    replicates: int = 8
+    replicates: Annotated[int, Limits(1, 1_000)] = 8
     """Trainings of each size, in one program, each with its own initialisation and data order."""
 
     replicate_varies: ReplicateVaries = "problem"
     """Whether replicates share one draw of A, b and the trajectories (initialisation), or have draws of
     their own (problem). Only then do the intervals of exponents say anything of other problems."""
 
-    initialisations: int = 1
+    initialisations: Annotated[int, Limits(1, 1_000)] = 1
     """Where replicates have draws of their own: how many share each draw (a divisor of replicates)."""
 
-    seed: int = 0
+    seed: Annotated[int, Limits(0, 2**32 - 1)] = 0
     """All randomness derives from it."""
 
-    dimension: int = 2
+    dimension: Annotated[int, Limits(1, 64)] = 2
     """Number of variables d of the quadratic."""
 
-    condition_number: float = 50.0
+    condition_number: Annotated[float, Limits(1, 1e6)] = 50.0
     """Largest over smallest eigenvalue of A."""
 
     spectrum: Spectrum = "geometric"
     """Inner eigenvalues of A: evenly spaced in the logarithm, or drawn log-uniformly (random)."""
 
-    minimum_scale: float = 0.5
+    minimum_scale: Annotated[float, Limits(0, 10)] = 0.5
     """Standard deviation of each coordinate of the minimum b, in units of x."""
 
-    minimum_offset: float = 0.0
+    minimum_offset: Annotated[float, Limits(-10, 10)] = 0.0
     """Mean of each coordinate of the minimum b, in units of x: which digits the paths pass near their end."""
 
-    precision: int = 3
+    precision: Annotated[int, Limits(PRECISIONS[0], PRECISIONS[-1])] = 3
     """Mantissa digits after the first of each number, 1 to 5."""
 
     teacher: Rule = "steepest"
@@ -91,7 +94,7 @@ class SweepConfig:
     (steepest, the published one), in the maximum norm (sign) or in the problem's own (newton); or
     gradient descent, whose steps shorten (gradient)."""
 
-    step_norm: float = 0.05
+    step_norm: Annotated[float, Limits(1e-9, 10)] = 0.05
     """Length of each of the teacher's steps, in units of x; of gradient descent, the learning rate (the
     largest eigenvalue of A is 1)."""
 
@@ -100,54 +103,54 @@ class SweepConfig:
     around the minimum", the paper says): uniform in a cube, normal, or on a sphere; or to one side of it
     (offset)."""
 
-    training_start_offset: float = 3.0
+    training_start_offset: Annotated[float, Limits(0, 100)] = 3.0
     """Distance of their mean from the minimum, in units of x (offset only)."""
 
-    training_start_scale: float = 6.0
+    training_start_scale: Annotated[float, Limits(0, 100)] = 6.0
     """Their spread, in units of x: half the cube's side, standard deviation, or radius."""
 
     rollout_start_distribution: StartDistribution = "offset"
     """Where the rollouts start ("various starting positions", the paper says): to one side of the minimum
     (offset), so that the teacher itself begins with a bias, or around it as above."""
 
-    rollout_start_offset: float = 3.0
+    rollout_start_offset: Annotated[float, Limits(0, 100)] = 3.0
     """Distance of their mean from the minimum, in units of x (offset only)."""
 
-    rollout_start_scale: float = 1.0
+    rollout_start_scale: Annotated[float, Limits(0, 100)] = 1.0
     """Their spread, in units of x: standard deviation, half the cube's side, or radius."""
 
-    trajectories: int = 4_000
+    trajectories: Annotated[int, Limits(2, 10**8)] = 4_000
     """Trajectories of the teacher, held-out ones included."""
 
-    trajectory_steps: int = 160
+    trajectory_steps: Annotated[int, Limits(1, 10**6)] = 160
     """Steps, that is pairs (state, update), of each trajectory: once it has arrived, all further ones are at
     the minimum."""
 
-    holdout: float = 0.1
+    holdout: Annotated[float, Limits(_TINY, 1 - _TINY)] = 0.1
     """Share of the trajectories that is kept for the validation loss."""
 
-    validation_pairs: int = 16_384
+    validation_pairs: Annotated[int, Limits(1, 10**8)] = 16_384
     """Pairs out of the held-out trajectories on which the validation loss is measured."""
 
-    batch_size: int = 128
+    batch_size: Annotated[int, Limits(1, 10**6)] = 128
     """Pairs in a training batch."""
 
-    train_steps: int = 2_000
+    train_steps: Annotated[int, Limits(1, 10**8)] = 2_000
     """Training steps of each model."""
 
-    learning_rate: float = 5e-3
+    learning_rate: Annotated[float, Limits(0, _HUGE)] = 5e-3
     """Peak learning rate of AdamW at width 32; cosine decay to zero."""
 
-    learning_rate_exponent: float = 0.5
+    learning_rate_exponent: Annotated[float, Limits(0, 2)] = 0.5
     """The peak learning rate is scaled by (32 / width) to this power; 0 gives all sizes the same."""
 
-    warmup_steps: int = 100
+    warmup_steps: Annotated[int, Limits(0, 10**8)] = 100
     """Training steps of linear warm-up, at most half of them all."""
 
-    weight_decay: float = 1e-4
+    weight_decay: Annotated[float, Limits(0, 100)] = 1e-4
     """AdamW's decoupled weight decay, per unit of learning rate."""
 
-    clip_norm: float = 1.0
+    clip_norm: Annotated[float, Limits(_TINY, _HUGE)] = 1.0
     """Gradients are clipped to this global norm."""
 
     loss_on: LossOn = "update"
@@ -157,23 +160,23 @@ class SweepConfig:
     """Number format of matrix products, in training and in rollouts; parameters, sums and logits are
     float32 in either case. float32 is that on every device, without rounding to TF32 or bfloat16."""
 
-    checkpoint_every: int = 1_000
+    checkpoint_every: Annotated[int, Limits(1, 10**8)] = 1_000
     """Training steps between checkpoints."""
 
-    starts: int = 512
+    starts: Annotated[int, Limits(2, 10**7)] = 512
     """Starts of the rollouts; bias² and variance are over these."""
 
-    rollout_steps: int = 256
+    rollout_steps: Annotated[int, Limits(1, 10**6)] = 256
     """Steps of each rollout."""
 
-    temperature: float = 0.0
+    temperature: Annotated[float, Limits(0, 100)] = 0.0
     """Above 0, also roll out with sampled tokens at this temperature, for bias² and variance per
     start, over the model's own randomness."""
 
-    samples: int = 8
+    samples: Annotated[int, Limits(2, 10**5)] = 8
     """Sampled rollouts of each start (only where the temperature is above 0)."""
 
-    bootstrap: int = 1_000
+    bootstrap: Annotated[int, Limits(10, 10**6)] = 1_000
     """Resamples of the starts behind each 95 % interval."""
 
     out: Path | None = None
@@ -182,7 +185,7 @@ class SweepConfig:
     store: Path = Path("results/runs/trajectories")
     """Folder of the teacher's trajectories, shared between runs."""
 
-    micro_batch: int | None = None
+    micro_batch: Annotated[int | None, Limits(0, 10**6)] = None
     """Pairs of a batch whose gradients a device computes at once (0: all); it changes rounding alone.
     None is 16 on a CPU (64 below a width of 32), so that activations stay in its cache, and all elsewhere."""
 
@@ -190,7 +193,7 @@ class SweepConfig:
     """Attention within whole sequences, in training above all: as XLA compiles it, or cuDNN's fused
     kernel, on a GPU in bfloat16; it changes rounding alone."""
 
-    steps_per_dispatch: int | None = None
+    steps_per_dispatch: Annotated[int | None, Limits(1, 10**6)] = None
     """Training steps in one call of the compiled program; it changes rounding alone. None is 8 on a CPU
     and 64 elsewhere."""
 
@@ -206,10 +209,10 @@ class SweepConfig:
     coordinator: str | None = None
     """The same, said here: HOST:PORT at which the others reach the first process."""
 
-    processes: int | None = None
+    processes: Annotated[int | None, Limits(1, 10**5)] = None
     """With a coordinator: how many processes there are."""
 
-    process: int | None = None
+    process: Annotated[int | None, Limits(0, 10**5)] = None
     """With a coordinator: which of them this is, from 0."""
 
     dry_run: bool = False
@@ -252,8 +255,7 @@ class SweepConfig:
         Raises:
             ValueError: naming the first setting that is out of range, and its value.
         """
-        for name, names in _CHOICES.items():
-            check_name(name.replace("_", "-"), getattr(self, name), get_args(names))
+        check_limits(self)
         known: dict[Size, str] = {}
         for name in self.sizes:
             size = parse_size(name)
@@ -263,16 +265,6 @@ class SweepConfig:
             known[size] = name
         if not self.sizes:
             raise ValueError("sizes: at least one is needed")
-        if self.precision not in PRECISIONS:
-            raise ValueError(
-                f"precision must be {PRECISIONS[0]} to {PRECISIONS[-1]}, got {self.precision}"
-            )
-        for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if not low <= value <= high:  # False for NaN as well
-                raise ValueError(f"{name.replace('_', '-')} must be {low:g} to {high:g}, got {value}")
         if 0 < self.temperature < LEAST_TEMPERATURE:
             raise ValueError(
                 f"temperature must be 0 or at least {LEAST_TEMPERATURE:g}, below which all is greedy in "
@@ -302,55 +294,6 @@ class SweepConfig:
 _NOT_OF_THE_RESULTS = ("out", "store", "dry_run", "micro_batch", "attention",
                        "steps_per_dispatch", "retry_failed", "distributed", "coordinator", "processes",
                        "process")  # fmt: skip
-_CHOICES: dict[str, Any] = {
-    "preset": Preset,
-    "replicate_varies": ReplicateVaries,
-    "spectrum": Spectrum,
-    "teacher": Rule,
-    "training_start_distribution": StartDistribution,
-    "rollout_start_distribution": StartDistribution,
-    "loss_on": LossOn,
-    "compute": Compute,
-    "attention": Attention,
-}
-_TINY, _HUGE = 1e-12, 1e12
-# Logits over the temperature stay far from float32's limits, and keep digits for the randomness added.
-LEAST_TEMPERATURE = 1e-3
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("replicates", 1, 1_000),
-    ("initialisations", 1, 1_000),
-    ("seed", 0, 2**32 - 1),
-    ("dimension", 1, 64),
-    ("condition_number", 1, 1e6),
-    ("minimum_scale", 0, 10),
-    ("step_norm", 1e-9, 10),
-    ("minimum_offset", -10, 10),
-    ("training_start_offset", 0, 100),
-    ("training_start_scale", 0, 100),
-    ("rollout_start_offset", 0, 100),
-    ("rollout_start_scale", 0, 100),
-    ("trajectories", 2, 10**8),
-    ("trajectory_steps", 1, 10**6),
-    ("holdout", _TINY, 1 - _TINY),
-    ("validation_pairs", 1, 10**8),
-    ("batch_size", 1, 10**6),
-    ("train_steps", 1, 10**8),
-    ("learning_rate", 0, _HUGE),
-    ("learning_rate_exponent", 0, 2),
-    ("warmup_steps", 0, 10**8),
-    ("weight_decay", 0, 100),
-    ("clip_norm", _TINY, _HUGE),
-    ("checkpoint_every", 1, 10**8),
-    ("starts", 2, 10**7),
-    ("rollout_steps", 1, 10**6),
-    ("temperature", 0, 100),
-    ("samples", 2, 10**5),
-    ("bootstrap", 10, 10**6),
-    ("micro_batch", 0, 10**6),
-    ("steps_per_dispatch", 1, 10**6),
-    ("processes", 1, 10**5),
-    ("process", 0, 10**5),
-)
 
 PRESETS: dict[str, SweepConfig] = {
     # A test of the plumbing; the models learn little.

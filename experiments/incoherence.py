@@ -18,6 +18,14 @@ from rich.console import Console
 from hotmess_jax.llm import figures
 from hotmess_jax.llm.analyses import METRICS, Metric, Unparsed, label, summarise
 from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
+from hotmess_jax.llm.analyses.successes import (
+    MEANING,
+    SHARES,
+    SHARES_METRIC,
+    is_of_successes,
+    summarise_shares,
+    with_successes,
+)
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
@@ -27,7 +35,7 @@ from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
 
-UNITS: dict[Metric, str] = {"brier": "0 to 2", "kl": "nats", "zero_one": "0 to 1"}
+UNITS = {"brier": "0 to 2", "kl": "nats", "zero_one": "0 to 1", SHARES_METRIC: "0 to 1"}
 BETTER = "bias² and variance are better lower, of incoherence neither end is"
 CAVEAT = (
     "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "
@@ -79,15 +87,7 @@ def main() -> None:
     if not config.samples:
         fail("no file of records was given")
     try:
-        groups = summarise(
-            with_options(read_records(config.samples)),
-            config.by,
-            config.metric,
-            config.unparsed,
-            config.smoothing,
-            config.resamples,
-            config.seed,
-        )
+        groups, meanings = groups_of(read_records(config.samples), config)
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -97,12 +97,47 @@ def main() -> None:
         json.dump(document, sys.stdout, indent=1, allow_nan=False)
         print()
     else:
-        print_groups(groups, config.metric, Console())
+        console = Console()
+        shares = [group for group in groups if SHARES_METRIC in group["metrics"]]
+        if chosen := [group for group in groups if group not in shares]:
+            print_groups(chosen, config.metric, console)
+        if shares:
+            print_groups(shares, (SHARES_METRIC,), console)
+        for text in (*meanings, CAVEAT):
+            console.print(text, highlight=False)
         if config.json is not None:
             write_json(Path(config.json), document)
     if config.figures is not None:
-        for metric in config.metric:
+        for metric in (*config.metric, SHARES_METRIC):
             draw(groups, metric, config.figures)
+
+
+def groups_of(
+    records: pl.DataFrame, config: IncoherenceConfig
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the groups of records, and what is to be said of outcomes that are no choice.
+
+    Raises:
+        ValueError: for a field that no record has, or where no record has a choice or an outcome.
+    """
+    records, shares = with_successes(records)
+    groups, meanings = [], []
+    if records.height or not shares.height:
+        groups = summarise(
+            with_options(records),
+            config.by,
+            config.metric,
+            config.unparsed,
+            config.smoothing,
+            config.resamples,
+            config.seed,
+        )
+        if is_of_successes(records):
+            meanings.append(MEANING)
+    if shares.height:
+        groups += summarise_shares(shares, config.by, config.resamples, config.seed)
+        meanings.append(SHARES)
+    return groups, meanings
 
 
 def with_options(records: pl.DataFrame) -> pl.DataFrame:
@@ -121,7 +156,7 @@ def with_options(records: pl.DataFrame) -> pl.DataFrame:
     return chosen
 
 
-def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], console: Console) -> None:
+def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console: Console) -> None:
     """Print the counts, then a table a metric, then what incoherence is not."""
     counts = right_aligned_table(
         "Samples", ["group", "questions", "samples", "left out", "accuracy", "unparsed"]
@@ -182,7 +217,6 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
             notes.append(f"{NO_ZERO_ONE}.")
         for note in notes:
             console.print(note, highlight=False, markup=False)
-    console.print(CAVEAT, highlight=False)
 
 
 def cell(value: float | None, ends: list[float | None]) -> str:
@@ -192,9 +226,9 @@ def cell(value: float | None, ends: list[float | None]) -> str:
     return number(value) + ("" if None in ends else f"\n{interval(ends)}")
 
 
-def draw(groups: list[dict[str, Any]], metric: Metric, folder: Path) -> None:
+def draw(groups: list[dict[str, Any]], metric: str, folder: Path) -> None:
     """Draw one metric of all groups."""
-    shown = [group for group in groups if group["metrics"][metric] is not None]
+    shown = [group for group in groups if group["metrics"].get(metric) is not None]
     if not shown:
         return
     # Of one form, which the figure names: groups that have no corrected one take it from all.

@@ -14,7 +14,7 @@ from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.questions import Questions, with_means
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, by_context, context_indices
 from hotmess_jax.llm.analyses.series import one_series
-from kernels.decompositions import Decomposition, coverage, dispersion
+from kernels.decompositions import Decomposition, coverage
 from kernels.estimators import nested_squared_error, unbiased
 
 
@@ -34,10 +34,7 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
     """Return the outcomes of unit tests as arrays.
 
     Args:
-        records: of one model and setting, with `tests`: JSON of each test's name and whether it passed.
-
-    Raises:
-        ValueError: where no record has tests, and for what `one_series` refuses.
+        records: of one model, with `tests`: JSON of each test's name and whether it passed.
     """
     rows, places = one_series(records)
     if "tests" not in rows.columns:
@@ -106,45 +103,47 @@ def _corrected(
     return of_contexts(contexts, jax.tree.map(np.asarray, nested), independent), contexts
 
 
-@in_float64
-def embedding_questions(records: pl.DataFrame, vectors: Float[np.ndarray, "records d"]) -> Questions:
-    """Return questions with the variance of their answers' embeddings.
+class AnswerVectors(NamedTuple):
+    """Questions with at least two answers as vectors, padded."""
 
-    Nothing else is known: error, bias² and accuracy are NaN, and so is incoherence.
+    keys: list[tuple]
+    points: Float[np.ndarray, "questions samples d"]
+    present: Bool[np.ndarray, "questions samples"]
+    # The answers' rows in the records, and which of the question's contexts they are of; −1 where there
+    # is none.
+    record: Int[np.ndarray, "questions samples"]
+    context: Int[np.ndarray, "questions samples"]
+
+
+def answer_vectors(records: pl.DataFrame, vectors: Float[np.ndarray, "records d"]) -> AnswerVectors:
+    """Return the vectors of open answers as arrays.
 
     Args:
         records: of one model, with `row`: each record's row in `vectors`.
         vectors: NaN where there is no answer.
-
-    Raises:
-        ValueError: where no question has two vectors, a row is beyond them, and for what `one_series` refuses.
-
-    Source: Hägele et al. 2026, Appendix B.2, Figures 2c and 24.
     """
     has = ~np.isnan(vectors).any(axis=1)
-    records = one_series(records).table
-    if "row" not in records.columns:
+    table, places = one_series(records)
+    if "row" not in table.columns:
         raise ValueError("no record has a row, its place in the vectors (with_vectors adds it)")
-    if (highest := int(records["row"].max() or 0)) >= len(vectors):  # type: ignore[arg-type]
-        raise ValueError(f"a record's row is {highest}, and there are {len(vectors)} vectors")
-    rows = records.filter(pl.col("row").is_in(np.flatnonzero(has).tolist()))
+    if (table["row"] >= len(vectors)).any():
+        raise ValueError(
+            f"a record's row is {table['row'].max()!r}, and there are {len(vectors)} vectors"
+        )
+    rows = table.with_columns(place=pl.Series(places))
+    rows = rows.filter(pl.col("row").is_in(np.flatnonzero(has).tolist()))
     found = [
         (key, part) for key, part in rows.group_by(QUESTION, maintain_order=True) if part.height >= 2
     ]
-    if not found:
-        raise ValueError("no question has two vectors")
-    counts = np.asarray([part.height for _, part in found])
-    present = np.arange(counts.max()) < counts[:, None]
-    stacked, context = np.zeros((*present.shape, vectors.shape[1])), np.full(present.shape, -1)
+    counts = np.asarray([part.height for _, part in found], int)
+    present = np.arange(counts.max(initial=0)) < counts[:, None]
+    points = np.zeros((*present.shape, vectors.shape[1]))
+    record, context = np.full(present.shape, -1), np.full(present.shape, -1)
     for i, (_, part) in enumerate(found):
-        stacked[i, : part.height] = vectors[part["row"].to_numpy()]
+        points[i, : part.height] = vectors[part["row"].to_numpy()]
+        record[i, : part.height] = part["place"].to_numpy()
         context[i, : part.height] = context_indices(part["context"].to_list())
-    plugin = dispersion(stacked, present)
-    nothing = np.zeros((len(found), vectors.shape[1]))
-    corrected, contexts = _corrected(plugin, stacked, nothing, present, context)
-    unknown = jnp.full(len(found), jnp.nan)
-    plugin, corrected = (form._replace(error=unknown, bias2=unknown) for form in (plugin, corrected))
-    return _questions(rows, [key for key, _ in found], plugin, corrected, contexts, np.asarray(unknown))
+    return AnswerVectors([key for key, _ in found], points, present, record, context)
 
 
 def _questions(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import polars as pl
 import tyro
 from rich.console import Console
@@ -43,6 +42,8 @@ from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
 
+UNITS = {"brier": "0 to 2", "kl": "nats", "zero_one": "0 to 1", SHARES_METRIC: "0 to 1"}
+BETTER = "bias² and variance are better lower, of incoherence neither end is"
 CAVEAT = (
     "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "
     "quality: a model that is always wrong in the same way has none."
@@ -96,8 +97,7 @@ def main() -> None:
     json_file = None if config.json in (None, "-") else Path(config.json)
     try_outputs([json_file], [config.figures])
     try:
-        with jax.enable_x64(True):
-            groups, meanings = groups_of(read_records(config.samples), config)
+        groups, meanings = groups_of(read_records(config.samples), config)
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -199,7 +199,8 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console
         columns = [name for _, name in parts]
         columns[2:2] = ["between\ncontexts", "within\ncontexts"] if told else []
         header = ["group", "estimate", "effective\nquestions", *columns]
-        table = right_aligned_table(f"{metric}: means over questions, 95 % intervals", header)
+        title = f"{metric} ({UNITS[metric]}): means over questions, 95 % intervals; {BETTER}"
+        table = right_aligned_table(title, header)
         notes = []
         for group in groups:
             plugin = group["metrics"][metric]
@@ -240,12 +241,19 @@ def draw(groups: list[dict[str, Any]], metric: str, folder: Path) -> None:
     shown = [group for group in groups if group["metrics"].get(metric) is not None]
     if not shown:
         return
-    forms = [g["metrics"][metric]["corrected"] or g["metrics"][metric] for g in shown]
+    # Of one form, which the figure names: groups that have no corrected one take it from all.
+    form = "corrected" if all(g["metrics"][metric]["corrected"] for g in shown) else "plugin"
+    forms = [
+        g["metrics"][metric]["corrected"] if form == "corrected" else g["metrics"][metric]
+        for g in shown
+    ]
     parts = ["bias2", "variance"] + ([] if metric == "zero_one" else ["incoherence"])
     figure = figures.parts_by_group(
         [label(group) for group in shown],
-        {part: [form[part] for form in forms] for part in parts},
-        {part: [form["ci95"][part] for form in forms] for part in parts},
+        {part: [of[part] for of in forms] for part in parts},
+        {part: [of["ci95"][part] for of in forms] for part in parts},
+        form,
+        metric,
     )
     plotting.save(figure, folder / metric)
 

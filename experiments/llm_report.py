@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import numpy as np
 import polars as pl
 import tyro
@@ -32,6 +31,7 @@ from hotmess_jax.presentation.command_line import (
     try_outputs,
 )
 from hotmess_jax.presentation.limits import Limits, check_limits
+from kernels.names import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +98,9 @@ def main() -> None:
     try:
         settings = settings_of(config)
         try_outputs(folders=[config.out])
-        with jax.enable_x64(True):
-            records, vectors = read(config)
-            with console.status("analysing") as status:
-                found = study(
-                    records, settings, vectors, lambda text: status.update(f"analysing {text}")
-                )
+        records, vectors = read(config)
+        with console.status("analysing") as status:
+            found = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -167,7 +164,7 @@ def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
     records = read_records(config.records)
     for name, value in pairs("where", config.where):
         if name not in records.columns:
-            raise ValueError(f"no record has a field {name!r}")
+            raise ValueError(f"no record has a field {name!r}{nearest(name, records.columns)}")
         try:
             wanted = pl.Series([value]).cast(records[name].dtype)
         except pl.exceptions.PolarsError:

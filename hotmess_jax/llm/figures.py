@@ -1,7 +1,7 @@
 """Every figure of the language-model half, one function each, from the analyses' JSON values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import matplotlib
 import matplotlib.ticker
@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hotmess_jax.llm.analyses.decomposing import METRICS
+from hotmess_jax.llm.analyses.subsets import Measure
 from hotmess_jax.presentation.plotting import (
     COLUMN,
     NAMES,
@@ -20,6 +22,7 @@ from hotmess_jax.presentation.plotting import (
     size_axis,
     with_legend,
 )
+from kernels.names import check_name
 
 Json = Mapping[str, Any]
 DECADES = 1e4  # the widest logarithmic axis
@@ -36,11 +39,20 @@ FORMS = {"plugin": "plug-in", "corrected": "corrected"}
 UNITS = {"kl": " (nats)"}  # of an error and its parts; of the other metrics they are pure numbers
 
 
+def _check(form: str, metric: str = "") -> None:
+    """Check the names of a form and of a metric, where one is given."""
+    check_name("form", form, FORMS)
+    if metric:
+        check_name("metric", metric, (*METRICS, *get_args(Measure)))
+
+
 @matplotlib.rc_context(STYLE)
 def parts_by_group(
     groups: Sequence[str],
     values: Mapping[str, Sequence[float | None]],
     ci95: Mapping[str, Sequence[Sequence[float | None]]],
+    form: str = "plugin",
+    metric: str = "",
 ) -> Figure:
     """Draw bias², variance and, where it is given, incoherence of groups, with their intervals.
 
@@ -48,7 +60,10 @@ def parts_by_group(
         groups: their names.
         values: of each part, one a group; None where it is not known.
         ci95: likewise, the two ends.
+        form: plugin or corrected.
+        metric: of which decomposition, for its unit.
     """
+    _check(form, metric)
     height = 0.4 + 0.18 * sum(1.3 + name.count("\n") for name in groups)
     figure, panels = new_figure(COLUMN, 0.3 + len(values) * height, len(values), 1)
     y = np.arange(len(groups))
@@ -56,7 +71,7 @@ def parts_by_group(
         low, high = np.asarray(ci95[name], np.float64).reshape(-1, 2).T
         axes.hlines(y, low, high, color="0.5", linewidth=1)
         axes.plot(_values(numbers), y, "o", color="black")
-        axes.set_xlabel(TITLES.get(name, name))
+        axes.set_xlabel(f"{_title(name, metric)}, {FORMS[form]}")
         _from_zero(axes, "x")
         axes.set_yticks(y, groups)
         axes.set_ylim(len(groups) - 0.5, -0.5)
@@ -84,6 +99,7 @@ def by_field(found: Mapping[str, Json], metric: str = "") -> Figure:
         found: of each model, what `analysis.by_field` returns; corrected values where there are some.
         metric: of which decomposition, for its unit.
     """
+    _check("plugin", metric)
     form = _leading(found.values())
     shown = [
         quantity
@@ -318,6 +334,7 @@ def ensembles(found: Mapping[str, Json], form: str = "corrected", metric: str = 
         form: plugin or corrected.
         metric: of which decomposition, for its unit.
     """
+    _check(form, metric)
     figure, panels = new_figure(COLUMN, 5.2, 3, 1, sharex=True)
     for i, (name, result) in enumerate(found.items()):
         sizes = _values(result["sizes"])
@@ -401,6 +418,7 @@ def efficiency(found: Mapping[str, Json], metric: str = "") -> Figure:
         found: of each model, what `analysis.efficiency` returns.
         metric: of which decomposition, for its unit.
     """
+    _check("plugin", metric)
     figure, panels = new_figure(COLUMN, 3.8, 2, 1, sharex=True)
     for i, (name, result) in enumerate(found.items()):
         x = _values(result["samples"])
@@ -485,6 +503,7 @@ def sensitivity(found: Mapping[str, Sequence[Json]], form: str = "corrected") ->
         found: of each model, what `analysis.sensitivity` returns.
         form: plugin or corrected.
     """
+    _check(form)
     cases = list(dict.fromkeys((row["what"], row["value"]) for rows in found.values() for row in rows))
     figure, (axes,) = new_figure(COLUMN, 0.8 + 0.17 * len(cases))
     for i, (name, rows) in enumerate(found.items()):

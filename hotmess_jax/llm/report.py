@@ -14,7 +14,9 @@ CAVEAT = (
     "quality: a model that is always wrong in the same way has none. Plug-in values grow with the number "
     "of samples. Brier's corrected values do not, at any number, and lead. KL is the paper's measure, and "
     "nothing is unbiased for it: its plug-in values are of equal numbers of samples, and its corrected ones "
-    "are given only where they were right of data sets drawn from these very answers."
+    "are given only where they were right of data sets drawn from these very answers. Error, bias² and variance "
+    "are better lower (Brier's are 0 to 2, KL's in nats, those of unit tests 0 to 1), accuracy is better higher, "
+    "and of incoherence neither end is better."
 )
 DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
 FORMS = {"plugin": "plug-in", "corrected": "corrected"}

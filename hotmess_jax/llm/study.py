@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from hotmess_jax.llm.analyses import (
+    METRICS,
     AnalysisSettings,
     Metric,
     Questions,
@@ -41,6 +42,7 @@ from hotmess_jax.llm.analyses import (
 from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
 from hotmess_jax.llm.analyses.questions import FORMS, incoherence_difference, to_json
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, to_samples
+from hotmess_jax.llm.analyses.series import as_given, check_fields, field_of
 from hotmess_jax.llm.analyses.successes import (
     MEANING,
     SHARES,
@@ -48,6 +50,7 @@ from hotmess_jax.llm.analyses.successes import (
     share_questions,
     with_successes,
 )
+from kernels.names import check_names, nearest
 
 Json = dict[str, Any]
 NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
@@ -71,6 +74,9 @@ class StudySettings:
     ensembles: int = 10
     # Fields that tell settings apart besides temperature, budget, format and prompt.
     by: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_names("metrics", self.metrics, METRICS)
 
 
 class _Study:
@@ -123,20 +129,15 @@ def study(
     Raises:
         ValueError: for a model, a numeric field of lengths or a field in `by` that no record has.
     """
+    check_fields(records, settings.by, " to tell settings apart")
+    records = as_given(records, settings.by)
     if settings.length is not None:
-        if settings.length not in records.columns:
-            raise ValueError(f"no record has a field {settings.length!r}")
-        if not records[settings.length].dtype.is_numeric():
-            kind = records[settings.length].dtype
-            raise ValueError(f"{settings.length} cannot be a length: it holds {kind}")
-    for name in settings.by:
-        if name not in records.columns or records[name].null_count() == records.height:
-            raise ValueError(f"no record has a field {name!r} to tell settings apart")
+        field_of(records, settings.length)
     models = records["model"].unique(maintain_order=True).to_list()
     named = [*filter(None, [settings.reference]), *(settings.parameters or {})]
     for name in named:
         if name not in models:
-            raise ValueError(f"no record is of the model {name!r}")
+            raise ValueError(f"no record is of the model {name!r}{nearest(name, models)}")
     state = _Study(say)
     whole = records
     records, shares = with_successes(records)

@@ -460,7 +460,8 @@ def test_budgets_without_lengths_and_records_without_a_budget_are_rows():
         for i, budget in enumerate(budgets)
     ]
     rows = by_budget(pl.concat(parts), "output_tokens", BRIER)
-    assert [row["budget"] for row in rows] == budgets
+    # By length, and by name where that is the same.
+    assert [row["budget"] for row in rows] == [None, "low", "high", "max"]
     assert [row["mean_length"] for row in rows] == [10, 10, None, None]
     assert [row["natural"] is None for row in rows] == [False, False, True, True]
     assert all(row["questions"] == 6 and row["samples"] == 24 for row in rows)
@@ -548,6 +549,13 @@ def in_contexts(seed, questions, sizes, share=1.0, right=0.5):
     return table(**dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
+def without_contexts(records):
+    """Return the samples of all contexts as samples of none."""
+    return records.with_columns(
+        context=pl.lit(None, pl.Int64), sample=pl.int_range(pl.len(), dtype=pl.Int64)
+    )
+
+
 def unequal(random):
     return random.integers(1, 6, 6)
 
@@ -597,7 +605,7 @@ def test_intervals_of_samples_in_contexts_cover_the_truth(share):
 def test_one_context_or_one_sample_in_each_falls_back_and_says_so():
     flat = in_contexts(0, 40, [6])
     one = overall(questions_of(flat, BRIER), BRIER)
-    bare = overall(questions_of(flat.with_columns(context=pl.lit(None, pl.Int64)), BRIER), BRIER)
+    bare = overall(questions_of(without_contexts(flat), BRIER), BRIER)
     assert one["corrected"] == bare["corrected"] and bare["contexts"] is None
     nothing = {"questions": 0, "between": None, "within": None}
     assert one["contexts"] == nothing | {"one_context": 40, "one_sample_each": 0}
@@ -649,7 +657,7 @@ def test_the_kl_variance_of_samples_in_contexts_loses_most_of_its_bias():
     grid = np.asarray([m + d for m in (-1.5, 1.5) for d in (-0.3, 0.3)])
     truth = -np.log(sum(np.exp(-np.log1p(np.exp(s * grid)).mean()) for s in (1, -1)))
     found = overall(questions_of(records, KL), KL)
-    flat = overall(questions_of(records.with_columns(context=pl.lit(None, pl.Int64)), KL), KL)
+    flat = overall(questions_of(without_contexts(records), KL), KL)
     fixed, rough, plugin = (
         found["corrected"]["variance"],
         flat["corrected"]["variance"]["value"],
@@ -674,6 +682,7 @@ def test_unit_tests_and_embeddings_have_contexts_too():
         context=np.tile(np.repeat(np.arange(4), 3), 5),
         sample=np.tile(np.arange(3), 20),
         row=np.arange(60),
+        answer=[""] * 60,
     )
     by = vectors.reshape(5, 4, 3, 3)
     middle = by.mean(axis=2)
@@ -696,7 +705,7 @@ def test_ensembles_over_contexts_follow_the_1_over_E_law():
         bias2 = found["corrected"]["bias2"]["value"][i]
         assert bias2 == pytest.approx(found["expected"]["bias2"]["value"][i], abs=0.02)
     # Without the contexts samples are what they are among these eight: 0.5·(1 − 3/31) of single ones.
-    unknown = ensembling(records.with_columns(context=pl.lit(None, pl.Int64)), BRIER)["corrected"]
+    unknown = ensembling(without_contexts(records), BRIER)["corrected"]
     for size in (2, 4):
         assert unknown["variance"]["value"][size - 1] == pytest.approx(0.4516 / size, abs=0.02)
 
@@ -1167,6 +1176,7 @@ def test_the_variance_of_embeddings_rises_as_planted():
         sample=np.tile(np.arange(8), 600),
         output_tokens=length,
         row=np.arange(4800),
+        answer=[""] * 4800,
     )
     vectors[5] = np.nan
     sampled = sampled_vectors(records, vectors)

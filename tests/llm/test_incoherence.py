@@ -4,7 +4,6 @@ import json
 import re
 import sys
 
-import jax
 import numpy as np
 import polars as pl
 import pytest
@@ -15,12 +14,6 @@ from hotmess_jax.llm.analyses import METRICS, summarise
 from hotmess_jax.llm.records import RecordErrors, read_records
 
 MCQ = REAL / "repeated_mcq"
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
 
 
 def record(question=0, sample=0, answer="A", **more):

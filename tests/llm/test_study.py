@@ -160,7 +160,10 @@ def test_what_tells_settings_apart_is_named_once_and_only_where_it_differs():
     assert settings_that_differ(records) == ["budget"]
     assert settings_that_differ(records.filter(pl.col("model") == "a"), but=["budget"]) == []
     more = pl.concat([records, records.with_columns(top=pl.lit("z"))])
-    assert len(series_of(more)) == 4 and len(series_of(more, by=["top"])) == 8
+    # What is no setting tells samples apart where it is asked to, and else they are one sample twice.
+    with pytest.raises(ValueError, match="the same sample of the same question: top 'z' and 'p'"):
+        series_of(more)
+    assert len(series_of(records)) == 4 and len(series_of(more, by=["top"])) == 8
     assert series_of(more, by=["top"])[0].label == "a, top p, budget low"
 
 

@@ -10,8 +10,11 @@ from jaxtyping import Bool, Float, Int
 from hotmess_jax.llm.analyses.cross_fitting import LEAST, groups_along, measured_samples
 from hotmess_jax.llm.analyses.questions import Json, to_json
 from hotmess_jax.llm.analyses.samples import QUESTION, context_indices
+from hotmess_jax.llm.analyses.series import field_of, one_series
 from hotmess_jax.llm.analyses.subsets import AT_ONCE, SampledBlock, enough_samples
+from hotmess_jax.llm.records import checked
 from hotmess_jax.statistics.intervals import ratio_interval
+from kernels.names import nearest
 
 ANSWER = pl.coalesce(pl.col("answer"), pl.lit(""))
 KINDS = ("resampling", "context", "both", "within", "between", "effect")
@@ -40,7 +43,7 @@ def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) ->
 
     Source: Hägele et al. 2026, Figure 20.
     """
-    block, codes, who = _answers(records)
+    block, codes, who = _answers(one_series(records).table)
     chosen = block.present[:, None, :]
     found = changes_of(block, codes, chosen)
     rows = [change_row(None, np.ones((len(who), 1)), found, chosen)]
@@ -69,7 +72,8 @@ def answer_changes_by_length(records: pl.DataFrame, field: str, count: int, seed
     Raises:
         ValueError: where fewer questions than groups have four samples.
     """
-    usable = records.filter(pl.col(field).is_not_null())
+    records = one_series(records).table
+    usable = records.filter(field_of(records, field).is_not_null())
     if not usable.height:
         raise ValueError(f"no record has {field!r}")
     block, codes, _ = _answers(usable)
@@ -200,6 +204,7 @@ def difficulty_labels(records: pl.DataFrame) -> pl.DataFrame:
 
     Source: Hägele et al. 2026, Figures 20 and 22.
     """
+    records = checked(records).table
     if "difficulty" not in records.columns or records["difficulty"].is_null().all():
         raise ValueError("no record has a difficulty")
     labelled = records.filter(pl.col("difficulty").is_not_null())
@@ -227,6 +232,7 @@ def format_failures(records: pl.DataFrame) -> list[Json]:
 
     Source: Hägele et al. 2026, Table 1.
     """
+    records = checked(records).table
     keys = ["model"] + (["budget"] if "budget" in records.columns else [])
     failed = (pl.col("probs").is_null() & (ANSWER == "")).sum()
     questions = records.group_by([*keys, *QUESTION]).agg(
@@ -269,17 +275,21 @@ def one_question(
 
     Source: Hägele et al. 2026, Figure 19.
     """
-    rows = with_answers(records)
+    rows = with_answers(one_series(records).table)
     spread = rows.group_by(QUESTION).agg(
         pl.col("given").n_unique().alias("distinct"), pl.len().alias("count")
     )
     order = ["distinct", "count", "question_id", "benchmark"]
     spread = spread.sort(order, descending=[True, True, False, False])
     if question_id is not None:
-        spread = spread.filter(pl.col("question_id") == question_id)
+        spread = spread.filter(pl.col("question_id") == str(question_id))
     if benchmark is not None:
         spread = spread.filter(pl.col("benchmark") == benchmark)
     # Two benchmarks may have questions of one id.
+    if not spread.height:
+        near = nearest(question_id, rows["question_id"].unique().sort())
+        of = f" of {benchmark!r}" if benchmark is not None else ""
+        raise ValueError(f"no record is of the question {question_id!r}{of}{near}")
     one = spread.select(QUESTION).head(1)
     rows = rows.join(one, on=QUESTION, nulls_equal=True).sort(["context", "sample"])
     fields: Sequence[str] = [

@@ -29,9 +29,11 @@ from hotmess_jax.llm.analyses.questions import (
     with_intervals,
 )
 from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import field_of, one_series
 from hotmess_jax.llm.analyses.subsets import Sampled, sampled_of
 from hotmess_jax.statistics import power_laws
-from hotmess_jax.statistics.intervals import effective_questions
+from hotmess_jax.statistics.intervals import FEW, effective_questions
+from kernels.names import nearest
 
 SLOPES = ("error", "bias2", "variance", "incoherence")
 # Fewer questions do not bear a group.
@@ -70,7 +72,8 @@ def by_field(
 
     Source: Hägele et al. 2026, Section 3.1, Figures 2, 8, 10, 23 and 25.
     """
-    usable = records.filter(pl.col(field).is_not_null())
+    records = one_series(records).table
+    usable = records.filter(field_of(records, field).is_not_null())
     sampled = sampled_of(usable, settings, vectors)
     along = usable[field].to_numpy().astype(np.float64)
     lengths = [np.where(block.present, along[block.record], 0) for block in sampled.blocks]
@@ -202,6 +205,9 @@ def by_label(
 ) -> list[Json]:
     """Return each label's mean of a field, its error, parts, accuracy and incoherence, longest first.
 
+    Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
+    that happen to be right would look the most certain of all.
+
     Args:
         questions: of one model and setting.
         field: the length; its mean has no interval.
@@ -209,19 +215,20 @@ def by_label(
         label: a field of names: topic, or difficulty as the benchmark has it.
 
     Raises:
-        ValueError: where no question has the label.
+        ValueError: where no question has the label, or none the field.
 
     Source: Hägele et al. 2026, Figure 22.
     """
     if label not in questions.table.columns or questions.table[label].is_null().all():
-        raise ValueError(f"no record has a {label}")
+        near = "" if label in questions.table.columns else nearest(label, questions.table.columns)
+        raise ValueError(f"no record has a {label}{near}")
+    field_of(questions.table, field)
     found = []
     most = largest_error(questions)
-    for (name,), part in (
-        questions.table.with_row_index("row")
-        .filter(pl.col(field).is_not_null() & pl.col(label).is_not_null())
-        .group_by(label, maintain_order=True)
-    ):
+    rows = questions.table.with_row_index("row").filter(
+        pl.col(field).is_not_null() & pl.col(label).is_not_null()
+    )
+    for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
         row: Json = {label: name, "questions": kept.table.height, "samples": kept.samples}
         row["along"] = {"value": to_json(kept.table[field].mean()), "ci95": [None, None]}
@@ -229,3 +236,15 @@ def by_label(
             row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most))
         found.append(row)
     return sorted(found, key=lambda row: -row["along"]["value"])
+
+
+def _few_together(rows: pl.DataFrame, label: str) -> pl.DataFrame:
+    """Return questions with one label for all that fewer than `FEW` of them have."""
+    few = sorted(rows.group_by(label).len().filter(pl.col("len") < FEW)[label].to_list())
+    if not few:
+        return rows
+    count = f"{len(few)} others" if len(few) > 1 else "1 other"
+    together = f"{count} (fewer than {FEW} questions each: {', '.join(map(str, few))})"
+    return rows.with_columns(
+        pl.when(pl.col(label).is_in(few)).then(pl.lit(together)).otherwise(pl.col(label)).alias(label)
+    )

@@ -10,8 +10,10 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from hotmess_jax.llm.analyses.decomposing import Contexts, contexts_of, of_contexts
+from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.questions import Questions, with_means
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, by_context, context_indices
+from hotmess_jax.llm.analyses.series import one_series
 from kernels.decompositions import Decomposition, coverage
 from kernels.estimators import nested_squared_error, unbiased
 
@@ -34,9 +36,10 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
     Args:
         records: of one model, with `tests`: JSON of each test's name and whether it passed.
     """
-    rows = (
-        records.with_row_index("row").filter(pl.col("tests").is_not_null()).sort([*QUESTION, "sample"])
-    )
+    rows, places = one_series(records)
+    if "tests" not in rows.columns:
+        raise ValueError("no record has tests")
+    rows = rows.with_columns(row=pl.Series(places)).filter(pl.col("tests").is_not_null())
     tasks = []
     for key, part in rows.group_by(QUESTION, maintain_order=True):
         runs = [json.loads(text) for text in part["tests"].to_list()]
@@ -55,6 +58,7 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
     return UnitTests([key for key, _, _ in tasks], outcomes, mask, present, record, context)
 
 
+@in_float64
 def unit_test_questions(records: pl.DataFrame) -> Questions:
     """Return tasks with the decomposition of their unit tests' coverage error.
 
@@ -119,11 +123,15 @@ def answer_vectors(records: pl.DataFrame, vectors: Float[np.ndarray, "records d"
         vectors: NaN where there is no answer.
     """
     has = ~np.isnan(vectors).any(axis=1)
-    rows = (
-        records.with_row_index("place")
-        .filter(pl.col("row").is_in(np.flatnonzero(has).tolist()))
-        .sort([*QUESTION, "sample"])
-    )
+    table, places = one_series(records)
+    if "row" not in table.columns:
+        raise ValueError("no record has a row, its place in the vectors (with_vectors adds it)")
+    if (table["row"] >= len(vectors)).any():
+        raise ValueError(
+            f"a record's row is {table['row'].max()!r}, and there are {len(vectors)} vectors"
+        )
+    rows = table.with_columns(place=pl.Series(places))
+    rows = rows.filter(pl.col("row").is_in(np.flatnonzero(has).tolist()))
     found = [
         (key, part) for key, part in rows.group_by(QUESTION, maintain_order=True) if part.height >= 2
     ]

@@ -26,6 +26,7 @@ from hotmess_jax.llm.analyses.questions import (
     with_intervals,
 )
 from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import field_of, one_series
 from hotmess_jax.llm.analyses.subsets import (
     AT_ONCE,
     Measure,
@@ -68,7 +69,8 @@ def natural_overthinking(
 
     Source: Hägele et al. 2026, Section 3.1.2, Figures 3 and 17.
     """
-    usable = records.filter(pl.col(field).is_not_null())
+    records = one_series(records).table
+    usable = records.filter(field_of(records, field).is_not_null())
     sampled = sampled_of(usable, settings)
     along = usable[field].to_numpy().astype(np.float64)
     lengths = [np.where(block.present, along[block.record], np.inf) for block in sampled.blocks]
@@ -276,6 +278,8 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
 
     Source: Hägele et al. 2026, Figures 7a and 17.
     """
+    records = one_series(records, but=["budget"]).table
+    field_of(records, field)
     if "budget" not in records.columns or records["budget"].n_unique() < 2:
         raise ValueError("fewer than two budgets")
     found: list[tuple[Json, Questions]] = []

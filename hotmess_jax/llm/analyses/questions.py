@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hotmess_jax.llm.analyses.decomposing import Contexts, Metric, decompose_block, drawn_down
+from hotmess_jax.llm.analyses.decomposing import METRICS, Contexts, Metric, decompose_block, drawn_down
 from hotmess_jax.llm.analyses.kl_correction import why_none
 from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, Unparsed, to_samples
+from hotmess_jax.llm.analyses.series import one_series
 from hotmess_jax.statistics.intervals import (
     difference_interval,
     effective_questions,
@@ -19,6 +20,7 @@ from hotmess_jax.statistics.intervals import (
     ratio_interval,
 )
 from kernels.decompositions import Decomposition
+from kernels.names import check_name
 
 Json = dict[str, Any]
 FORMS = ("plugin", "corrected")
@@ -36,6 +38,14 @@ class AnalysisSettings:
     # Samples a question that KL's plug-in values are of, so that what is compared has equal numbers; None
     # is the least of the questions at hand.
     kl_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        check_name("metric", self.metric, METRICS)
+        check_name("unparsed", self.unparsed, get_args(Unparsed))
+        if not 0 < self.smoothing < 1:
+            raise ValueError(f"smoothing must be between 0 and 1, got {self.smoothing}")
+        if self.resamples < 1:
+            raise ValueError(f"resamples must be at least 1, got {self.resamples}")
 
 
 class Questions(NamedTuple):
@@ -73,6 +83,7 @@ class Questions(NamedTuple):
 
     def form(self, name: str) -> Decomposition:
         """Return the plug-in or the corrected decomposition."""
+        check_name("form", name, FORMS)
         return self.plugin if name == "plugin" else self.corrected
 
 
@@ -82,13 +93,14 @@ def questions_of(
     """Return one model's questions with their decompositions.
 
     Args:
-        records: of one model.
+        records: of one model and setting, in any order.
         settings: metric, smoothing and treatment of unparsed answers.
         samples: what `to_samples` gives, where it is known.
 
     Raises:
-        ValueError: where no question has two samples.
+        ValueError: where no question has two samples, and for what `to_samples` refuses.
     """
+    records = one_series(records).table
     if samples is None:
         samples = to_samples(records, settings.unparsed)
     if not samples.blocks:

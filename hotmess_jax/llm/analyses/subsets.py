@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import special
 
 from hotmess_jax.llm.analyses.other_outcomes import answer_vectors, unit_tests
+from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.questions import AnalysisSettings, most_error
 from hotmess_jax.llm.analyses.samples import QUESTION, to_samples
 from kernels.decompositions import sample_mean, smoothed_log
@@ -63,6 +64,7 @@ class SubsetParts(NamedTuple):
     accuracy: Float[np.ndarray, "questions subsets"]
 
 
+@in_float64
 def sampled_choices(records: pl.DataFrame, settings: AnalysisSettings) -> Sampled:
     """Return a model's choices among options.
 
@@ -142,6 +144,7 @@ def enough_samples(block: SampledBlock, least: int) -> Bool[np.ndarray, " questi
     return block.present.sum(axis=1) >= least
 
 
+@in_float64
 def decompose_subsets(
     measure: Measure, block: SampledBlock, chosen: Bool[np.ndarray, "questions subsets samples"]
 ) -> SubsetParts:

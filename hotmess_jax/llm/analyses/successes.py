@@ -19,7 +19,8 @@ from hotmess_jax.llm.analyses.questions import (
     questions_of,
     to_json,
 )
-from hotmess_jax.llm.analyses.series import settings_that_differ
+from hotmess_jax.llm.analyses.series import check_fields, settings_that_differ
+from hotmess_jax.llm.records import checked
 from hotmess_jax.statistics.intervals import effective_questions
 
 SUCCESS = ("success", "failure")
@@ -131,14 +132,15 @@ def summarise_shares(
     Raises:
         ValueError: for a field that no record has.
     """
-    for name in by:
-        if name not in records.columns or records[name].null_count() == records.height:
-            raise ValueError(f"no record has a field {name!r} to group by")
+    check_fields(records, by, " to group by")
+    records = checked(records, by).table
     by = [*by, *settings_that_differ(records, ["model", *by])]
     keys = ["model", *by]
     settings = AnalysisSettings(resamples=resamples, seed=seed)
     groups = []
-    for values, group in records.sort(keys, nulls_last=True).group_by(keys, maintain_order=True):
+    for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
+        keys, maintain_order=True
+    ):
         count = group.select("benchmark", "question_id").n_unique()
         try:
             questions = share_questions(group, settings)

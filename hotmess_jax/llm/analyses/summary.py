@@ -1,7 +1,7 @@
 """Bias², variance and incoherence of groups of records: what `experiments.incoherence` prints."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -16,8 +16,10 @@ from hotmess_jax.llm.analyses.questions import (
     to_json,
 )
 from hotmess_jax.llm.analyses.samples import Block, Unparsed, to_samples
-from hotmess_jax.llm.analyses.series import settings_that_differ
+from hotmess_jax.llm.analyses.series import check_fields, settings_that_differ
+from hotmess_jax.llm.records import checked
 from hotmess_jax.statistics.intervals import effective_questions
+from kernels.names import check_name, check_names
 
 
 def metric_summary(
@@ -79,7 +81,7 @@ def summarise(
     within a model, they are grouped by too.
 
     Args:
-        records: from `read_records`.
+        records: as `read_records` gives them, in any order.
         by: fields to group by, besides the model.
         metrics: which decompositions.
         unparsed: as in `to_samples`.
@@ -92,16 +94,20 @@ def summarise(
         where no question has two samples.
 
     Raises:
-        ValueError: for a field that no record has.
+        ValueError: for a field that no record has, another metric or treatment, and for what
+            `records.checked` refuses.
     """
-    for name in by:
-        if name not in records.columns or records[name].null_count() == records.height:
-            raise ValueError(f"no record has a field {name!r} to group by")
+    check_names("metrics", metrics, METRICS)
+    check_name("unparsed", unparsed, get_args(Unparsed))
+    check_fields(records, by, " to group by")
+    records = checked(records, by).table
     by = [*by, *settings_that_differ(records, ["model", *by])]
     keys = ["model", *by]
     parts = [
         (values, group, to_samples(group, unparsed))
-        for values, group in records.sort(keys, nulls_last=True).group_by(keys, maintain_order=True)
+        for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
+            keys, maintain_order=True
+        )
     ]
     # KL is compared at equal numbers of samples.
     least = min((samples.least for _, _, samples in parts if samples.blocks), default=None)

@@ -17,9 +17,13 @@ import tyro
 from rich.console import Console
 
 from hotmess_jax.llm import figures
-from hotmess_jax.llm.analyses import METRICS, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analyses import METRICS, AnalysisSettings, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analyses.comparing import compare
 from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
 from hotmess_jax.llm.records import RecordErrors, read_records
+from hotmess_jax.llm.repeat_figures import forest
+from hotmess_jax.llm.repeat_figures import repeats as draw_repeats
+from hotmess_jax.llm.repeat_tables import print_comparisons, print_repeats
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
@@ -57,6 +61,13 @@ class IncoherenceConfig:
     """Fields to group by, besides the model, such as topic; temperature, budget, format and prompt are
     grouped by wherever they differ."""
 
+    compare: str | None = None
+    """Compare the values of this field, such as hint, or model, with the baseline, on the questions that both
+    have, within each model and group."""
+
+    baseline: str = "none"
+    """The value to compare with; none is also that of records without the field."""
+
     json: str | None = None
     """Also write everything as one JSON document to this file; "-" prints it instead of the tables."""
 
@@ -77,11 +88,25 @@ def main() -> None:
         check_limits(config)
     if not config.samples:
         fail("no file of records was given")
+    compared = None
+    apart = [name for name in (config.compare,) if name and name not in ("model", *config.by)]
     try:
         with jax.enable_x64(True):
+            records = with_options(read_records(config.samples, [*config.by, *apart]))
+            if config.compare is not None:
+                compared = compare(
+                    records,
+                    config.compare,
+                    config.baseline,
+                    config.by,
+                    config.metric,
+                    AnalysisSettings(
+                        "brier", config.unparsed, config.smoothing, config.resamples, config.seed
+                    ),
+                )
             groups = summarise(
-                with_options(read_records(config.samples)),
-                config.by,
+                records,
+                [*config.by, *apart],
                 config.metric,
                 config.unparsed,
                 config.smoothing,
@@ -92,17 +117,26 @@ def main() -> None:
         fail_lines(str(error).splitlines())
     except ValueError as error:
         fail(str(error))
-    document = {"groups": groups}
+    document: dict[str, Any] = {"groups": groups}
+    if compared is not None:
+        document |= compared.to_json()
     if config.json == "-":
         json.dump(document, sys.stdout, indent=1, allow_nan=False)
         print()
     else:
         print_groups(groups, config.metric, Console())
+        if compared is not None:
+            print_comparisons(compared, Console())
         if config.json is not None:
             write_json(Path(config.json), document)
     if config.figures is not None:
         for metric in config.metric:
             draw(groups, metric, config.figures)
+            if compared is not None:
+                of_metric = {of.label: of.metrics[metric].to_json() for of in compared.made}
+                plotting.save(forest(of_metric, metric), config.figures / f"comparisons_{metric}")
+        if repeated := {label(group): group["repeats"] for group in groups if group["repeats"]}:
+            plotting.save(draw_repeats(repeated), config.figures / "repeats")
 
 
 def with_options(records: pl.DataFrame) -> pl.DataFrame:
@@ -181,6 +215,7 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
             notes.append(f"{NO_ZERO_ONE}.")
         for note in notes:
             console.print(note, highlight=False, markup=False)
+    print_repeats({label(group): group["repeats"] for group in groups if group["repeats"]}, console)
     console.print(CAVEAT, highlight=False)
 
 

@@ -155,11 +155,12 @@ class RecordErrors(ValueError):
         self.problems = problems
 
 
-def read_records(paths: Iterable[Path]) -> pl.DataFrame:
+def read_records(paths: Iterable[Path], apart: Iterable[str] = ()) -> pl.DataFrame:
     """Read and check files of records.
 
     Args:
         paths: JSONL files; records may come in any order, and identical ones twice.
+        apart: further fields that tell samples apart: conditions that number their samples alike.
 
     Returns:
         A table with a row a record and a column a field; fields that only some records have are null
@@ -172,6 +173,7 @@ def read_records(paths: Iterable[Path]) -> pl.DataFrame:
     rows: list[dict] = []
     seen: dict[tuple, tuple[str, dict]] = {}
     questions: dict[tuple, tuple[str, set[str], str | None]] = {}
+    names = dict.fromkeys([*IDENTITY, *apart])
     for path in paths:
         try:
             lines = Path(path).read_text(encoding="utf-8").split("\n")
@@ -188,7 +190,7 @@ def read_records(paths: Iterable[Path]) -> pl.DataFrame:
                 problems.extend(f"{where}: {text}" for text in _reasons(error))
                 continue
             row = record.model_dump()
-            identity = tuple(row[name] for name in IDENTITY)
+            identity = tuple(_hashable(row.get(name)) for name in names)
             if identity in seen:
                 first, other = seen[identity]
                 if row != other:
@@ -219,6 +221,10 @@ def read_records(paths: Iterable[Path]) -> pl.DataFrame:
     if problems:
         raise RecordErrors(problems)
     return _table(rows)
+
+
+def _hashable(value: object) -> object:
+    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def _reasons(error: ValidationError) -> Iterable[str]:

@@ -13,7 +13,6 @@ from hotmess_jax.llm.analyses.decomposing import Contexts, Metric, decompose_blo
 from hotmess_jax.llm.analyses.kl_correction import why_none
 from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, Unparsed, to_samples
 from hotmess_jax.statistics.intervals import (
-    difference_interval,
     effective_questions,
     mean_interval,
     ratio_interval,
@@ -347,18 +346,6 @@ def overall(questions: Questions, settings: AnalysisSettings) -> Json:
 def largest_error(questions: Questions) -> float:
     """Return the largest error that a question can have, or where that is not known that one has."""
     return float(questions.plugin.error.max()) if questions.most is None else questions.most
-
-
-def incoherence_difference(
-    first: Questions, second: Questions, form: str
-) -> tuple[Float[np.ndarray, ""], Float[np.ndarray, " 2"]]:
-    """Return the incoherence of one model less another's, and its interval; the same questions in order."""
-    both = [jax.tree.map(np.asarray, of.form(form)) for of in (first, second)]
-    return difference_interval(
-        (both[0].variance, both[1].variance),
-        (both[0].bias2 + both[0].variance, both[1].bias2 + both[1].variance),
-        max(largest_error(first), largest_error(second)),
-    )
 
 
 def contexts_summary(contexts: Contexts | None, most: float) -> Json | None:

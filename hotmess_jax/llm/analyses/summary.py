@@ -15,6 +15,7 @@ from hotmess_jax.llm.analyses.questions import (
     estimate_parts,
     to_json,
 )
+from hotmess_jax.llm.analyses.repeats import repeats
 from hotmess_jax.llm.analyses.samples import Block, Unparsed, to_samples
 from hotmess_jax.llm.analyses.series import settings_that_differ
 from hotmess_jax.statistics.intervals import effective_questions
@@ -118,6 +119,7 @@ def summarise(
                 "accuracy": samples.accuracy,
                 "unparsed": samples.unparsed,
                 "stated_step": samples.step,
+                "repeats": _repeats(group, unparsed),
                 "metrics": {
                     metric: metric_summary(
                         samples.blocks, metric, smoothing, resamples, seed, samples.contexts, least
@@ -129,6 +131,14 @@ def summarise(
             }
         )
     return groups
+
+
+def _repeats(group: pl.DataFrame, unparsed: Unparsed) -> dict[str, Any] | None:
+    """Return what k samples would do; None where no answer counts."""
+    try:
+        return repeats(group, unparsed).to_json()
+    except ValueError:
+        return None
 
 
 def label(group: Mapping[str, Any]) -> str:

@@ -26,7 +26,10 @@ def repeats(found: Mapping[str, Json]) -> Figure:
     """
     votes = any(of["majority"] for of in found.values())
     panels = [("pass_at_k", "pass_hat_k"), *([("majority",)] if votes else [])]
-    figure, axes_of = new_figure(COLUMN, 0.6 + 2.0 * len(panels), len(panels), 1, sharex=True)
+    # Long names stand below one another.
+    columns = 1 if max(map(len, found)) > 20 else min(len(found), 3)
+    legend = 0.14 * -(-len(found) // columns)
+    figure, axes_of = new_figure(COLUMN, 0.5 + legend + 2.0 * len(panels), len(panels), 1, sharex=True)
     for axes, names in zip(axes_of, panels, strict=True):
         for i, (label, of) in enumerate(found.items()):
             for name in names:
@@ -44,7 +47,7 @@ def repeats(found: Mapping[str, Json]) -> Figure:
         )
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axes_of[-1].set_xlabel("k samples")
-    return with_legend(figure)
+    return with_legend(figure, columns)
 
 
 def _curve(axes: Axes, by_k: Mapping[str, Json], i: int, count: int, label: str, line: str) -> None:
@@ -95,6 +98,7 @@ def forest(found: Mapping[str, Json], metric: str = "") -> Figure:
                 axes.hlines(row + aside, low, high, color="0.4", linewidth=0.9)
                 axes.plot(value["value"], row + aside, "o", color="black", markerfacecolor=look,
                           linestyle="none", label=FORMS[form])  # fmt: skip
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.5, -0.5)
         unit = UNITS.get(metric, "") if name in ("error", "bias2", "variance") else ""

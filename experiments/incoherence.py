@@ -23,7 +23,7 @@ from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.repeat_figures import forest
 from hotmess_jax.llm.repeat_figures import repeats as draw_repeats
-from hotmess_jax.llm.repeat_tables import print_comparisons, print_repeats
+from hotmess_jax.llm.repeat_tables import clusters_note, print_comparisons, print_repeats
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
@@ -60,6 +60,10 @@ class IncoherenceConfig:
     by: tuple[str, ...] = ()
     """Fields to group by, besides the model, such as topic; temperature, budget, format and prompt are
     grouped by wherever they differ."""
+
+    cluster: str | None = None
+    """The field whose values are clusters of questions, such as a passage or a repository that they share:
+    intervals and tests are then over whole clusters."""
 
     compare: str | None = None
     """Compare the values of this field, such as hint, or model, with the baseline, on the questions that both
@@ -103,6 +107,7 @@ def main() -> None:
                     AnalysisSettings(
                         "brier", config.unparsed, config.smoothing, config.resamples, config.seed
                     ),
+                    config.cluster,
                 )
             groups = summarise(
                 records,
@@ -112,6 +117,7 @@ def main() -> None:
                 config.smoothing,
                 config.resamples,
                 config.seed,
+                config.cluster,
             )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
@@ -135,7 +141,7 @@ def main() -> None:
             if compared is not None:
                 of_metric = {of.label: of.metrics[metric].to_json() for of in compared.made}
                 plotting.save(forest(of_metric, metric), config.figures / f"comparisons_{metric}")
-        if repeated := {label(group): group["repeats"] for group in groups if group["repeats"]}:
+        if repeated := {label(group): group["repeats"] for group in groups if group.get("repeats")}:
             plotting.save(draw_repeats(repeated), config.figures / "repeats")
 
 
@@ -171,6 +177,9 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
         )
     console.print(counts)
     for group in groups:
+        if group.get("clusters"):
+            said = clusters_note(**group["clusters"])
+            console.print(f"{label(group)}: {said}".replace("\n", ", "), highlight=False, markup=False)
         for row in group["left_out_by"]:
             if row["left_out"]:
                 console.print(
@@ -215,7 +224,7 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
             notes.append(f"{NO_ZERO_ONE}.")
         for note in notes:
             console.print(note, highlight=False, markup=False)
-    print_repeats({label(group): group["repeats"] for group in groups if group["repeats"]}, console)
+    print_repeats({label(group): group["repeats"] for group in groups if group.get("repeats")}, console)
     console.print(CAVEAT, highlight=False)
 
 

@@ -14,15 +14,16 @@ NAMES = {"bias2": "bias²"}
 def print_plan(plan: Plan, console: Console) -> None:
     """Print half-widths, differences that can be found, what narrows them, and how sure that is."""
     name = plan.compared or plan.label
-    header = ["questions", "samples", "tokens", *(NAMES.get(q, q) for q in QUANTITIES)]
+    console.print(f"{name}, by questions × samples, Brier, corrected", highlight=False, markup=False)
+    header = ["size", *(NAMES.get(q, q) for q in QUANTITIES)]
     for title, which in (
-        ("half-width of the 95 % interval (Brier, corrected)", "half_width"),
+        ("half-width of the 95 % interval", "half_width"),
         ("smallest difference found with 80 % power, paired", "detectable"),
     ):
-        table = right_aligned_table(f"{name}: {title}", header)
+        table = right_aligned_table(title, header)
         for cell in plan.cells:
             found: Mapping[str, Promise] = getattr(cell, which)
-            table.add_row(*_size(cell), *(_cell(found[q]) for q in QUANTITIES))
+            table.add_row(_size(cell), *(_cell(found[q]) for q in QUANTITIES))
         console.print(table)
     for line in notes(plan):
         console.print(line, highlight=False, markup=False)
@@ -61,9 +62,9 @@ def notes(plan: Plan) -> Sequence[str]:
     return said
 
 
-def _size(cell: Cell) -> tuple[str, str, str]:
-    tokens = "–" if cell.tokens is None else f"{cell.tokens:,.0f}"
-    return f"{cell.questions:,}", str(cell.samples), tokens
+def _size(cell: Cell) -> str:
+    tokens = "" if cell.tokens is None else f"\n{cell.tokens:,.0f} tokens"
+    return f"{cell.questions:,} × {cell.samples}{tokens}"
 
 
 def _cell(of: Promise) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from hotmess_jax.llm.analyses.clusters import FEW
 from hotmess_jax.llm.analyses.comparing import QUANTITIES, Comparisons
 from hotmess_jax.presentation.tables import right_aligned_table, table
 from hotmess_jax.presentation.words import interval, number
@@ -57,6 +58,19 @@ def repeats_section(found: Mapping[str, Json]) -> str:
     return "\n\n".join([ABOUT_REPEATS, *([table(header, rows)] if rows else []), notes])
 
 
+def clusters_note(field: str, number: int) -> str:
+    """Say over how many clusters intervals are, with a warning where these are few."""
+    few = f" Warning: so few clusters, fewer than {FEW}, tell little of others." if number < FEW else ""
+    return f"intervals are over {number} clusters of questions with one {field}.{few}"
+
+
+def _p(of: Json | None) -> str:
+    """Return an adjusted p-value, "–" where there is none."""
+    if of is None or of["p_holm"] is None:
+        return "–"
+    return "< 0.0001" if of["p_holm"] < 1e-4 else number(of["p_holm"], 2)
+
+
 def shown_k(most: int) -> list[int]:
     """Return 1, 2, 4, … and the largest."""
     return sorted({*(2**i for i in range(most.bit_length()) if 2**i <= most), most} - {0})
@@ -106,31 +120,21 @@ def _cell(of: Json | None, gap: str = " ") -> str:
 def print_comparisons(compared: Comparisons, console: Console) -> None:
     """Print what conditions differ by from the baseline, a table a metric."""
     for metric in compared.made[0].metrics:
-        shown = right_aligned_table(
-            f"{metric}: differences",
-            ["comparison", "questions", "quantity", "plug-in", "p", "corrected", "p"],
-        )
         for of in compared.made:
             found = of.metrics[metric]
-            for i, name in enumerate(n for n in QUANTITIES if n in found.plugin):
+            name_of = of.label.replace("\n", ", ")
+            shown = right_aligned_table(
+                f"{metric}: {name_of}; {found.questions} questions",
+                ["difference of", "plug-in", "p", "corrected", "p"],
+            )
+            for name in (n for n in QUANTITIES if n in found.plugin):
                 corrected = None if found.corrected is None else found.corrected[name].to_json()
                 plugin: Json | None = found.plugin[name].to_json()
                 if name == "accuracy" and corrected is not None:
                     plugin = None  # it is the same in both
-                shown.add_row(
-                    of.label if i == 0 else "",
-                    str(found.questions) if i == 0 else "",
-                    NAMES.get(name, name),
-                    *(
-                        text
-                        for value in (plugin, corrected)
-                        for text in (
-                            _cell(value, "\n"),
-                            "–" if value is None else number(value["p_holm"], 2),
-                        )
-                    ),
-                )
-        console.print(shown)
+                cells = [text for value in (plugin, corrected) for text in (_cell(value), _p(value))]
+                shown.add_row(NAMES.get(name, name), *cells)
+            console.print(shown)
         notes = dict.fromkeys(
             of.metrics[metric].no_corrected for of in compared.made if of.metrics[metric].no_corrected
         )
@@ -164,7 +168,11 @@ def differences_section(found: Mapping[str, Json]) -> str:
                 continue
             cells = [
                 _cell(value := of[form][name])
-                + ("" if value["p_holm"] is None else f", p = {number(value['p_holm'], 2)}")
+                + (
+                    ""
+                    if value["p_holm"] is None
+                    else f", p {'' if value['p_holm'] < 1e-4 else '= '}{_p(value)}"
+                )
                 for name in QUANTITIES
             ]
             first = form == "plugin"

@@ -31,7 +31,7 @@ def mean_interval(
     Args:
         values: of each question; corrected ones may be below 0.
         most: the largest that a question's can be.
-        clusters: questions that share something; the one more that nobody saw is a cluster of mean size.
+        clusters: of questions that share something; the one more that nobody saw is a cluster of its own.
     """
     scaled = values / np.where(np.asarray(most) > 0, most, 1)
     ends = _ends(_with_one_more(scaled, np.ones_like(scaled), 1.0, clusters)) * most
@@ -74,14 +74,13 @@ def _with_one_more(
 ) -> _WithOneMore:
     total = whole.sum(axis=0)
     known = total > 0
-    more = most * len(whole) / _number(len(whole), clusters)
-    with_more = np.where(known, total, 1) + more
+    with_more = np.where(known, total, 1) + most
     quotients, variances = [], []
     for added in (0.0, 1.0):
-        quotient = (part.sum(axis=0) + added * more) / with_more
+        quotient = (part.sum(axis=0) + added * most) / with_more
         squares = (_summed(part - quotient * whole, clusters) ** 2).sum(axis=0)
         quotients.append(quotient)
-        variances.append((squares + ((added - quotient) * more) ** 2) / with_more**2)
+        variances.append((squares + ((added - quotient) * most) ** 2) / with_more**2)
     return _WithOneMore(np.stack(quotients), np.stack(variances))
 
 
@@ -172,7 +171,7 @@ def paired_difference(
     value = np.asarray(quotients[0] - quotients[1])
     if number < 2:
         return Difference(value, np.full((2, *value.shape), np.nan), np.full(value.shape, np.nan))
-    more = most / (divisors[0] + divisors[1]) * questions / number
+    more = most / (divisors[0] + divisors[1])
     squares = (_summed(added[0] - added[1], clusters) ** 2).sum(axis=0) + 2 * more**2
     error = np.sqrt(squares * number / (number - 1)) / questions
     half = stats.t.ppf(1 - TAIL, number - 1) * error

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hotmess_jax.llm.analyses.clusters import among, clusters_of
 from hotmess_jax.llm.analyses.decomposing import METRICS, Metric
 from hotmess_jax.llm.analyses.questions import (
     FORMS,
@@ -21,7 +22,7 @@ from hotmess_jax.llm.analyses.samples import QUESTION, to_samples
 from hotmess_jax.llm.analyses.series import setting_name, settings_that_differ
 from hotmess_jax.llm.records import SETTINGS, TASK_SETTINGS
 from hotmess_jax.statistics.estimate import Interval, holm
-from hotmess_jax.statistics.intervals import paired_difference
+from hotmess_jax.statistics.intervals import Clusters, paired_difference
 
 QUANTITIES = ("accuracy", "error", "bias2", "variance", "incoherence")
 
@@ -136,6 +137,7 @@ def compare(
     by: Sequence[str] = (),
     metrics: Sequence[Metric] = METRICS,
     settings: AnalysisSettings | None = None,
+    cluster: str | None = None,
 ) -> Comparisons:
     """Compare each other value of a field with the baseline, within each model and setting.
 
@@ -149,6 +151,7 @@ def compare(
         by: further fields to compare within.
         metrics: which decompositions.
         settings: treatment of unparsed answers, smoothing and seed.
+        cluster: a field whose values are clusters of questions; intervals and tests are then over clusters.
 
     Returns:
         The comparisons, with p-values adjusted by Holm: of each quantity over all comparisons made.
@@ -188,7 +191,9 @@ def compare(
                         questions_of(of, analysis, samples[values, which])
                         for which, of in ((value, rows), (chosen, rows_of[chosen]))
                     )
-                    of_metrics[metric] = differences(one, other, metric)
+                    both = shared(one, other)
+                    labels = clusters_of(part, both[0].table, cluster)
+                    of_metrics[metric] = differences(*both, metric, labels)
             except ValueError as error:
                 at = ", ".join(filter(None, [where, _condition(field, value)]))
                 not_made.append(f"{at}: {error}")
@@ -215,7 +220,9 @@ def compare(
     return Comparisons(made, tuple(not_made))
 
 
-def differences(first: Questions, second: Questions, metric: Metric) -> Differences:
+def differences(
+    first: Questions, second: Questions, metric: Metric, clusters: Clusters = None
+) -> Differences:
     """Return the first's quantities less the second's, on the questions that both have.
 
     p-values stand alone; `with_holm` adjusts those of several.
@@ -224,6 +231,7 @@ def differences(first: Questions, second: Questions, metric: Metric) -> Differen
         first: of one condition.
         second: of the baseline.
         metric: of both.
+        clusters: of the questions that both have, in the first's order.
 
     Raises:
         ValueError: where they share fewer than two questions.
@@ -231,9 +239,10 @@ def differences(first: Questions, second: Questions, metric: Metric) -> Differen
     one, other = shared(first, second)
     if one.table.height < 2:
         raise ValueError("fewer than two questions have two samples of both")
+    clusters = among(clusters, np.arange(one.table.height))
     none = one.no_corrected or other.no_corrected
     forms = {
-        form: _form(one, other, form, metric) if form == "plugin" or none is None else None
+        form: _form(one, other, form, metric, clusters) if form == "plugin" or none is None else None
         for form in FORMS
     }
     assert forms["plugin"] is not None
@@ -255,7 +264,7 @@ def shared(first: Questions, second: Questions) -> tuple[Questions, Questions]:
     return one, other
 
 
-def _form(first: Questions, second: Questions, form: str, metric: Metric) -> Form:
+def _form(first: Questions, second: Questions, form: str, metric: Metric, clusters: Clusters) -> Form:
     """Return the differences of one form."""
     arrays = [
         {name: np.asarray(part) for name, part in parts_of(of, form).items()} for of in (first, second)
@@ -270,11 +279,11 @@ def _form(first: Questions, second: Questions, form: str, metric: Metric) -> For
                 continue
             parts = arrays[0]["variance"], arrays[1]["variance"]
             wholes = tuple(of["bias2"] + of["variance"] for of in arrays)
-            result = paired_difference(parts, (wholes[0], wholes[1]), largest / 2)
+            result = paired_difference(parts, (wholes[0], wholes[1]), largest / 2, clusters)
             bound = 1.0
         else:
             bound = most[name]
-            result = paired_difference((arrays[0][name], arrays[1][name]), None, bound)
+            result = paired_difference((arrays[0][name], arrays[1][name]), None, bound, clusters)
         low, high = (to_json(float(end)) for end in np.clip(result.ci95, -bound, bound))
         found[name] = Paired(
             to_json(float(result.value)), Interval(low, high), to_json(float(result.p))

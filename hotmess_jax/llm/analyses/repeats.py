@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from hotmess_jax.llm.analyses.clusters import among, clusters_of
 from hotmess_jax.llm.analyses.samples import QUESTION, Unparsed
 from hotmess_jax.statistics.estimate import Estimate, Interval
-from hotmess_jax.statistics.intervals import mean_interval
+from hotmess_jax.statistics.intervals import Clusters, mean_interval
 from kernels.successes import agreement, majority_vote, pass_at_k, pass_hat_k, sample_variance
 
 # The largest k of a majority vote: the work grows with its cube.
@@ -156,20 +157,26 @@ def _given(answer: str | None, probs: str | None, target: str) -> tuple[str | No
     return leading[0] if len(leading) == 1 else None, (target in leading) / len(leading)
 
 
-def repeats(records: pl.DataFrame, unparsed: Unparsed = "uniform") -> Repeats:
+def repeats(
+    records: pl.DataFrame, unparsed: Unparsed = "uniform", cluster: str | None = None
+) -> Repeats:
     """Return what k samples of each question would do, for every k there are samples for.
 
     Args:
         records: of one model at one setting, from `read_records`.
         unparsed: as in `successes`.
+        cluster: a field whose values are clusters of questions; intervals are then over clusters.
 
     Raises:
         ValueError: where no question has a sample.
     """
-    return repeats_of(successes(records, unparsed))
+    of = successes(records, unparsed)
+    # In double precision, whatever the caller's: binomial coefficients need it.
+    with jax.enable_x64(True):
+        return repeats_of(of, clusters_of(records, of.table, cluster))
 
 
-def repeats_of(of: Successes) -> Repeats:
+def repeats_of(of: Successes, clusters: Clusters = None) -> Repeats:
     """Return the same of successes."""
     numbers = of.present.sum(axis=1)
     fractions = bool((of.answers is None) and ((of.right > 0) & (of.right < 1)).any())
@@ -178,22 +185,26 @@ def repeats_of(of: Successes) -> Repeats:
         for f in (pass_at_k, pass_hat_k)
     )
     shares = of.right.sum(axis=1) / numbers
-    spread = _mean(np.asarray(sample_variance(of.right, of.present)), 0.5)
+    spread = _mean(np.asarray(sample_variance(of.right, of.present)), 0.5, clusters)
     agree = None
     if not fractions:
         counts = np.stack([of.right.sum(axis=1), numbers - of.right.sum(axis=1)], axis=1)
         # Samples that are right by a chance agree with no other for certain.
         whole = bool((counts == counts.round()).all())
-        agree = _mean(np.asarray(agreement(counts.round().astype(int))), 1.0) if whole else None
-    accuracy = _mean(shares, 1.0)
+        agree = (
+            _mean(np.asarray(agreement(counts.round().astype(int))), 1.0, clusters) if whole else None
+        )
+    accuracy = _mean(shares, 1.0, clusters)
     assert accuracy is not None
     return Repeats(
         len(numbers),
         accuracy,
-        _by_k(some),
-        _by_k(every),
-        () if of.answers is None else _by_k(_majorities(of)),
-        None if of.answers is None else _mean(np.asarray(agreement(of.answers, of.silent)), 1.0),
+        _by_k(some, clusters),
+        _by_k(every, clusters),
+        () if of.answers is None else _by_k(_majorities(of), clusters),
+        None
+        if of.answers is None
+        else _mean(np.asarray(agreement(of.answers, of.silent)), 1.0, clusters),
         agree,
         None if spread is None else _of_a_run(spread),
         FRACTIONS if fractions else None,
@@ -217,19 +228,20 @@ def _majorities(of: Successes) -> Float[np.ndarray, "questions k"]:
     return np.concatenate(found)[place.ravel()]
 
 
-def _by_k(values: Float[np.ndarray, "questions k"]) -> tuple[Estimate, ...]:
-    return tuple(found for column in values.T if (found := _mean(column, 1.0)) is not None)
+def _by_k(values: Float[np.ndarray, "questions k"], clusters: Clusters) -> tuple[Estimate, ...]:
+    return tuple(found for column in values.T if (found := _mean(column, 1.0, clusters)) is not None)
 
 
-def _mean(values: Float[np.ndarray, " questions"], most: float) -> Estimate | None:
+def _mean(values: Float[np.ndarray, " questions"], most: float, clusters: Clusters) -> Estimate | None:
     """Return the mean over the questions that have a value; None where none has."""
-    known = values[~np.isnan(values)]
+    has = ~np.isnan(values)
+    known, clusters = values[has], among(clusters, has)
     if not len(known):
         return None
     ends = None
     if len(known) > 1:
-        low, high = mean_interval(known, most)
-        ends = Interval(float(low), float(high))
+        low, high = mean_interval(known, most, clusters)
+        ends = Interval(float(low), float(high)) if np.isfinite([low, high]).all() else None
     return Estimate(float(known.mean()), ends, "questions", len(known))
 
 

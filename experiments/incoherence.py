@@ -7,6 +7,7 @@ incoherence with 95 % intervals over questions, plug-in and corrected for the nu
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,14 @@ from hotmess_jax.llm import figures
 from hotmess_jax.llm.analyses import METRICS, AnalysisSettings, Metric, Unparsed, label, summarise
 from hotmess_jax.llm.analyses.comparing import compare
 from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
+from hotmess_jax.llm.analyses.successes import (
+    MEANING,
+    SHARES,
+    SHARES_METRIC,
+    is_of_successes,
+    summarise_shares,
+    with_successes,
+)
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.repeat_figures import forest
 from hotmess_jax.llm.repeat_figures import repeats as draw_repeats
@@ -93,13 +102,16 @@ def main() -> None:
     if not config.samples:
         fail("no file of records was given")
     compared = None
-    apart = [name for name in (config.compare,) if name and name not in ("model", *config.by)]
+    by = [*config.by]
+    if config.compare is not None and config.compare not in ("model", *by):
+        by.append(config.compare)
     try:
         with jax.enable_x64(True):
-            records = with_options(read_records(config.samples, [*config.by, *apart]))
+            records = read_records(config.samples, by)
+            groups, meanings = groups_of(records, config, by)
             if config.compare is not None:
                 compared = compare(
-                    records,
+                    with_successes(records)[0].filter(pl.col("options").is_not_null()),
                     config.compare,
                     config.baseline,
                     config.by,
@@ -109,16 +121,6 @@ def main() -> None:
                     ),
                     config.cluster,
                 )
-            groups = summarise(
-                records,
-                [*config.by, *apart],
-                config.metric,
-                config.unparsed,
-                config.smoothing,
-                config.resamples,
-                config.seed,
-                config.cluster,
-            )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -130,19 +132,56 @@ def main() -> None:
         json.dump(document, sys.stdout, indent=1, allow_nan=False)
         print()
     else:
-        print_groups(groups, config.metric, Console())
+        console = Console()
+        shares = [group for group in groups if SHARES_METRIC in group["metrics"]]
+        if chosen := [group for group in groups if group not in shares]:
+            print_groups(chosen, config.metric, console)
+        if shares:
+            print_groups(shares, (SHARES_METRIC,), console)
+        print_repeats({label(of): of["repeats"] for of in groups if of.get("repeats")}, console)
+        for text in (*meanings, CAVEAT):
+            console.print(text, highlight=False)
         if compared is not None:
-            print_comparisons(compared, Console())
+            print_comparisons(compared, console)
         if config.json is not None:
             write_json(Path(config.json), document)
     if config.figures is not None:
-        for metric in config.metric:
+        for metric in (*config.metric, SHARES_METRIC):
             draw(groups, metric, config.figures)
-            if compared is not None:
+            if compared is not None and metric != SHARES_METRIC:
                 of_metric = {of.label: of.metrics[metric].to_json() for of in compared.made}
                 plotting.save(forest(of_metric, metric), config.figures / f"comparisons_{metric}")
         if repeated := {label(group): group["repeats"] for group in groups if group.get("repeats")}:
             plotting.save(draw_repeats(repeated), config.figures / "repeats")
+
+
+def groups_of(
+    records: pl.DataFrame, config: IncoherenceConfig, by: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the groups of records, and what is to be said of outcomes that are no choice.
+
+    Raises:
+        ValueError: for a field that no record has, or where no record has a choice or an outcome.
+    """
+    records, shares = with_successes(records)
+    groups, meanings = [], []
+    if records.height or not shares.height:
+        groups = summarise(
+            with_options(records),
+            by,
+            config.metric,
+            config.unparsed,
+            config.smoothing,
+            config.resamples,
+            config.seed,
+            config.cluster,
+        )
+        if is_of_successes(records):
+            meanings.append(MEANING)
+    if shares.height:
+        groups += summarise_shares(shares, by, config.resamples, config.seed)
+        meanings.append(SHARES)
+    return groups, meanings
 
 
 def with_options(records: pl.DataFrame) -> pl.DataFrame:
@@ -161,7 +200,7 @@ def with_options(records: pl.DataFrame) -> pl.DataFrame:
     return chosen
 
 
-def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], console: Console) -> None:
+def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console: Console) -> None:
     """Print the counts, then a table a metric, then what incoherence is not."""
     counts = right_aligned_table(
         "Samples", ["group", "questions", "samples", "left out", "accuracy", "unparsed"]
@@ -224,8 +263,6 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
             notes.append(f"{NO_ZERO_ONE}.")
         for note in notes:
             console.print(note, highlight=False, markup=False)
-    print_repeats({label(group): group["repeats"] for group in groups if group.get("repeats")}, console)
-    console.print(CAVEAT, highlight=False)
 
 
 def cell(value: float | None, ends: list[float | None]) -> str:
@@ -235,9 +272,9 @@ def cell(value: float | None, ends: list[float | None]) -> str:
     return number(value) + ("" if None in ends else f"\n{interval(ends)}")
 
 
-def draw(groups: list[dict[str, Any]], metric: Metric, folder: Path) -> None:
+def draw(groups: list[dict[str, Any]], metric: str, folder: Path) -> None:
     """Draw one metric of all groups."""
-    shown = [group for group in groups if group["metrics"][metric] is not None]
+    shown = [group for group in groups if group["metrics"].get(metric) is not None]
     if not shown:
         return
     forms = [g["metrics"][metric]["corrected"] or g["metrics"][metric] for g in shown]

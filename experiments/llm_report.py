@@ -85,11 +85,10 @@ class ReportConfig:
     """Permutations of the tests."""
 
     resamples: Annotated[int, Limits(10)] = 1_000
-    """Resamples of the questions behind the 95 % intervals of slopes, halves and fits; and at most so many
-    data sets on which KL's corrected value is judged."""
+    """Data sets, drawn from the answers, on which KL's corrected value is judged, at most."""
 
     seed: int = 0
-    """Of resampling and permutations."""
+    """Of splits, permutations and drawn data sets."""
 
 
 def main() -> None:

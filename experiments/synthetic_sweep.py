@@ -14,7 +14,7 @@ from hotmess_jax.machine.processes import FirstProcessError, is_first, join
 from hotmess_jax.machine.sharding import use_every_core
 from hotmess_jax.presentation.command_line import failing_on, failing_to_write, parse_with_preset
 from hotmess_jax.presentation.tables import right_aligned_table
-from hotmess_jax.presentation.words import exponent, interval, number
+from hotmess_jax.presentation.words import exponent, incoherence, interval, number
 from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.data import CorruptStoreError
 from hotmess_jax.synthetic.draws import problems_of

@@ -95,7 +95,7 @@ def repeats_notes(found: Mapping[str, Json]) -> list[str]:
         if agree["answers"]:
             said.append(f"two samples give the same answer with a chance of {_cell(agree['answers'])}")
         if agree["right"]:
-            said.append(f"are both right or both wrong with {_cell(agree['right'])}")
+            said.append(f"two samples are both right or both wrong with {_cell(agree['right'])}")
         if of["run_spread"]:
             said.append(
                 "between runs that ask each question once, the accuracy has a standard deviation of "

@@ -1,7 +1,6 @@
 """Every analysis of a table of records that its fields allow, as one document."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -16,15 +15,13 @@ from hotmess_jax.llm.analyses import (
     Questions,
     Series,
     answer_changes,
+    answer_changes_by_length,
     by_budget,
+    by_field,
     by_label,
-    by_measured_field,
     common_length_field,
-    cross_fitted,
-    difficulty_groups,
     difficulty_labels,
     efficiency,
-    embedding_questions,
     ensembling,
     format_failures,
     incoherence_surface,
@@ -46,6 +43,13 @@ from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
 from hotmess_jax.llm.analyses.questions import to_json
 from hotmess_jax.llm.analyses.repeats import repeats
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, to_samples
+from hotmess_jax.llm.analyses.successes import (
+    MEANING,
+    SHARES,
+    is_of_successes,
+    share_questions,
+    with_successes,
+)
 
 Json = dict[str, Any]
 NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
@@ -144,6 +148,8 @@ def study(
         if settings.compare not in ("model", *settings.by):
             settings = replace(settings, by=[*settings.by, settings.compare])
     state = _Study(say)
+    whole = records
+    records, shares = with_successes(records)
     series = [
         _Part(one.label, one.model, one.settings, one.records, _length(one.records, settings))
         for one in series_of(records, settings.by)
@@ -173,6 +179,7 @@ def study(
     for part in budgets:
         state.run("format_failures", part.label, format_failures, part.records)
     _other_outcomes(state, series, settings, vectors)
+    _shares(state, shares, settings)
     lengths = list(dict.fromkeys(part.length for part in series if part.length))
     return {
         "models": models,
@@ -180,8 +187,9 @@ def study(
             {"label": part.label, "model": part.model, "settings": part.settings, "length": part.length}
             for part in series
         ],
-        "questions": records.select(QUESTION).n_unique(),
-        "samples": records.height,
+        "questions": whole.select(QUESTION).n_unique(),
+        "samples": whole.height,
+        "meanings": [*([MEANING] if is_of_successes(records) else []), *([SHARES] if shares.height else [])],
         "length": lengths[0] if lengths else None,
         "settings": to_json(
             {**_plain(settings.analysis),
@@ -252,17 +260,7 @@ def _choices(
             for missing in ("by_length", "overthinking", "by_topic", "by_difficulty"):
                 state.leave_out(f"{missing}_{metric}", name, NO_LENGTH)
         else:
-            decompose = functools.partial(questions_of, settings=analysis)
-            state.run(
-                f"by_length_{metric}",
-                name,
-                by_measured_field,
-                records,
-                length,
-                decompose,
-                analysis,
-                settings.groups,
-            )
+            state.run(f"by_length_{metric}", name, by_field, records, length, analysis, settings.groups)
             state.run(
                 f"overthinking_{metric}",
                 name,
@@ -277,16 +275,9 @@ def _choices(
         if "reasoning" not in records.columns:
             state.leave_out(f"wait_ratio_{metric}", name, "no record has a reasoning")
         else:
-            state.run(
-                f"wait_ratio_{metric}",
-                name,
-                by_measured_field,
-                with_wait_ratio(records),
-                "wait_ratio",
-                functools.partial(questions_of, settings=analysis),
-                analysis,
-                settings.groups,
-            )
+            waits = with_wait_ratio(records)
+            state.run(f"wait_ratio_{metric}", name, by_field, waits, "wait_ratio", analysis,
+                      settings.groups)  # fmt: skip
         state.run(f"ensembles_{metric}", name, ensembling, records, analysis, settings.ensembles)
         state.run(f"efficiency_{metric}", name, efficiency, records, analysis)
         state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis)
@@ -348,21 +339,21 @@ def _between(
         names = (setting_name(name, value) for name, value in part.settings.items())
         by_setting.setdefault(", ".join(["all models", *names]), []).append(part)
     for name, of_setting in by_setting.items():
-        _scaling_of(state, name, of_setting, questions, settings, metric)
+        _scaling_of(state, name, of_setting, settings, metric)
         if len(of_setting) > 1 and name not in state.found.get("length_correlation", {}):
             lengths = {part.label: part.length for part in of_setting if part.length is not None}
             if common := settings.length or common_length_field([p.records for p in of_setting]):
                 lengths = dict.fromkeys(lengths, common)
-            of = {label: questions[label] for label in lengths}
+            of = {part.label: part.records for part in of_setting if part.label in lengths}
             if len(of) > 1:
-                state.run("length_correlation", name, length_correlation, of, lengths)
+                seed = settings.analysis.seed
+                state.run("length_correlation", name, length_correlation, of, lengths, seed)
 
 
 def _scaling_of(
     state: _Study,
     name: str,
     parts: Sequence[_Part],
-    questions: Mapping[str, Questions],
     settings: StudySettings,
     metric: Metric,
 ) -> None:
@@ -374,28 +365,20 @@ def _scaling_of(
         for missing in ("scaling", "surface"):
             state.leave_out(f"{missing}_{metric}", name, why)
         return
-    of = {part.label: questions[part.label] for part in parts}
+    of = {part.label: part.records for part in parts}
     state.run(f"scaling_{metric}", name, _scaling, of, parts, parameters, settings)
     sized = [part for part in parts if part.label in parameters]
     common = settings.length or common_length_field([part.records for part in sized])
     if common is None:
         state.leave_out(f"surface_{metric}", name, "the models have no length in common")
     else:
-        state.run(f"surface_{metric}", name, _surface, sized, parameters, common, settings)
-
-
-def _surface(
-    parts: Sequence[_Part], parameters: Mapping[str, float], length: str, settings: StudySettings
-) -> Json:
-    """Return the surface over lengths that are read from other samples than are decomposed."""
-    analysis = settings.analysis
-    decompose = functools.partial(questions_of, settings=analysis)
-    folds = {part.label: cross_fitted(part.records, length, decompose, analysis.seed) for part in parts}
-    return incoherence_surface(folds, parameters, length, analysis, settings.groups[0])
+        models = {part.label: part.records for part in sized}
+        state.run(f"surface_{metric}", name, incoherence_surface, models, parameters, common,
+                  settings.analysis, settings.groups[0])  # fmt: skip
 
 
 def _scaling(
-    questions: Mapping[str, Questions],
+    models: Mapping[str, pl.DataFrame],
     parts: Sequence[_Part],
     parameters: Mapping[str, float],
     settings: StudySettings,
@@ -408,23 +391,26 @@ def _scaling(
     reference = by_model[settings.reference] if settings.reference else largest
     if reference.length is None:
         raise ValueError(f"{reference.label}: {NO_LENGTH}")
-    groups = difficulty_groups(questions[reference.label], reference.length, settings.difficulties)
-    found = scaling_by_difficulty(questions, parameters, groups, settings.analysis)
-    return found | {"reference": reference.label}
+    return scaling_by_difficulty(
+        models,
+        parameters,
+        reference.label,
+        reference.length,
+        settings.analysis,
+        settings.difficulties,
+    )
 
 
 def _answers(state: _Study, parts: Sequence[_Part], settings: StudySettings) -> None:
     """Run what looks at answers alone."""
-    analysis = replace(settings.analysis, metric="brier")
     for part in parts:
-        groups = None
+        state.run("answer_changes", part.label, answer_changes, part.records)
         if part.length is not None:
-            with contextlib.suppress(ValueError):
-                groups = difficulty_groups(
-                    questions_of(part.records, analysis), part.length, settings.difficulties
+            with state.noting("answer_changes_by_length", part.label):
+                state.found["answer_changes"][part.label] += answer_changes_by_length(
+                    part.records, part.length, settings.difficulties, settings.analysis.seed
                 )
-        state.run("answer_changes", part.label, answer_changes, part.records, analysis, groups)
-        state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records, analysis)
+        state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records)
         state.run("one_question", part.label, one_question, part.records)
 
 
@@ -438,8 +424,8 @@ def _repeats(records: pl.DataFrame, settings: AnalysisSettings) -> Json:
     return repeats(records.filter(known & ~_is_open(records)), settings.unparsed).to_json()
 
 
-def _changes_by_label(records: pl.DataFrame, settings: AnalysisSettings) -> list[Json]:
-    return answer_changes(records, settings, difficulty_labels(records))
+def _changes_by_label(records: pl.DataFrame) -> list[Json]:
+    return answer_changes(records, difficulty_labels(records))
 
 
 def _other_outcomes(
@@ -461,8 +447,8 @@ def _other_outcomes(
                 state.run("unit_tests", name, overall, tasks, analysis)
                 for field in ("actions", "output_tokens", "reasoning_tokens"):
                     if field in has:
-                        state.run(f"unit_tests_by_{field}", name, by_measured_field, records, field,
-                                  unit_test_questions, analysis, settings.groups)  # fmt: skip
+                        state.run(f"unit_tests_by_{field}", name, by_field, records, field, analysis,
+                                  settings.groups)  # fmt: skip
                     else:
                         state.leave_out(f"unit_tests_by_{field}", name, f"no record has {field}")
                 # Of agents the paper compares runs by their actions (Figure 3b).
@@ -477,6 +463,19 @@ def _other_outcomes(
         elif length is None:
             state.leave_out("open_answers", name, NO_LENGTH)
         else:
-            decompose = functools.partial(embedding_questions, vectors=vectors)
-            state.run("open_answers", name, by_measured_field, records, length, decompose, analysis,
-                      settings.groups)  # fmt: skip
+            state.run("open_answers", name, by_field, records, length, analysis, settings.groups,
+                      vectors)  # fmt: skip
+
+
+def _shares(state: _Study, shares: pl.DataFrame, settings: StudySettings) -> None:
+    """Run what is about outcomes between 0 and 1."""
+    analysis = settings.analysis
+    for one in series_of(shares, settings.by) if shares.height else []:
+        with state.noting("shares", one.label):
+            state.run("shares", one.label, overall, share_questions(one.records, analysis), analysis)
+            length = _length(one.records, settings)
+            if length is None:
+                state.leave_out("shares_by", one.label, NO_LENGTH)
+            else:
+                state.run(f"shares_by_{length}", one.label, by_field, one.records, length, analysis,
+                          settings.groups)  # fmt: skip

@@ -14,6 +14,7 @@ DRAWN: dict[str, Callable[..., Figure]] = {
     "by_length": figures.by_field,
     "wait_ratio": figures.by_field,
     "unit_tests_by": figures.by_field,
+    "shares_by": figures.by_field,
     "open_answers": figures.by_field,
     "overthinking": figures.overthinking,
     "unit_tests_overthinking": figures.overthinking,

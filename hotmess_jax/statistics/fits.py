@@ -138,67 +138,82 @@ def power_law_with_offset(
     if len(x) < 3:
         raise ValueError(f"a law with an offset needs at least 3 sizes, got {len(x)}")
     centre = x.mean()
-    x = x - centre
+    profile = _Profile(x - centre, y)
+    exponents = np.geomspace(EXPONENTS[0], EXPONENTS[1], 120)
+    misfits = np.asarray([profile.at(exponent)[0] for exponent in exponents])
+    best = int(np.argmin(misfits))
+    low, high = exponents[max(best - 1, 0)], exponents[min(best + 1, len(exponents) - 1)]
+    fine = optimize.minimize_scalar(
+        lambda exponent: profile.at(exponent)[0], bounds=(low, high), method="bounded"
+    )
+    exponent = float(fine.x) if fine.fun <= misfits[best] else float(exponents[best])
+    least, log_ratio = profile.at(exponent)
+    shape = np.logaddexp(-exponent * profile.x, log_ratio)
+    scale = np.exp((y - shape).mean())
+    return PowerLaw(
+        exponent,
+        _profile_interval(profile, exponent, exponents, misfits) if len(x) > 3 else None,
+        _r2(y, least),
+        float(scale * np.exp(exponent * centre)),
+        float(scale * np.exp(log_ratio)),
+        len(x),
+    )
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """The least misfit of y = log(a·(N^(−k) + c/a)) at any exponent k, over a and c/a."""
+
+    x: Float[np.ndarray, " sizes"]  # log N, centred
+    y: Float[np.ndarray, " sizes"]
 
     def misfit(
-        exponent: float, log_ratios: Float[np.ndarray, " ratios"]
+        self, exponent: float, log_ratios: Float[np.ndarray, " ratios"]
     ) -> Float[np.ndarray, " ratios"]:
-        residual = y - np.logaddexp(-exponent * x, log_ratios[:, None])  # of log(N^(−k) + c/a)
+        """Return the sum of squares at each log of c/a, a being the best there."""
+        residual = self.y - np.logaddexp(-exponent * self.x, log_ratios[:, None])
         return ((residual - residual.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
 
-    ratios = np.concatenate([[-np.inf], np.linspace(-12, 12, 97)])
-
-    def profile(exponent: float) -> tuple[float, float]:
+    def at(self, exponent: float) -> tuple[float, float]:
         """Return the least misfit at an exponent, and the log ratio that has it."""
-        coarse = misfit(exponent, ratios)
+        ratios = np.concatenate([[-np.inf], np.linspace(-12, 12, 97)])
+        coarse = self.misfit(exponent, ratios)
         best = int(np.argmin(coarse))
         low, high = ratios[max(best - 1, 1)], ratios[min(best + 1, len(ratios) - 1)]
         fine = optimize.minimize_scalar(
-            lambda ratio: misfit(exponent, np.asarray([ratio]))[0],
+            lambda ratio: self.misfit(exponent, np.asarray([ratio]))[0],
             bounds=(low, high),
             method="bounded",
         )
         return min((float(coarse[best]), float(ratios[best])), (float(fine.fun), float(fine.x)))
 
-    exponents = np.geomspace(EXPONENTS[0], EXPONENTS[1], 120)
-    misfits = np.asarray([profile(exponent)[0] for exponent in exponents])
+
+def _profile_interval(
+    profile: _Profile,
+    exponent: float,
+    exponents: Float[np.ndarray, " searched"],
+    misfits: Float[np.ndarray, " searched"],
+) -> Interval:
+    """Return the exponents whose misfit an F-test does not tell from the least; an open side is 0 or None."""
+    freedom = len(profile.x) - 3
+    # Rounding keeps an exact fit from shutting its own interval.
+    limit = max(profile.at(exponent)[0], 1e-20) * (1 + stats.f.ppf(LEVEL, 1, freedom) / freedom)
+
+    def excess(k: float) -> float:
+        return profile.at(k)[0] - limit
+
+    def edge(inner: float, outer: float) -> float:
+        """Return where the misfit crosses the limit: at once, where the fit is exact."""
+        return float(inner if excess(inner) >= 0 else optimize.brentq(excess, inner, outer))
+
+    inside = np.flatnonzero(misfits <= limit)
     best = int(np.argmin(misfits))
-    low, high = exponents[max(best - 1, 0)], exponents[min(best + 1, len(exponents) - 1)]
-    fine = optimize.minimize_scalar(lambda k: profile(k)[0], bounds=(low, high), method="bounded")
-    exponent = float(fine.x) if fine.fun <= misfits[best] else float(exponents[best])
-    least, log_ratio = profile(exponent)
-    shape = np.logaddexp(-exponent * x, log_ratio)
-    scale = np.exp((y - shape).mean())
-
-    ci95: Interval | None = None
-    if len(x) > 3:
-        quantile = stats.f.ppf(LEVEL, 1, len(x) - 3)
-        # Rounding keeps an exact fit from shutting its own interval.
-        limit = max(least, 1e-20) * (1 + quantile / (len(x) - 3))
-
-        def edge(inner: float, outer: float) -> float:
-            """Return where the misfit crosses the limit: at once, where the fit is exact."""
-
-            def excess(k: float) -> float:
-                return profile(k)[0] - limit
-
-            return float(inner if excess(inner) >= 0 else optimize.brentq(excess, inner, outer))
-
-        inside = np.flatnonzero(misfits <= limit)
-        lower, upper = (inside[0], inside[-1]) if len(inside) else (best, best)
-        ci95 = Interval(
-            0.0 if lower == 0 else edge(min(exponent, exponents[lower]), exponents[lower - 1]),
-            None
-            if upper == len(exponents) - 1
-            else edge(max(exponent, exponents[upper]), exponents[upper + 1]),
-        )
-    return PowerLaw(
-        exponent,
-        ci95,
-        _r2(y, least),
-        float(scale * np.exp(exponent * centre)),
-        float(scale * np.exp(log_ratio)),
-        len(x),
+    lower, upper = (inside[0], inside[-1]) if len(inside) else (best, best)
+    return Interval(
+        0.0 if lower == 0 else edge(min(exponent, exponents[lower]), exponents[lower - 1]),
+        None
+        if upper == len(exponents) - 1
+        else edge(max(exponent, exponents[upper]), exponents[upper + 1]),
     )
 
 

@@ -5,7 +5,8 @@ or as wrong as can be, all bias or all variance. Of questions that are each all 
 Pearson's interval; of many questions the one more does not count. A bootstrap draws only what was seen, and
 has no width where one question holds all the error.
 
-Source: Clopper and Pearson 1934; Korn and Graubard 1998 for the effective number.
+Source: Clopper and Pearson 1934; Korn and Graubard 1998 for the effective number; Zou and Donner 2008 for
+differences.
 """
 
 from typing import NamedTuple
@@ -124,6 +125,42 @@ def _end(
     normal = np.clip(mean + special.ndtri(tail) * np.sqrt(variance), 0, 1)
     end = np.where(inside & np.isfinite(beta) & (number < 1e8), beta, normal)
     return np.where(np.isnan(mean), np.nan, end)
+
+
+def difference_interval(
+    parts: tuple[Float[np.ndarray, "questions *shape"], Float[np.ndarray, "questions *shape"]],
+    wholes: tuple[Float[np.ndarray, "questions *shape"], Float[np.ndarray, "questions *shape"]],
+    most: float,
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "2 *shape"]]:
+    """Return the difference of two quotients over the same questions, and its interval.
+
+    Both are NaN where either has nothing to divide by.
+
+    Args:
+        parts: each question's variance, of one model and of the other.
+        wholes: each question's error likewise.
+        most: the largest error that a question can have.
+
+    Source: Zou and Donner 2008, with the correlation of what each question adds.
+    """
+    quotients, ends, added = [], [], []
+    for part, whole in zip(parts, wholes, strict=True):
+        total = whole.sum(axis=0)
+        quotient = np.where(total > 0, part.sum(axis=0) / np.where(total > 0, total, 1), np.nan)
+        quotients.append(quotient)
+        ends.append(ratio_interval(part, whole, most))
+        added.append(part - quotient * whole)
+    norms = np.sqrt((added[0] ** 2).sum(axis=0) * (added[1] ** 2).sum(axis=0))
+    shared = (added[0] * added[1]).sum(axis=0) / np.where(norms > 0, norms, 1)
+    (below, above), (other_below, other_above) = (
+        (quotient - low, high - quotient) for quotient, (low, high) in zip(quotients, ends, strict=True)
+    )
+    difference = np.asarray(quotients[0] - quotients[1])
+    halves = [
+        np.sqrt(np.maximum(one**2 + other**2 - 2 * shared * one * other, 0))
+        for one, other in ((below, other_above), (above, other_below))
+    ]
+    return difference, np.clip(np.stack([difference - halves[0], difference + halves[1]]), -1, 1)
 
 
 class Difference(NamedTuple):

@@ -1,13 +1,13 @@
 """One model's questions with their decompositions, and estimates over them with intervals."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import polars as pl
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 
 from hotmess_jax.llm.analyses.clusters import among
 from hotmess_jax.llm.analyses.decomposing import Contexts, Metric, decompose_block, drawn_down
@@ -15,6 +15,7 @@ from hotmess_jax.llm.analyses.kl_correction import why_none
 from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, Unparsed, to_samples
 from hotmess_jax.statistics.intervals import (
     Clusters,
+    difference_interval,
     effective_questions,
     mean_interval,
     ratio_interval,
@@ -23,8 +24,6 @@ from kernels.decompositions import Decomposition
 
 Json = dict[str, Any]
 FORMS = ("plugin", "corrected")
-# An interval needs at least this share of its replicates to be numbers.
-ENOUGH = 0.95
 
 
 @dataclass(frozen=True)
@@ -211,48 +210,6 @@ def with_means(samples: Samples, records: pl.DataFrame) -> pl.DataFrame:
 
 
 Arrays = Mapping[str, np.ndarray]
-# From arrays over questions `[questions, …]` and how often each was drawn `[replicates, questions]` to
-# leaves `[replicates, …]`.
-Statistic = Callable[[Arrays, np.ndarray], PyTree]
-
-
-def estimate(statistic: Statistic, arrays: Arrays, settings: AnalysisSettings) -> tuple[PyTree, PyTree]:
-    """Return a statistic of arrays over questions, and its 95 % interval over resampled ones.
-
-    A bootstrap by weights: a report has hundreds of statistics on arrays of as many lengths, which
-    would each have to be compiled anew.
-
-    Args:
-        statistic: of the arrays and of how often each question was drawn.
-        arrays: leaves `[questions, …]`.
-        settings: resamples and seed.
-
-    Returns:
-        The statistic, and of each leaf `[2, …]` its percentile interval: NaN for a single question, and
-        where more than 5 % of the replicates are NaN, such as the logarithm of a corrected value below
-        0.
-    """
-    count = len(next(iter(arrays.values())))
-    value = jax.tree.map(lambda leaf: leaf[0], statistic(arrays, np.ones((1, count))))
-    if count < 2:
-        return value, jax.tree.map(lambda leaf: np.full((2, *np.shape(leaf)), np.nan), value)
-    random = np.random.default_rng(settings.seed)
-    chunk = max(1, min(settings.resamples, 5_000_000 // count))
-    drawn = []
-    for first in range(0, settings.resamples, chunk):
-        number = min(chunk, settings.resamples - first)
-        weights = random.multinomial(count, np.full(count, 1 / count), number).astype(np.float64)
-        drawn.append(statistic(arrays, weights))
-    return value, jax.tree.map(lambda *leaves: percentiles(np.concatenate(leaves)), *drawn)
-
-
-def percentiles(values: Float[np.ndarray, "replicates *shape"]) -> Float[np.ndarray, "2 *shape"]:
-    """Return the 95 % percentile interval; NaN where more than 5 % of the replicates are NaN."""
-    usable = np.isfinite(values)
-    enough = usable.mean(axis=0) >= ENOUGH
-    # Where there are too few, any number stands in for what is thrown away.
-    kept = np.where(usable | ~enough, values, np.nan)
-    return np.where(enough, np.nanpercentile(np.where(enough, kept, 0), [2.5, 97.5], axis=0), np.nan)
 
 
 def to_json(value: Any) -> Any:
@@ -275,20 +232,6 @@ def with_intervals(values: Mapping[str, Any], intervals: Mapping[str, Any]) -> J
         ends = np.moveaxis(np.asarray(intervals[name]), 0, -1)
         found[name] = {"value": to_json(value), "ci95": to_json(ends)}
     return found
-
-
-def means(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the weighted means over questions."""
-    total = weights.sum(axis=1)
-    return {
-        name: np.tensordot(weights, part, 1) / total.reshape(-1, *[1] * (part.ndim - 1))
-        for name, part in arrays.items()
-    }
-
-
-def mean_parts(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the means of error, bias2, variance (and all else given), and incoherence."""
-    return with_incoherence(means(arrays, weights))
 
 
 def with_incoherence(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -316,8 +259,7 @@ def estimate_parts(arrays: Arrays, most: float, clusters: Clusters = None) -> tu
         The values, and of each its interval `[2, …]`; NaN for a single question, and for the incoherence of
         questions without error.
     """
-    count = len(arrays["error"])
-    values = {name: part[0] for name, part in mean_parts(arrays, np.ones((1, count))).items()}
+    values = with_incoherence({name: np.asarray(part.mean(axis=0)) for name, part in arrays.items()})
     ends = {
         name: mean_interval(part, 1.0 if name == "accuracy" else most, clusters)
         for name, part in arrays.items()
@@ -352,6 +294,18 @@ def overall(questions: Questions, settings: AnalysisSettings) -> Json:
 def largest_error(questions: Questions) -> float:
     """Return the largest error that a question can have, or where that is not known that one has."""
     return float(questions.plugin.error.max()) if questions.most is None else questions.most
+
+
+def incoherence_difference(
+    first: Questions, second: Questions, form: str
+) -> tuple[Float[np.ndarray, ""], Float[np.ndarray, " 2"]]:
+    """Return the incoherence of one model less another's, and its interval; the same questions in order."""
+    both = [jax.tree.map(np.asarray, of.form(form)) for of in (first, second)]
+    return difference_interval(
+        (both[0].variance, both[1].variance),
+        (both[0].bias2 + both[0].variance, both[1].bias2 + both[1].variance),
+        max(largest_error(first), largest_error(second)),
+    )
 
 
 def contexts_summary(contexts: Contexts | None, most: float, clusters: Clusters = None) -> Json | None:

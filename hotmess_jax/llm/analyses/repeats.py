@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from hotmess_jax.llm.analyses.clusters import among, clusters_of
 from hotmess_jax.llm.analyses.samples import QUESTION, Unparsed
+from hotmess_jax.llm.analyses.successes import SUCCESS
 from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.intervals import Clusters, mean_interval
 from kernels.successes import agreement, majority_vote, pass_at_k, pass_hat_k, sample_variance
@@ -104,7 +105,7 @@ def successes(records: pl.DataFrame, unparsed: Unparsed) -> Successes:
     right: dict[tuple, list[float]] = {}
     answers: dict[tuple, dict[str, int] | None] = {}
     for key, options, target, answer, probs, tests, outcome in zip(keys, *columns, strict=True):
-        if options is None:
+        if options is None or (outcome is not None and tuple(options) == SUCCESS):
             right.setdefault(key, []).append(
                 float(outcome) if tests is None else float(all(json.loads(tests).values()))
             )

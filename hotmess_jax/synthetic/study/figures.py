@@ -35,36 +35,18 @@ def draw_figures(sweep: Mapping, examples: Examples | None) -> dict[str, Figure]
     """
     everything = draws_of(sweep)
     draws = everything.comparable
-    readers = quantities(sweep["config"])
-    spread = "draws" if len(draws.draws) > 1 else "replicates"
     figures = {} if examples is None else _of_one_start(everything, examples)
     if of_first := first_draw(sweep["models"]):
         first = everything.draws[0]
         figures["ends_of_rollouts"] = ends_of_rollouts(
             np.asarray(first.A), np.asarray(first.b), of_first
         )
+    return figures | _by_size(sweep, draws) | _by_step(draws)
 
-    def points(name: str) -> Float[np.ndarray, "sizes points"]:
-        return _points(draws, readers.get(name) or of_final(name), name != "incoherence")
 
-    def teachers(kind: str, part: str) -> Float[np.ndarray, "draws steps"]:
-        return np.asarray([getattr(draw, kind)[part] for draw in draws.draws], np.float64)
-
-    def last(kind: str) -> tuple[np.ndarray, np.ndarray]:
-        bias2, variance = (teachers(kind, part)[:, -1] for part in ("bias2", "variance"))
-        return bias2, variance
-
-    def both(kind: str) -> tuple[np.ndarray, np.ndarray]:
-        return teachers(kind, "bias2"), teachers(kind, "variance")
-
-    def by_direction(kind: str) -> tuple[np.ndarray, np.ndarray]:
-        directions = [getattr(draw, kind)["directions"] for draw in draws.draws]
-        bias2, variance = (
-            np.asarray([np.asarray(d[part])[:, -1] for d in directions])
-            for part in ("bias2", "variance")
-        )
-        return bias2, variance
-
+def _by_size(sweep: Mapping, draws: Draws) -> dict[str, Figure]:
+    """Draw what stands against the size of the models."""
+    readers = quantities(sweep["config"])
     everyone = sweep["config"].get("loss_on") == "all" and not draws.lacks(
         readers["validation_loss_all"]
     )
@@ -75,24 +57,24 @@ def draw_figures(sweep: Mapping, examples: Examples | None) -> dict[str, Figure]
         for name in ("bias2", "variance")
         if (fitted := _fitted(sweep, name, draws)) is not None
     }
-    incoherence = points("incoherence")
-    return figures | {
+    incoherence = _points(draws, of_final("incoherence"), geometric=False)
+    return {
         "loss_by_size": plots.loss_by_size(
             draws.parameters,
-            points(loss),
+            _points(draws, readers[loss], geometric=True),
             _fitted(sweep, loss, draws),
             # The floor is that of the update's tokens.
             np.asarray(floors) if floors and not everyone else None,
             names=draws.names,
-            each=spread,
+            each=_each(draws),
         ),
         "bias2_variance_by_size": plots.bias2_variance_by_size(
             draws.parameters,
-            points("bias2"),
-            points("variance"),
+            _points(draws, readers["bias2"], geometric=True),
+            _points(draws, readers["variance"], geometric=True),
             fits,
-            last("teacher"),
-            last("codec_teacher"),
+            _last(draws, "teacher"),
+            _last(draws, "codec_teacher"),
             exponents={
                 name: " ".join([exponent(fit["exponent"]), interval(fit["ci95"])]).rstrip(" –")
                 for name, fit in sweep["fits"].items()
@@ -100,37 +82,69 @@ def draw_figures(sweep: Mapping, examples: Examples | None) -> dict[str, Figure]
             },
             names=draws.names,
         ),
-        "incoherence_by_step": plots.incoherence_by_step(
-            _stacked(draws, lambda model: model["incoherence"], geometric=False),
-            teachers("teacher", "incoherence"),
-            teachers("codec_teacher", "incoherence"),
-            each=spread,
-        ),
         "final_incoherence_by_size": plots.final_incoherence_by_size(
             draws.parameters,
             incoherence,
             _intervals(draws, incoherence),
-            teachers("teacher", "incoherence")[:, -1],
-            teachers("codec_teacher", "incoherence")[:, -1],
+            _teachers(draws, "teacher", "incoherence")[:, -1],
+            _teachers(draws, "codec_teacher", "incoherence")[:, -1],
             names=draws.names,
-            each=spread,
+            each=_each(draws),
+        ),
+    }
+
+
+def _by_step(draws: Draws) -> dict[str, Figure]:
+    """Draw what stands against the step, and the last step by direction."""
+    return {
+        "incoherence_by_step": plots.incoherence_by_step(
+            _stacked(draws, lambda model: model["incoherence"], geometric=False),
+            _teachers(draws, "teacher", "incoherence"),
+            _teachers(draws, "codec_teacher", "incoherence"),
+            each=_each(draws),
         ),
         "bias2_variance_by_step": plots.bias2_variance_by_step(
             _stacked(draws, lambda model: model["bias2"]),
             _stacked(draws, lambda model: model["variance"]),
-            both("teacher"),
-            both("codec_teacher"),
-            each=spread,
+            _both(draws, "teacher"),
+            _both(draws, "codec_teacher"),
+            each=_each(draws),
         ),
         "by_eigen_direction": plots.by_eigen_direction(
             np.exp(np.log([draw.eigenvalues for draw in draws.draws]).mean(axis=0)),
             _stacked(draws, lambda model: [r[-1] for r in model["directions"]["bias2"]]),
             _stacked(draws, lambda model: [r[-1] for r in model["directions"]["variance"]]),
-            by_direction("teacher"),
-            by_direction("codec_teacher"),
-            each=spread,
+            _by_direction(draws, "teacher"),
+            _by_direction(draws, "codec_teacher"),
+            each=_each(draws),
         ),
     }
+
+
+def _each(draws: Draws) -> str:
+    """Return what a thin line or a small mark is one of."""
+    return "draws" if len(draws.draws) > 1 else "replicates"
+
+
+def _teachers(draws: Draws, kind: str, part: str) -> Float[np.ndarray, "draws steps"]:
+    return np.asarray([getattr(draw, kind)[part] for draw in draws.draws], np.float64)
+
+
+def _both(draws: Draws, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    return _teachers(draws, kind, "bias2"), _teachers(draws, kind, "variance")
+
+
+def _last(draws: Draws, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    bias2, variance = _both(draws, kind)
+    return bias2[:, -1], variance[:, -1]
+
+
+def _by_direction(draws: Draws, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    directions = [getattr(draw, kind)["directions"] for draw in draws.draws]
+    bias2, variance = (
+        np.asarray([np.asarray(d[part])[:, -1] for d in directions]) for part in ("bias2", "variance")
+    )
+    return bias2, variance
 
 
 def save_figures(figures: Mapping[str, Figure], folder: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import commands
 import numpy as np
 import pytest
+from tiny_sweep import SAMPLED, TINY, places
 
 from experiments import scaling_laws, synthetic_sweep
 from hotmess_jax.machine.files import DamagedFileError, read_sealed, write_sealed
@@ -18,30 +19,7 @@ from hotmess_jax.synthetic.study.outputs import NoSweepError, lacking, read_swee
 from hotmess_jax.synthetic.study.plan import disk_bytes, plan, store_bytes
 from hotmess_jax.synthetic.study.settings import PRESETS
 
-TINY = ["--preset", "smoke", "--trajectories", "60", "--trajectory-steps", "32", "--train-steps", "20",
-        "--checkpoint-every", "10", "--batch-size", "32", "--starts", "32", "--rollout-steps", "8",
-        "--bootstrap", "50"]  # fmt: skip
-
 outcome = functools.partial(commands.outcome, synthetic_sweep)
-
-
-def places(folder):
-    return ["--out", folder / "run", "--store", folder / "store"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        commands.run(synthetic_sweep, monkeypatch, *TINY, *places(folder))
-    return folder
-
-
-@pytest.fixture
-def copy(finished, tmp_path):
-    """A finished run that may be harmed."""
-    shutil.copytree(finished, tmp_path / "copy")
-    return tmp_path / "copy"
 
 
 def cut(path):
@@ -108,7 +86,7 @@ def test_a_harmed_file_is_one_line_with_its_path_and_what_to_do(
     harm(copy / "run" / file)
     before = (copy / "run" / "sweep.json").read_bytes()
     monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
-    line = commands.refused(synthetic_sweep, monkeypatch, capsys, *TINY, *places(copy))
+    line = commands.refused(synthetic_sweep, monkeypatch, capsys, *SAMPLED, *places(copy))
     assert str(copy / "run" / file) in line and said in line
     assert "delete" in line or "restore it" in line
     assert (copy / "run" / "sweep.json").read_bytes() == before
@@ -126,11 +104,11 @@ def test_results_of_before_that_have_no_seal_are_taken(copy, monkeypatch, capsys
         np.savez(file, **arrays)
     monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
     before = json.loads((copy / "run" / "sweep.json").read_text())
-    assert outcome(monkeypatch, capsys, *TINY, *places(copy))[0] == 0
+    assert outcome(monkeypatch, capsys, *SAMPLED, *places(copy))[0] == 0
     after = json.loads((copy / "run" / "sweep.json").read_text())
     assert after["fits"] == before["fits"] and after["provenance"] == before["provenance"]
     shutil.copy(copy / "run/models/3k-1/result.json", copy / "run/models/3k-0/result.json")
-    line = commands.refused(synthetic_sweep, monkeypatch, capsys, *TINY, *places(copy))
+    line = commands.refused(synthetic_sweep, monkeypatch, capsys, *SAMPLED, *places(copy))
     assert "is the result of 3k-1" in line
 
 
@@ -140,7 +118,7 @@ def test_a_harmed_manifest_is_named(copy, monkeypatch, capsys):
     whole = json.loads((store / "manifest.json").read_text())
     for harmed in ([], {}, whole | {"digest": "0" * 64}, None):
         (store / "manifest.json").write_text(json.dumps(harmed))
-        line = commands.refused(synthetic_sweep, monkeypatch, capsys, *TINY, *places(copy))
+        line = commands.refused(synthetic_sweep, monkeypatch, capsys, *SAMPLED, *places(copy))
         assert str(store) in line
 
 
@@ -160,7 +138,7 @@ def test_each_model_keeps_the_provenance_of_its_training(finished):
 
 
 def test_the_plan_s_bytes_are_those_on_disk(finished):
-    config = parse_with_preset(PRESETS, "quick", [*map(str, TINY)])
+    config = parse_with_preset(PRESETS, "quick", [*SAMPLED])
 
     def size(files):
         return sum(file.stat().st_size for file in files if file.is_file())

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from places import ROOT
 from rich.console import Console
+from tiny_sweep import SAMPLED, TINY, places
 
 from experiments import scaling_laws, synthetic_sweep
 from hotmess_jax.presentation.command_line import parse_with_preset
@@ -25,43 +26,8 @@ from hotmess_jax.synthetic.study.progress import SweepProgress
 from hotmess_jax.synthetic.study.report import FIGURES
 from hotmess_jax.synthetic.study.settings import PRESETS
 
-TINY = [
-    "--preset",
-    "smoke",
-    "--trajectories",
-    "60",
-    "--trajectory-steps",
-    "32",
-    "--train-steps",
-    "40",
-    "--checkpoint-every",
-    "10",
-    "--batch-size",
-    "32",
-    "--starts",
-    "32",
-    "--rollout-steps",
-    "8",
-    "--bootstrap",
-    "50",
-]
-
-
 run = functools.partial(commands.run, synthetic_sweep)
 refused = functools.partial(commands.refused, synthetic_sweep)
-
-
-def places(folder):
-    return ["--out", folder / "run", "--store", folder / "store"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A finished tiny sweep of two sizes and two draws of the problem, with sampled rollouts."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        run(monkeypatch, *TINY, *places(folder), "--temperature", 1)
-    return folder
 
 
 def numbers_in(value):
@@ -129,18 +95,16 @@ def test_report_and_figures_are_there(finished):
     assert "teacher, rounded" in report and "2 draws of the problem" in report
 
 
-def test_a_finished_sweep_is_not_done_again(finished, monkeypatch):
-    before = (finished / "run" / "sweep.json").read_text()
+def test_a_finished_sweep_is_not_done_again(copy, monkeypatch):
+    before = (copy / "run" / "sweep.json").read_text()
     monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
-    run(monkeypatch, *TINY, *places(finished), "--temperature", 1)
-    assert comparable(before) == comparable((finished / "run" / "sweep.json").read_text())
+    run(monkeypatch, *SAMPLED, *places(copy))
+    assert comparable(before) == comparable((copy / "run" / "sweep.json").read_text())
 
 
-def test_a_model_that_is_there_is_not_measured_again(tmp_path, monkeypatch):
-    arguments = (*TINY, *places(tmp_path), "--sizes", "3k")
-    run(monkeypatch, *arguments)
-    before = (tmp_path / "run" / "sweep.json").read_text()
-    (tmp_path / "run" / "models" / "3k-1" / "result.json").unlink()
+def test_a_model_that_is_there_is_not_measured_again(copy, monkeypatch):
+    before = (copy / "run" / "sweep.json").read_text()
+    (copy / "run" / "models" / "3k-1" / "result.json").unlink()
     measure, measured = sweep_module.Sweep._measure_run, []
 
     def measure_and_note(self, one, *rest):
@@ -148,9 +112,9 @@ def test_a_model_that_is_there_is_not_measured_again(tmp_path, monkeypatch):
         return measure(self, one, *rest)
 
     monkeypatch.setattr(sweep_module.Sweep, "_measure_run", measure_and_note)
-    run(monkeypatch, *arguments)
+    run(monkeypatch, *SAMPLED, *places(copy))
     assert measured == ["3k, replicate 1"]
-    assert comparable(before) == comparable((tmp_path / "run" / "sweep.json").read_text())
+    assert comparable(before) == comparable((copy / "run" / "sweep.json").read_text())
 
 
 def test_another_configuration_is_refused_and_nothing_is_touched(finished, monkeypatch, capsys):
@@ -315,19 +279,16 @@ def test_a_folder_in_use_is_refused(tmp_path, monkeypatch, capsys):
     assert said == f"error: another process works in {tmp_path / 'run'}; wait for its end"
 
 
-def test_a_harmed_store_or_checkpoint_is_named_before_any_training(
-    tmp_path, monkeypatch, capsys, finished
-):
-    run(monkeypatch, *TINY, *places(tmp_path), "--sizes", "3k")
-    models = tmp_path / "run" / "models"
+def test_a_harmed_store_or_checkpoint_is_named_before_any_training(copy, monkeypatch, capsys):
+    models = copy / "run" / "models"
     (models / "3k-0" / "result.json").unlink()
     monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
     for file in (models / "3k" / "checkpoints").rglob("*"):
         if file.is_file() and file.parent.name == "d":
             file.write_bytes(b"")
-    arguments = (*TINY, *places(tmp_path), "--sizes", "3k")
-    assert str(models / "3k" / "checkpoints" / "40") in refused(monkeypatch, capsys, *arguments)
-    store = min((tmp_path / "store").glob("trajectories-*"))
+    arguments = (*SAMPLED, *places(copy))
+    assert str(models / "3k" / "checkpoints" / "20") in refused(monkeypatch, capsys, *arguments)
+    store = min((copy / "store").glob("trajectories-*"))
     chunk = next(p for p in (store / "c").rglob("*") if p.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-9])
     assert str(store) in refused(monkeypatch, capsys, *arguments)

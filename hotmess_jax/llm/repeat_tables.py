@@ -132,7 +132,9 @@ def print_comparisons(compared: Comparisons, console: Console) -> None:
                 plugin: Json | None = found.plugin[name].to_json()
                 if name == "accuracy" and corrected is not None:
                     plugin = None  # it is the same in both
-                cells = [text for value in (plugin, corrected) for text in (_cell(value), _p(value))]
+                cells = [
+                    text for value in (plugin, corrected) for text in (_cell(value, "\n"), _p(value))
+                ]
                 shown.add_row(NAMES.get(name, name), *cells)
             console.print(shown)
         notes = dict.fromkeys(

@@ -7,6 +7,7 @@ incoherence with 95 % intervals over questions, plug-in and corrected for the nu
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,8 @@ import tyro
 from rich.console import Console
 
 from hotmess_jax.llm import figures
-from hotmess_jax.llm.analyses import METRICS, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analyses import METRICS, AnalysisSettings, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analyses.comparing import compare
 from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
 from hotmess_jax.llm.analyses.successes import (
     MEANING,
@@ -27,6 +29,9 @@ from hotmess_jax.llm.analyses.successes import (
     with_successes,
 )
 from hotmess_jax.llm.records import RecordErrors, read_records
+from hotmess_jax.llm.repeat_figures import forest
+from hotmess_jax.llm.repeat_figures import repeats as draw_repeats
+from hotmess_jax.llm.repeat_tables import clusters_note, print_comparisons, print_repeats
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
@@ -73,6 +78,17 @@ class IncoherenceConfig:
     """Fields to group by, besides the model, such as topic; temperature, budget, format and prompt are
     grouped by wherever they differ."""
 
+    cluster: str | None = None
+    """The field whose values are clusters of questions, such as a passage or a repository that they share:
+    intervals and tests are then over whole clusters."""
+
+    compare: str | None = None
+    """Compare the values of this field, such as hint, or model, with the baseline, on the questions that both
+    have, within each model and group."""
+
+    baseline: str = "none"
+    """The value to compare with; none is also that of records without the field."""
+
     json: str | None = None
     """Also write everything as one JSON document to this file; "-" prints it instead of the tables."""
 
@@ -96,13 +112,32 @@ def main() -> None:
         fail("no file of records was given")
     json_file = None if config.json in (None, "-") else Path(config.json)
     try_outputs([json_file], [config.figures])
+    compared = None
+    by = [*config.by]
+    if config.compare is not None and config.compare not in ("model", *by):
+        by.append(config.compare)
     try:
-        groups, meanings = groups_of(read_records(config.samples), config)
+        records = read_records(config.samples, by)
+        groups, meanings = groups_of(records, config, by)
+        if config.compare is not None:
+            compared = compare(
+                with_successes(records)[0].filter(pl.col("options").is_not_null()),
+                config.compare,
+                config.baseline,
+                config.by,
+                config.metric,
+                AnalysisSettings(
+                    "brier", config.unparsed, config.smoothing, config.resamples, config.seed
+                ),
+                config.cluster,
+            )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
         fail(str(error))
-    document = {"groups": groups}
+    document: dict[str, Any] = {"groups": groups}
+    if compared is not None:
+        document |= compared.to_json()
     if config.json == "-":
         json.dump(document, sys.stdout, indent=1, allow_nan=False)
         print()
@@ -113,17 +148,25 @@ def main() -> None:
             print_groups(chosen, config.metric, console)
         if shares:
             print_groups(shares, (SHARES_METRIC,), console)
+        print_repeats({label(of): of["repeats"] for of in groups if of.get("repeats")}, console)
         for text in (*meanings, CAVEAT):
             console.print(text, highlight=False)
+        if compared is not None:
+            print_comparisons(compared, console)
         if json_file is not None:
             write_json(json_file, document)
     if config.figures is not None:
         for metric in (*config.metric, SHARES_METRIC):
             draw(groups, metric, config.figures)
+            if compared is not None and metric != SHARES_METRIC:
+                of_metric = {of.label: of.metrics[metric].to_json() for of in compared.made}
+                plotting.save(forest(of_metric, metric), config.figures / f"comparisons_{metric}")
+        if repeated := {label(group): group["repeats"] for group in groups if group.get("repeats")}:
+            plotting.save(draw_repeats(repeated), config.figures / "repeats")
 
 
 def groups_of(
-    records: pl.DataFrame, config: IncoherenceConfig
+    records: pl.DataFrame, config: IncoherenceConfig, by: Sequence[str]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the groups of records, and what is to be said of outcomes that are no choice.
 
@@ -135,17 +178,18 @@ def groups_of(
     if records.height or not shares.height:
         groups = summarise(
             with_options(records),
-            config.by,
+            by,
             config.metric,
             config.unparsed,
             config.smoothing,
             config.resamples,
             config.seed,
+            config.cluster,
         )
         if is_of_successes(records):
             meanings.append(MEANING)
     if shares.height:
-        groups += summarise_shares(shares, config.by, config.resamples, config.seed)
+        groups += summarise_shares(shares, by, config.resamples, config.seed)
         meanings.append(SHARES)
     return groups, meanings
 
@@ -182,6 +226,9 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console
         )
     console.print(counts)
     for group in groups:
+        if group.get("clusters"):
+            said = clusters_note(**group["clusters"])
+            console.print(f"{label(group)}: {said}".replace("\n", ", "), highlight=False, markup=False)
         for row in group["left_out_by"]:
             if row["left_out"]:
                 console.print(

@@ -51,6 +51,13 @@ class ReportConfig:
     """Further fields whose values are analysed apart, as those of temperature, budget, format and prompt
     always are."""
 
+    compare: str | None = None
+    """The field whose values are compared with a baseline, on the questions that both have, such as hint, or
+    model; without it all pairs are that differ in one thing."""
+
+    baseline: str = "none"
+    """Its value; none is also that of records without the field."""
+
     metric: tuple[Metric, ...] = ("brier", "kl")
     """Which decompositions: brier (0 to 2), whose corrected values are exact; kl (nats), the paper's."""
 
@@ -148,6 +155,8 @@ def settings_of(config: ReportConfig) -> StudySettings:
         config.permutations,
         config.ensembles,
         config.by,
+        config.compare,
+        config.baseline,
     )
 
 
@@ -161,7 +170,7 @@ def pairs(name: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
     """Read the records, those that are wanted, and the vectors beside their files."""
-    records = read_records(config.records)
+    records = read_records(config.records, [*config.by, *filter(None, [config.compare])])
     for name, value in pairs("where", config.where):
         if name not in records.columns:
             raise ValueError(f"no record has a field {name!r}{nearest(name, records.columns)}")

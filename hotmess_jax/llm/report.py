@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hotmess_jax.llm.repeat_tables import differences_section, repeats_section
 from hotmess_jax.llm.study_figures import setting_file
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import interval, number
@@ -512,16 +513,6 @@ def _one(found: Mapping[str, Json]) -> str:
     return "The question with most different answers, sample by sample.\n\n" + "\n".join(lines)
 
 
-def _differences(found: Mapping[str, Json]) -> str:
-    rows = [
-        [name, str(r["questions"]), _cell(r["plugin"]), _cell(r["corrected"])]
-        for name, r in found.items()
-    ]
-    return "Difference of incoherence on the same questions.\n\n" + table(
-        ["models", "questions", "plug-in", "corrected"], rows
-    )
-
-
 def _scaling(found: Mapping[str, Json]) -> str:
     return "\n\n".join(_titled(name, _scaling_of(result)) for name, result in found.items())
 
@@ -615,6 +606,7 @@ def _missing(missing: Sequence[Json]) -> str:
 SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "left_out": ("Questions left out", _left_out),
     "overall": ("Means over questions", _overall),
+    "repeats": ("Right in k samples", repeats_section),
     "by_length": ("Against length", _by_field),
     "overthinking": ("Longer against shorter samples", _overthinking),
     "by_topic": ("By topic", _labels),
@@ -624,7 +616,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "ensembles": ("Ensembles", _ensembles),
     "efficiency": ("From fewer samples", _efficiency),
     "sensitivity": ("What was decided on the way", _sensitivity),
-    "differences": ("Between models", _differences),
+    "differences": ("Differences", differences_section),
     "scaling": ("Scaling by difficulty", _scaling),
     "surface": ("Length and size together", _surface),
     "length_correlation": ("Lengths between models", _correlation),

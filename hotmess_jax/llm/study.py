@@ -39,8 +39,10 @@ from hotmess_jax.llm.analyses import (
     unit_test_questions,
     with_wait_ratio,
 )
+from hotmess_jax.llm.analyses.comparing import differences, value_named, with_holm
 from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
-from hotmess_jax.llm.analyses.questions import FORMS, incoherence_difference, to_json
+from hotmess_jax.llm.analyses.questions import to_json
+from hotmess_jax.llm.analyses.repeats import repeats
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, to_samples
 from hotmess_jax.llm.analyses.series import as_given, check_fields, field_of
 from hotmess_jax.llm.analyses.successes import (
@@ -74,6 +76,10 @@ class StudySettings:
     ensembles: int = 10
     # Fields that tell settings apart besides temperature, budget, format and prompt.
     by: Sequence[str] = ()
+    # The field whose values are compared, and the one they are compared with, as text; None compares all pairs
+    # of series that differ in one thing.
+    compare: str | None = None
+    baseline: str | None = None
 
     def __post_init__(self) -> None:
         check_names("metrics", self.metrics, METRICS)
@@ -138,6 +144,10 @@ def study(
     for name in named:
         if name not in models:
             raise ValueError(f"no record is of the model {name!r}{nearest(name, models)}")
+    if settings.compare is not None:
+        value_named(records, settings.compare, settings.baseline or "none")
+        if settings.compare not in ("model", *settings.by):
+            settings = replace(settings, by=[*settings.by, settings.compare])
     state = _Study(say)
     whole = records
     records, shares = with_successes(records)
@@ -161,8 +171,11 @@ def study(
         analysis = replace(settings.analysis, metric=metric, kl_samples=least)
         of_metric = replace(settings, analysis=analysis)
         questions = _choices(state, choice, samples, of_metric, metric)
+        _differences(state, choice, questions, of_metric, metric)
         _budgets(state, budgets, analysis, metric)
         _between(state, choice, questions, of_metric, metric)
+    for part in series:
+        state.run("repeats", part.label, _repeats, part.records, settings.analysis)
     _answers(state, choice, settings)
     for part in budgets:
         state.run("format_failures", part.label, format_failures, part.records)
@@ -183,7 +196,8 @@ def study(
             {**_plain(settings.analysis),
              "metrics": list(settings.metrics), "groups": list(settings.groups),
              "permutations": settings.permutations, "parameters": dict(settings.parameters or {}),
-             "ensembles": settings.ensembles, "by": list(settings.by)}
+             "ensembles": settings.ensembles, "by": list(settings.by),
+             "compare": settings.compare, "baseline": settings.baseline}
         ),
         "analyses": state.found,
         "missing": state.missing,
@@ -219,6 +233,10 @@ def _is_choice(records: pl.DataFrame) -> pl.Expr:
     chosen = pl.col("options").is_not_null()
     # A format that is not known is no open one.
     return chosen & pl.col("format").ne_missing("open") if "format" in records.columns else chosen
+
+
+def _is_open(records: pl.DataFrame) -> pl.Expr:
+    return pl.col("format").eq_missing("open") if "format" in records.columns else pl.lit(False)
 
 
 def _choices(
@@ -276,6 +294,38 @@ def _budgets(state: _Study, parts: Sequence[_Part], analysis: AnalysisSettings, 
             state.run(f"by_budget_{metric}", part.label, by_budget, part.records, part.length, analysis)
 
 
+def _differences(
+    state: _Study,
+    parts: Sequence[_Part],
+    questions: Mapping[str, Questions],
+    settings: StudySettings,
+    metric: Metric,
+) -> None:
+    """Compare series that differ in one thing: all pairs, or each with the baseline of the field."""
+    made = {}
+    for first, second in combinations([part for part in parts if part.label in questions], 2):
+        here, there = ({"model": of.model, **of.settings} for of in (first, second))
+        apart = [name for name in here if here[name] != there[name]]
+        if len(apart) != 1:
+            continue
+        if settings.compare is not None:
+            records = pl.concat([first.records, second.records])
+            values = (here.get(settings.compare), there.get(settings.compare))
+            try:
+                chosen = value_named(records, settings.compare, settings.baseline or "none")
+            except ValueError:
+                continue
+            if apart != [settings.compare] or chosen not in values:
+                continue
+            if values[0] == chosen:
+                first, second = second, first
+        pair = f"{first.label} − {second.label}"
+        with state.noting(f"differences_{metric}", pair):
+            made[pair] = differences(questions[first.label], questions[second.label], metric)
+    for pair, found in zip(made, with_holm(list(made.values())), strict=True):
+        state.found.setdefault(f"differences_{metric}", {})[pair] = found.to_json()
+
+
 def _between(
     state: _Study,
     parts: Sequence[_Part],
@@ -283,14 +333,8 @@ def _between(
     settings: StudySettings,
     metric: Metric,
 ) -> None:
-    """Run what compares series: pairs that differ in one thing, and the models of each setting."""
+    """Run what compares the models of each setting."""
     parts = [part for part in parts if part.label in questions]
-    for first, second in combinations(parts, 2):
-        apart = [name for name in first.settings if first.settings[name] != second.settings[name]]
-        if len(apart) + (first.model != second.model) == 1:
-            pair = first.label, second.label
-            state.run(f"differences_{metric}", " − ".join(pair), _difference, questions, pair,
-                      settings.analysis)  # fmt: skip
     by_setting: dict[str, list[_Part]] = {}
     for part in parts:
         names = (setting_name(name, value) for name, value in part.settings.items())
@@ -358,24 +402,6 @@ def _scaling(
     )
 
 
-def _difference(
-    questions: Mapping[str, Questions], pair: tuple[str, str], settings: AnalysisSettings
-) -> Json:
-    """Return the difference of two models' incoherence on the questions that both have."""
-    first, second = (
-        questions[name].table.select(QUESTION).with_row_index(f"row{i}") for i, name in enumerate(pair)
-    )
-    shared = first.join(second, on=QUESTION, nulls_equal=True)
-    if shared.height < 2:
-        raise ValueError("the models share fewer than two questions")
-    found: Json = {"models": list(pair), "questions": shared.height}
-    one, other = (questions[name].where(shared[f"row{i}"].to_numpy()) for i, name in enumerate(pair))
-    for form in FORMS:
-        value, ends = incoherence_difference(one, other, form)
-        found[form] = {"value": to_json(value), "ci95": to_json(ends)}
-    return found
-
-
 def _answers(state: _Study, parts: Sequence[_Part], settings: StudySettings) -> None:
     """Run what looks at answers alone."""
     for part in parts:
@@ -387,6 +413,16 @@ def _answers(state: _Study, parts: Sequence[_Part], settings: StudySettings) -> 
                 )
         state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records)
         state.run("one_question", part.label, one_question, part.records)
+
+
+def _repeats(records: pl.DataFrame, settings: AnalysisSettings) -> Json:
+    """Return what k samples would do."""
+    known = pl.any_horizontal(
+        pl.col(name).is_not_null()
+        for name in ("options", "tests", "outcome")
+        if name in records.columns
+    )
+    return repeats(records.filter(known & ~_is_open(records)), settings.unparsed).to_json()
 
 
 def _changes_by_label(records: pl.DataFrame) -> list[Json]:

@@ -174,7 +174,7 @@ def test_the_command_prints_tables_json_and_figures(tmp_path, monkeypatch, capsy
     assert "neither misalignment nor quality" in " ".join(printed.split())
     assert len(re.findall(r"^ *corrected ", printed, re.MULTILINE)) == 4  # groups, of brier alone
     assert "fewer than 8 independent samples" in " ".join(printed.split())
-    expected = {f"{metric}.{kind}" for metric in METRICS for kind in ("png", "pdf")}
+    expected = {f"{name}.{kind}" for name in (*METRICS, "repeats") for kind in ("png", "pdf")}
     assert {p.name for p in (tmp_path / "figures").iterdir()} == expected
     monkeypatch.setattr(sys, "argv", [*arguments, "--json", "-"])
     incoherence.main()

@@ -88,7 +88,7 @@ def test_every_analysis_is_in_the_report_where_its_fields_are():
         "overall", "by_length", "overthinking", "by_topic", "by_budget", "wait_ratio", "ensembles",
         "efficiency", "sensitivity", "differences", "scaling", "surface", "length_correlation",
         "answer_changes", "format_failures", "one_question", "by_difficulty",
-        "answer_changes_by_difficulty",
+        "answer_changes_by_difficulty", "repeats",
     }  # fmt: skip
     # Four samples a question are too few for ensembles by KL.
     missing = {row["analysis"] for row in found["missing"]}
@@ -136,7 +136,9 @@ def test_settings_are_never_pooled():
     assert all(of["plugin"]["variance"]["value"] == 0 for of in overall.values())
     (difference,) = found["analyses"]["differences_brier"].values()
     # One of the two has no error: 0/0, and no interval beside it.
-    assert difference["plugin"] == {"value": None, "ci95": [None, None]}
+    nothing = {"value": None, "ci95": [None, None], "p": None, "p_holm": None}
+    assert difference["plugin"]["incoherence"] == nothing
+    assert difference["plugin"]["error"]["value"] == -2
     rendered(found)
 
 

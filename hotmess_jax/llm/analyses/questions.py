@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from hotmess_jax.llm.analyses.clusters import among
 from hotmess_jax.llm.analyses.decomposing import METRICS, Contexts, Metric, decompose_block, drawn_down
 from hotmess_jax.llm.analyses.kl_correction import why_none
 from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, Unparsed, to_samples
 from hotmess_jax.llm.analyses.series import one_series
 from hotmess_jax.statistics.intervals import (
+    Clusters,
     difference_interval,
     effective_questions,
     mean_interval,
@@ -257,12 +259,13 @@ def parts_of(questions: Questions, form: str) -> dict[str, np.ndarray]:
     return questions.form(form)._asdict() | {"accuracy": questions.accuracy}
 
 
-def estimate_parts(arrays: Arrays, most: float) -> tuple[dict, dict]:
+def estimate_parts(arrays: Arrays, most: float, clusters: Clusters = None) -> tuple[dict, dict]:
     """Return means and incoherence, and their 95 % intervals over questions (`analysis.intervals`).
 
     Args:
         arrays: error, bias2, variance and perhaps accuracy of each question, `[questions, …]`.
         most: the largest error that a question can have.
+        clusters: of the questions, as in `mean_interval`.
 
     Returns:
         The values, and of each its interval `[2, …]`; NaN for a single question, and for the incoherence of
@@ -270,9 +273,12 @@ def estimate_parts(arrays: Arrays, most: float) -> tuple[dict, dict]:
     """
     values = with_incoherence({name: np.asarray(part.mean(axis=0)) for name, part in arrays.items()})
     ends = {
-        name: mean_interval(part, 1.0 if name == "accuracy" else most) for name, part in arrays.items()
+        name: mean_interval(part, 1.0 if name == "accuracy" else most, clusters)
+        for name, part in arrays.items()
     }
-    ends["incoherence"] = ratio_interval(arrays["variance"], arrays["bias2"] + arrays["variance"], most)
+    ends["incoherence"] = ratio_interval(
+        arrays["variance"], arrays["bias2"] + arrays["variance"], most, clusters
+    )
     return values, ends
 
 
@@ -314,7 +320,7 @@ def incoherence_difference(
     )
 
 
-def contexts_summary(contexts: Contexts | None, most: float) -> Json | None:
+def contexts_summary(contexts: Contexts | None, most: float, clusters: Clusters = None) -> Json | None:
     """Return the corrected variance between contexts and within them, means over questions.
 
     Returns:
@@ -338,6 +344,6 @@ def contexts_summary(contexts: Contexts | None, most: float) -> Json | None:
         arrays = {"between": contexts.between[told], "within": contexts.within[told]}
         found |= with_intervals(
             {name: float(part.mean()) for name, part in arrays.items()},
-            {name: mean_interval(part, most) for name, part in arrays.items()},
+            {name: mean_interval(part, most, among(clusters, told)) for name, part in arrays.items()},
         )
     return found

@@ -20,7 +20,13 @@ from rich.console import Console
 
 from hotmess_jax.machine.provenance import git_commit
 from hotmess_jax.machine.sharding import make_mesh, use_every_core
-from hotmess_jax.presentation.command_line import fail, failing_on, parse_any
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    failing_on,
+    parse_any,
+    try_outputs,
+)
 from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.synthetic.model import Attention, parse_size
@@ -134,6 +140,7 @@ Part = (
 )
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, measure, print."""
     config = parse_any(Part)
@@ -147,7 +154,7 @@ def main() -> None:
     if isinstance(config, Data):
         if config.preset not in PRESETS:
             fail(f"unknown preset {config.preset!r}: expected one of {', '.join(PRESETS)}")
-        config.folder.mkdir(parents=True, exist_ok=True)
+        try_outputs(folders=[config.folder])
         found = data_speed(PRESETS[config.preset], config.folder, config.batches)
         show([{"benchmark": "data", "preset": config.preset} | found | about()], config.json)
         return

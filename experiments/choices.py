@@ -14,11 +14,18 @@ import tyro
 from rich.console import Console
 
 from hotmess_jax.machine.files import write_json, write_text
-from hotmess_jax.presentation.command_line import failing_on, parse
+from hotmess_jax.presentation import plotting
+from hotmess_jax.presentation.command_line import ending_in_one_line, failing_on, parse, try_outputs
 from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.study.choices import TITLE, choices, markdown
+from hotmess_jax.synthetic.study.choices_figure import choices_figure
 from hotmess_jax.synthetic.study.outputs import NoSweepError, read_sweep
 from hotmess_jax.synthetic.study.pooling import PoolingError
+
+FIGURE = (
+    "Bias², variance and incoherence at the last step of each row's smallest and largest size, dotted lines "
+    "through the base's; and the verdicts on the claims, by their numbers above."
+)
 
 
 class TableError(ValueError):
@@ -33,9 +40,11 @@ class ChoicesConfig:
     """Folders of sweeps, or of folders of sweeps."""
 
     out: Path | None = None
-    """File for the table, in Markdown, and beside it the same as .json; without it, the table is printed."""
+    """File for the table, in Markdown, and beside it the same as .json and a figure as .png and .pdf. Without it,
+    the table is printed."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read the sweeps, and write the table."""
     config = parse(ChoicesConfig)
@@ -43,12 +52,14 @@ def main() -> None:
         if config.out is None:
             print(markdown(choices(*read_sweeps(config.folders))), end="")
             return
+        check_place(config.out)
+        try_outputs([config.out])
         written = write_choices(config.folders, config.out)
     Console().print(str(written), highlight=False, markup=False, soft_wrap=True)
 
 
 def write_choices(folders: Sequence[Path], out: Path) -> Path:
-    """Write the table of all sweeps under the folders as Markdown and as JSON, and return its path.
+    """Write the table of all sweeps under the folders as Markdown and JSON, and its figure; return its path.
 
     Raises:
         TableError: where a folder has no finished sweep, or a file that is no such table is in the way.
@@ -58,7 +69,10 @@ def write_choices(folders: Sequence[Path], out: Path) -> Path:
     check_place(out)
     found = choices(*read_sweeps(folders))
     write_json(out.with_suffix(".json"), found.to_json())
-    write_text(out, markdown(found))
+    plotting.save(
+        plotting.signed(choices_figure(found), out.absolute().parent.name), out.with_suffix("")
+    )
+    write_text(out, f"{markdown(found)}\n![The rows, drawn]({out.stem}.png)\n\n{FIGURE}\n")
     return out
 
 
@@ -73,6 +87,9 @@ def check_place(out: Path) -> None:
     beside = out.with_suffix(".json")
     if out.exists() and not (out.is_file() and out.read_text().startswith(TITLE)):
         raise TableError(f"{out} exists and is no table of choices; choose another --out")
+    for figure in (out.with_suffix(f".{kind}") for kind in ("png", "pdf")):
+        if figure.exists() and not out.exists():
+            raise TableError(f"{figure} exists, without a table of choices; choose another --out")
     if beside.exists() and not _is_table(beside):
         raise TableError(f"{beside} exists and is no table of choices; choose another --out")
 

@@ -17,7 +17,13 @@ from rich.console import Console
 from hotmess_jax.llm.coverage import simulations
 from hotmess_jax.machine.files import write_text
 from hotmess_jax.machine.provenance import provenance
-from hotmess_jax.presentation.command_line import fail, failing_on, parse
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    failing_on,
+    parse,
+    try_outputs,
+)
 from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import coverage_table, table
 from hotmess_jax.statistics.coverage import Seen, Simulation
@@ -45,6 +51,7 @@ class CoverageConfig:
     """Print which simulations there are."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, simulate, write."""
     config = parse(CoverageConfig)
@@ -59,6 +66,7 @@ def main() -> None:
             fail(f"no simulation is called {name!r}: there are {', '.join(known)}")
     if config.out is not None:
         check_place(config.out)
+        try_outputs([config.out])
     chosen = [known[name] for name in dict.fromkeys(config.names)] or [*known.values()]
     console = Console(stderr=True)
     found: list[tuple[Simulation, list[Seen]]] = []

@@ -6,9 +6,9 @@ a sweep that differs from it in that alone:
 
   --vary teacher=newton,sign rollout-start-distribution=normal+rollout-start-scale=3
 
-is a base and three sweeps, the last of which differs in two settings. It ends with the table of all of them,
-choices.md (see experiments.choices). Where the seed varies, what differs in the seed alone is pooled at the
-end (see experiments.scaling_laws).
+is a base and three sweeps, the last of which differs in two settings. It ends with the table and the figure
+of all of them: choices.md, .json, .png and .pdf (see experiments.choices). Where the seed varies, what
+differs in the seed alone is pooled at the end (see experiments.scaling_laws).
 
 Stopped at any moment, the same command goes on where it was. With --launcher ray the sweeps spread over a
 Ray cluster whose machines share the folders; what a lost machine was doing is taken up by another, from its
@@ -30,14 +30,18 @@ from rich.console import Console
 
 from experiments.choices import TableError, check_place, write_choices
 from experiments.synthetic_sweep import carry_out
+from hotmess_jax.machine.interruption import StoppedError, between_steps, watched
 from hotmess_jax.machine.processes import differing
 from hotmess_jax.machine.sharding import use_every_core
 from hotmess_jax.presentation.command_line import (
+    GOES_ON,
+    ending_in_one_line,
     fail,
     failing_on,
     failing_to_write,
     parse,
     parse_with_preset,
+    try_outputs,
 )
 from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.study.folder import check_folder
@@ -56,6 +60,8 @@ from hotmess_jax.synthetic.study.sweep import Sweep
 
 LEASE = 600.0  # seconds after which a shared file system has freed what a lost machine held
 BASE = "base"
+POLL_S = 1.0
+STOP_S = 20.0  # which workers have to save what they train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +122,7 @@ class Ended:
     seconds: float | None
 
 
+@ending_in_one_line(GOES_ON)
 def main() -> None:
     """Parse the command line, check every sweep, carry all of them out, and sum them up."""
     config = parse(GridConfig)
@@ -131,7 +138,8 @@ def main() -> None:
     pending = [sweep for sweep in sweeps if sweep.name not in there]
     for name in pools(sweeps):
         _check_pool_s_place(config.out / name)
-    if config.design == "one-at-a-time":
+    tabled = config.design == "one-at-a-time" or len(_but_for_seeds(sweeps)) > 1
+    if tabled:
         with failing_on(TableError):
             check_place(config.out / "choices.md")
     done = len(sweeps) - len(pending)
@@ -139,6 +147,7 @@ def main() -> None:
         console.print(f"{done} of {len(sweeps)} are there already", highlight=False)
     for name, sweep_there in there.items():
         _say_failed(console, name, _failed(sweep_there))
+    try_outputs(folders=[config.out, config.store])
     failures = sum(bool(_failed(sweep_there)) for sweep_there in there.values())
     unfinished = False
     for ended in (on_ray if config.launcher == "ray" else here)(pending, config):
@@ -155,8 +164,8 @@ def main() -> None:
         with failing_on(PoolingError):
             report = write_pool(config.out / name, folders)
         _say(console, f"pooled over seeds: {report}")
-    if config.design == "one-at-a-time":
-        with failing_on(TableError, NoSweepError):
+    if tabled:
+        with failing_on(TableError, NoSweepError, PoolingError):
             table = write_choices([sweep.config.folder for sweep in sweeps], config.out / "choices.md")
         _say(console, f"all choices: {table}")
     if failures:
@@ -301,10 +310,7 @@ def pools(sweeps: Sequence[Planned]) -> dict[str, list[Path]]:
 
     Where nothing but the seed varies that name is ".", the grid's own folder.
     """
-    together: dict[str, list[Planned]] = collections.defaultdict(list)
-    for sweep in sweeps:
-        rest = {k: v for k, v in sweep.config.identity().items() if k != "seed"}
-        together[json.dumps(rest, sort_keys=True)].append(sweep)
+    together = _but_for_seeds(sweeps)
     found = {}
     for same in together.values():
         if len(same) > 1:
@@ -316,6 +322,15 @@ def pools(sweeps: Sequence[Planned]) -> dict[str, list[Path]]:
     if len(found) > 1 or len(together) > 1:
         found = {"pooled" if name == "." else name: folders for name, folders in found.items()}
     return found
+
+
+def _but_for_seeds(sweeps: Sequence[Planned]) -> dict[str, list[Planned]]:
+    """Return the sweeps by all their settings but the seed."""
+    together: dict[str, list[Planned]] = collections.defaultdict(list)
+    for sweep in sweeps:
+        rest = {k: v for k, v in sweep.config.identity().items() if k != "seed"}
+        together[_text(rest)].append(sweep)
+    return together
 
 
 def _check_pool_s_place(folder: Path) -> None:
@@ -370,7 +385,10 @@ def here(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:
     use_every_core()
     for sweep in sweeps:
         begin = time.perf_counter()
-        error, failed = one(sweep.arguments)
+        try:
+            error, failed = one(sweep.arguments)
+        except StoppedError as stop:
+            raise stop.within(sweep.name) from None
         yield Ended(sweep.name, error, failed, time.perf_counter() - begin)
 
 
@@ -395,14 +413,26 @@ def on_ray(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:
         num_cpus=config.cpus_per_sweep, num_gpus=config.gpus_per_sweep, max_retries=20, max_calls=1
     )(_alone)
     waiting = {task.remote(sweep.arguments): sweep.name for sweep in sweeps}
+
+    def reached() -> str:
+        done = len(sweeps) - len(waiting)
+        return f"{done} of {len(sweeps)} sweeps were done, and those under way were told to save"
+
     try:
-        while waiting:
-            (ended,), _ = ray.wait(list(waiting), num_returns=1)
-            name = waiting.pop(ended)
-            try:
-                yield Ended(name, *ray.get(ended))
-            except ray.exceptions.RayError as error:
-                yield Ended(name, str(error).splitlines()[-1], [], None)
+        with between_steps(reached) as stop_here:
+            while waiting:
+                all_ended, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_S)
+                if stop_here():
+                    for under_way in waiting:
+                        ray.cancel(under_way)  # as by Ctrl-C there
+                    ray.wait(list(waiting), num_returns=len(waiting), timeout=STOP_S)
+                    return
+                for ended in all_ended:
+                    name = waiting.pop(ended)
+                    try:
+                        yield Ended(name, *ray.get(ended))
+                    except ray.exceptions.RayError as error:
+                        yield Ended(name, str(error).splitlines()[-1], [], None)
     finally:
         ray.shutdown()
 
@@ -425,7 +455,11 @@ def _check_nodes(nodes: Sequence[Mapping[str, Any]], config: GridConfig) -> None
 def _alone(arguments: list[str]) -> tuple[str | None, list[str], float]:
     use_every_core()
     begin = time.perf_counter()
-    error, failed = one(arguments, LEASE)
+    try:
+        with watched(GOES_ON):
+            error, failed = one(arguments, LEASE)
+    except SystemExit:  # the grid was stopped, and so was this
+        error, failed = "stopped", []
     return error, failed, time.perf_counter() - begin
 
 

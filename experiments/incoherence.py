@@ -7,27 +7,48 @@ incoherence with 95 % intervals over questions, plug-in and corrected for the nu
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import polars as pl
 import tyro
 from rich.console import Console
 
 from hotmess_jax.llm import figures
-from hotmess_jax.llm.analyses import METRICS, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analyses import METRICS, AnalysisSettings, Metric, Unparsed, label, summarise
+from hotmess_jax.llm.analyses.comparing import compare
 from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
+from hotmess_jax.llm.analyses.successes import (
+    MEANING,
+    SHARES,
+    SHARES_METRIC,
+    is_of_successes,
+    summarise_shares,
+    with_successes,
+)
 from hotmess_jax.llm.records import RecordErrors, read_records
+from hotmess_jax.llm.repeat_figures import forest
+from hotmess_jax.llm.repeat_figures import repeats as draw_repeats
+from hotmess_jax.llm.repeat_tables import clusters_note, print_comparisons, print_repeats
 from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail, fail_lines, failing_on, parse
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    fail_lines,
+    failing_on,
+    parse,
+    try_outputs,
+)
 from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
 
+UNITS = {"brier": "0 to 2", "kl": "nats", "zero_one": "0 to 1", SHARES_METRIC: "0 to 1"}
+BETTER = "bias² and variance are better lower, of incoherence neither end is"
 CAVEAT = (
     "Incoherence is the share of the error that is inconsistent. It measures neither misalignment nor "
     "quality: a model that is always wrong in the same way has none."
@@ -57,6 +78,17 @@ class IncoherenceConfig:
     """Fields to group by, besides the model, such as topic; temperature, budget, format and prompt are
     grouped by wherever they differ."""
 
+    cluster: str | None = None
+    """The field whose values are clusters of questions, such as a passage or a repository that they share:
+    intervals and tests are then over whole clusters."""
+
+    compare: str | None = None
+    """Compare the values of this field, such as hint, or model, with the baseline, on the questions that both
+    have, within each model and group."""
+
+    baseline: str = "none"
+    """The value to compare with; none is also that of records without the field."""
+
     json: str | None = None
     """Also write everything as one JSON document to this file; "-" prints it instead of the tables."""
 
@@ -70,6 +102,7 @@ class IncoherenceConfig:
     """Of these."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read, analyse, print."""
     config = parse(IncoherenceConfig)
@@ -77,32 +110,88 @@ def main() -> None:
         check_limits(config)
     if not config.samples:
         fail("no file of records was given")
+    json_file = None if config.json in (None, "-") else Path(config.json)
+    try_outputs([json_file], [config.figures])
+    compared = None
+    by = [*config.by]
+    if config.compare is not None and config.compare not in ("model", *by):
+        by.append(config.compare)
     try:
-        with jax.enable_x64(True):
-            groups = summarise(
-                with_options(read_records(config.samples)),
+        records = read_records(config.samples, by)
+        groups, meanings = groups_of(records, config, by)
+        if config.compare is not None:
+            compared = compare(
+                with_successes(records)[0].filter(pl.col("options").is_not_null()),
+                config.compare,
+                config.baseline,
                 config.by,
                 config.metric,
-                config.unparsed,
-                config.smoothing,
-                config.resamples,
-                config.seed,
+                AnalysisSettings(
+                    "brier", config.unparsed, config.smoothing, config.resamples, config.seed
+                ),
+                config.cluster,
             )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
         fail(str(error))
-    document = {"groups": groups}
+    document: dict[str, Any] = {"groups": groups}
+    if compared is not None:
+        document |= compared.to_json()
     if config.json == "-":
         json.dump(document, sys.stdout, indent=1, allow_nan=False)
         print()
     else:
-        print_groups(groups, config.metric, Console())
-        if config.json is not None:
-            write_json(Path(config.json), document)
+        console = Console()
+        shares = [group for group in groups if SHARES_METRIC in group["metrics"]]
+        if chosen := [group for group in groups if group not in shares]:
+            print_groups(chosen, config.metric, console)
+        if shares:
+            print_groups(shares, (SHARES_METRIC,), console)
+        print_repeats({label(of): of["repeats"] for of in groups if of.get("repeats")}, console)
+        for text in (*meanings, CAVEAT):
+            console.print(text, highlight=False)
+        if compared is not None:
+            print_comparisons(compared, console)
+        if json_file is not None:
+            write_json(json_file, document)
     if config.figures is not None:
-        for metric in config.metric:
+        for metric in (*config.metric, SHARES_METRIC):
             draw(groups, metric, config.figures)
+            if compared is not None and metric != SHARES_METRIC:
+                of_metric = {of.label: of.metrics[metric].to_json() for of in compared.made}
+                plotting.save(forest(of_metric, metric), config.figures / f"comparisons_{metric}")
+        if repeated := {label(group): group["repeats"] for group in groups if group.get("repeats")}:
+            plotting.save(draw_repeats(repeated), config.figures / "repeats")
+
+
+def groups_of(
+    records: pl.DataFrame, config: IncoherenceConfig, by: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the groups of records, and what is to be said of outcomes that are no choice.
+
+    Raises:
+        ValueError: for a field that no record has, or where no record has a choice or an outcome.
+    """
+    records, shares = with_successes(records)
+    groups, meanings = [], []
+    if records.height or not shares.height:
+        groups = summarise(
+            with_options(records),
+            by,
+            config.metric,
+            config.unparsed,
+            config.smoothing,
+            config.resamples,
+            config.seed,
+            config.cluster,
+        )
+        if is_of_successes(records):
+            meanings.append(MEANING)
+    if shares.height:
+        groups += summarise_shares(shares, by, config.resamples, config.seed)
+        meanings.append(SHARES)
+    return groups, meanings
 
 
 def with_options(records: pl.DataFrame) -> pl.DataFrame:
@@ -130,7 +219,7 @@ def with_options(records: pl.DataFrame) -> pl.DataFrame:
     return kept
 
 
-def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], console: Console) -> None:
+def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console: Console) -> None:
     """Print the counts, then a table a metric, then what incoherence is not."""
     counts = right_aligned_table(
         "Samples", ["group", "questions", "samples", "left out", "accuracy", "unparsed"]
@@ -146,6 +235,9 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
         )
     console.print(counts)
     for group in groups:
+        if group.get("clusters"):
+            said = clusters_note(**group["clusters"])
+            console.print(f"{label(group)}: {said}".replace("\n", ", "), highlight=False, markup=False)
         for row in group["left_out_by"]:
             if row["left_out"]:
                 console.print(
@@ -163,7 +255,8 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
         columns = [name for _, name in parts]
         columns[2:2] = ["between\ncontexts", "within\ncontexts"] if told else []
         header = ["group", "estimate", "effective\nquestions", *columns]
-        table = right_aligned_table(f"{metric}: means over questions, 95 % intervals", header)
+        title = f"{metric} ({UNITS[metric]}): means over questions, 95 % intervals; {BETTER}"
+        table = right_aligned_table(title, header)
         notes = []
         for group in groups:
             plugin = group["metrics"][metric]
@@ -190,7 +283,6 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[Metric, ...], cons
             notes.append(f"{NO_ZERO_ONE}.")
         for note in notes:
             console.print(note, highlight=False, markup=False)
-    console.print(CAVEAT, highlight=False)
 
 
 def cell(value: float | None, ends: list[float | None]) -> str:
@@ -200,17 +292,24 @@ def cell(value: float | None, ends: list[float | None]) -> str:
     return number(value) + ("" if None in ends else f"\n{interval(ends)}")
 
 
-def draw(groups: list[dict[str, Any]], metric: Metric, folder: Path) -> None:
+def draw(groups: list[dict[str, Any]], metric: str, folder: Path) -> None:
     """Draw one metric of all groups."""
-    shown = [group for group in groups if group["metrics"][metric] is not None]
+    shown = [group for group in groups if group["metrics"].get(metric) is not None]
     if not shown:
         return
-    forms = [g["metrics"][metric]["corrected"] or g["metrics"][metric] for g in shown]
+    # Of one form, which the figure names: groups that have no corrected one take it from all.
+    form = "corrected" if all(g["metrics"][metric]["corrected"] for g in shown) else "plugin"
+    forms = [
+        g["metrics"][metric]["corrected"] if form == "corrected" else g["metrics"][metric]
+        for g in shown
+    ]
     parts = ["bias2", "variance"] + ([] if metric == "zero_one" else ["incoherence"])
     figure = figures.parts_by_group(
         [label(group) for group in shown],
-        {part: [form[part] for form in forms] for part in parts},
-        {part: [form["ci95"][part] for form in forms] for part in parts},
+        {part: [of[part] for of in forms] for part in parts},
+        {part: [of["ci95"][part] for of in forms] for part in parts},
+        form,
+        metric,
     )
     plotting.save(figure, folder / metric)
 

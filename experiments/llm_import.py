@@ -7,19 +7,31 @@ or something could not be read, the exit status is 1.
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.importers import Imported, import_inspect, import_lm_eval, import_swe_bench
+from hotmess_jax.llm.importers import (
+    MAPS,
+    Imported,
+    TableMap,
+    import_inspect,
+    import_lm_eval,
+    import_swe_bench,
+    import_table,
+    import_tau_bench,
+    look,
+)
 from hotmess_jax.llm.importers.reconcile import Compared
+from hotmess_jax.llm.importers.table_answers import Reading
 from hotmess_jax.llm.origins import RECONCILED, write_reconciled
 from hotmess_jax.llm.sampling.record_file import beside
 from hotmess_jax.machine.files import write_json, written_whole
-from hotmess_jax.presentation.command_line import fail, parse_any
+from hotmess_jax.presentation.command_line import ending_in_one_line, fail, parse_any, try_outputs
 from hotmess_jax.presentation.tables import right_aligned_table
 
 MOST_SHOWN = 20
@@ -28,12 +40,8 @@ MOST_FIGURES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Output:
-    """Where the records go."""
-
-    out: Path
-    """The file of records, JSON lines; beside it FILE.reconciled.json is written, what they were compared
-    with, for experiments.llm_report."""
+class Writing:
+    """How the records are written."""
 
     overwrite: bool = False
     """Replace the files if they exist."""
@@ -41,6 +49,15 @@ class Output:
     json: str | None = None
     """Also write the comparison with the logs' own figures, and all that was said, as one JSON document to
     this file; "-" prints it instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Writing):
+    """Where the records go."""
+
+    out: Path
+    """The file of records, JSON lines; beside it FILE.reconciled.json is written, what they were compared
+    with, for experiments.llm_report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,20 +102,89 @@ class SweBench(Output):
     """The model's name; None is the folder between a run and its tasks, or the summary's."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TauBench(Output):
+    """tau-bench's and tau2-bench's results; trials are samples, and a record's outcome is the reward."""
+
+    results: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Files of results, a model and domain each, or folders of them."""
+
+    model: str | None = None
+    """The model's name, which tau-bench's files do not hold; None is what the file's name says."""
+
+    domain: str | None = None
+    """airline, retail, …; None is what the file says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Writing):
+    """Tables of any columns, CSV, TSV, JSON, JSONL or Parquet; without --columns: what the columns are."""
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Tables whose rows are samples; also as gzip."""
+
+    out: Path | None = None
+    """The file of records, JSON lines; beside it FILE.reconciled.json is written."""
+
+    columns: tuple[str, ...] = ()
+    """FIELD=COLUMN …, such as question_id=doc_id answer=pred target=gold sample=seed. Dots reach into
+    objects (output_tokens=usage.output_tokens); a|b is the first that the file has."""
+
+    set: tuple[str, ...] = ()
+    """FIELD=VALUE …, of all rows, such as model=gpt-4o-mini."""
+
+    options: tuple[str, ...] = ()
+    """All labels, such as A B C D; or the one column that has labels or the options' texts."""
+
+    explode: tuple[str, ...] = ()
+    """Columns that hold a list of samples each."""
+
+    rows: str | None = None
+    """Where in a JSON document the rows are, such as results.rows."""
+
+    score: str | None = None
+    """The column with the table's own score, right or wrong, that the records are held against."""
+
+    targets: Reading | None = None
+    """What the targets are; None is what all of them can be."""
+
+    answers: Reading | None = None
+    """What the answers are; None is what targets are, else letters, else texts."""
+
+    parse_text: bool = False
+    """Read the answer from what the column of `text` finally states."""
+
+    map: (
+        Literal[
+            "lighteval", "lighteval-generated", "evalscope", "opencompass", "simple-evals", "promptfoo"
+        ]
+        | None
+    ) = None
+    """The columns of a harness' own tables; what is given beside it counts before it."""
+
+
 Command = (
     Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[LmEval, tyro.conf.subcommand("lm-eval")]
     | Annotated[SweBench, tyro.conf.subcommand("swe-bench")]
+    | Annotated[TauBench, tyro.conf.subcommand("tau-bench")]
+    | Annotated[Table, tyro.conf.subcommand("table")]
 )
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read the logs, write the records, say what could not be read."""
     config = parse_any(Command)
     console = Console()
+    if isinstance(config, Table) and not (config.columns or config.map or config.out):
+        return print_looks(config, console)
+    if config.out is None:
+        fail("where the records go is not said: --out FILE")
     for path in (config.out, beside(config.out, RECONCILED)):
         if path.exists() and not config.overwrite:
             fail(f"{path} exists; --overwrite replaces it")
+    try_outputs([config.out, None if config.json in (None, "-") else Path(config.json)])
     try:
         imported = read(config)
     except ValueError as error:
@@ -122,13 +208,60 @@ def main() -> None:
         sys.exit(1)
 
 
-def read(config: Inspect | LmEval | SweBench) -> Imported:
+def read(config: Inspect | LmEval | SweBench | TauBench | Table) -> Imported:
     """Call the importer that was asked for."""
     if isinstance(config, Inspect):
         return import_inspect(config.logs, config.scorer, config.correctness)
     if isinstance(config, LmEval):
         return import_lm_eval(config.logs, config.model, config.normalised, config.correctness)
-    return import_swe_bench(config.runs, config.model)
+    if isinstance(config, SweBench):
+        return import_swe_bench(config.runs, config.model)
+    if isinstance(config, TauBench):
+        return import_tau_bench(config.results, config.model, config.domain)
+    given = TableMap(
+        columns=pairs(config.columns, "--columns"),
+        constants=pairs(config.set, "--set"),
+        options=config.options,
+        explode=config.explode,
+        rows=config.rows,
+        score=config.score,
+        targets=config.targets,
+        answers=config.answers,
+        parse_text=config.parse_text,
+    )
+    return import_table(config.files, given.over(MAPS[config.map]) if config.map else given)
+
+
+def pairs(said: Sequence[str], flag: str) -> dict[str, str]:
+    """Return NAME=VALUE … as a dictionary.
+
+    Raises:
+        ValueError: where one is no such pair, or names what another names.
+    """
+    found: dict[str, str] = {}
+    for one in said:
+        name, equals, value = one.partition("=")
+        if not (name and equals and value) or name in found:
+            raise ValueError(f"{flag} takes NAME=VALUE, each name once, got {one!r}")
+        found[name] = value
+    return found
+
+
+def print_looks(config: Table, console: Console) -> None:
+    """Print what columns each table has, and the command that is to be completed."""
+    for path in config.files:
+        try:
+            columns, command = look(path, config.rows)
+        except ValueError as error:
+            fail(str(error))
+        width = max(len(name) for name, _ in columns)
+        for name, example in columns:
+            say(console, f"{name:{width}}  {example}")
+        say(
+            console,
+            "\nTo complete; what is named is proposed by the columns' names alone (see --help):",
+        )
+        say(console, command)
 
 
 def document(imported: Imported) -> dict[str, Any]:
@@ -211,7 +344,9 @@ def print_summary(imported: Imported, out: Path, console: Console) -> None:
     table = right_aligned_table(str(out), ["benchmark", "model", "questions", "samples"])
     groups: dict[tuple[str, str], list[str]] = {}
     for record in imported.records:
-        groups.setdefault((record["benchmark"], record["model"]), []).append(record["question_id"])
+        groups.setdefault((record.get("benchmark", "–"), record["model"]), []).append(
+            record["question_id"]
+        )
     for (benchmark, model), questions in sorted(groups.items()):
         table.add_row(benchmark, model, str(len(set(questions))), str(len(questions)))
     console.print(table)

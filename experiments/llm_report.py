@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import numpy as np
 import polars as pl
 import tyro
@@ -25,8 +24,15 @@ from hotmess_jax.llm.study_figures import draw
 from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.machine.provenance import provenance
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail, fail_lines, parse
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    fail_lines,
+    parse,
+    try_outputs,
+)
 from hotmess_jax.presentation.limits import Limits, check_limits
+from kernels.names import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,13 @@ class ReportConfig:
     by: tuple[str, ...] = ()
     """Further fields whose values are analysed apart, as those of temperature, budget, format and prompt
     always are."""
+
+    compare: str | None = None
+    """The field whose values are compared with a baseline, on the questions that both have, such as hint, or
+    model; without it all pairs are that differ in one thing."""
+
+    baseline: str = "none"
+    """Its value; none is also that of records without the field."""
 
     metric: tuple[Metric, ...] = ("brier", "kl")
     """Which decompositions: brier (0 to 2), whose corrected values are exact; kl (nats), the paper's."""
@@ -80,26 +93,24 @@ class ReportConfig:
     """Permutations of the tests."""
 
     resamples: Annotated[int, Limits(10)] = 1_000
-    """Resamples of the questions behind the 95 % intervals of slopes, halves and fits; and at most so many
-    data sets on which KL's corrected value is judged."""
+    """Data sets, drawn from the answers, on which KL's corrected value is judged, at most."""
 
     seed: int = 0
-    """Of resampling and permutations."""
+    """Of splits, permutations and drawn data sets."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read, analyse, write."""
     config = parse(ReportConfig)
     console = Console(stderr=True)
     try:
         settings = settings_of(config)
-        with jax.enable_x64(True):
-            records, vectors = read(config)
-            origins = origins_of(config.records)
-            with console.status("analysing") as status:
-                found = study(
-                    records, settings, vectors, lambda text: status.update(f"analysing {text}")
-                )
+        try_outputs(folders=[config.out])
+        records, vectors = read(config)
+        origins = origins_of(config.records)
+        with console.status("analysing") as status:
+            found = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
@@ -148,6 +159,8 @@ def settings_of(config: ReportConfig) -> StudySettings:
         config.permutations,
         config.ensembles,
         config.by,
+        config.compare,
+        config.baseline,
     )
 
 
@@ -161,10 +174,10 @@ def pairs(name: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
     """Read the records, those that are wanted, and the vectors beside their files."""
-    records = read_records(config.records)
+    records = read_records(config.records, [*config.by, *filter(None, [config.compare])])
     for name, value in pairs("where", config.where):
         if name not in records.columns:
-            raise ValueError(f"no record has a field {name!r}")
+            raise ValueError(f"no record has a field {name!r}{nearest(name, records.columns)}")
         try:
             wanted = pl.Series([value]).cast(records[name].dtype)
         except pl.exceptions.PolarsError:

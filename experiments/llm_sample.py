@@ -8,9 +8,10 @@ Stopped at any moment, the same command asks only for what is missing (Hägele e
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,10 +45,13 @@ from hotmess_jax.llm.sampling.plan import Plan, plan
 from hotmess_jax.llm.sampling.progress import SamplingProgress
 from hotmess_jax.llm.sampling.record_file import RecordFile
 from hotmess_jax.llm.sampling.tally import tally
-from hotmess_jax.presentation.command_line import fail, parse
+from hotmess_jax.machine.disk import WriteFailedError
+from hotmess_jax.machine.interruption import StoppedError, between_steps
+from hotmess_jax.presentation.command_line import GOES_ON, ending_in_one_line, fail, parse
 from hotmess_jax.presentation.limits import Limits
 
 MOST_PROBLEMS_SHOWN = 20
+STOP_POLL_S = 0.2
 # What has a flag, or is decided here: records would not say what was sent.
 NO_EXTRA_BODY = {
     "model": "model",
@@ -146,6 +150,7 @@ class LlmSampleConfig(SamplingSettings):
     """Price of a million tokens of replies, for --dry-run."""
 
 
+@ending_in_one_line(GOES_ON)
 def main() -> None:
     """Parse the command line, load the questions, sample."""
     config = parse(LlmSampleConfig)
@@ -170,24 +175,30 @@ def main() -> None:
                 embed(["A text."])
             counts = Counts()
             wanted = len(chosen_questions(config, questions)) * config.contexts * config.samples
+            reached = functools.partial(samples_in, file, wanted)
             try:
-                with SamplingProgress(console, wanted, len(file), counts) as progress:
+                with (
+                    between_steps(reached) as stop_here,
+                    SamplingProgress(console, wanted, len(file), counts) as progress,
+                ):
                     if config.vllm_offline:
                         asks = plan_asks(config, questions, file)
-                        collect_offline(config, asks, file, counts, engine_arguments, progress.update)
-                    else:
-                        asyncio.run(
-                            sample(config, questions, file, counts, extra_body, progress, console)
+                        collect_offline(
+                            config, asks, file, counts, engine_arguments, progress.update, stop_here
                         )
-            finally:
+                    else:
+                        work = sample(config, questions, file, counts, extra_body, progress, console)
+                        asyncio.run(until_stopped(work, stop_here))
+            except (WriteFailedError, StoppedError):
+                raise
+            except BaseException:
                 summarise(config, file, console)
+                raise
+            summarise(config, file, console)
             if embed:
                 write_vectors(config, embed, console)
     except (ValueError, EndpointError, RequestFailedError, TextsRefusedError) as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        console.print("stopped; the same command asks for what is missing")
-        raise SystemExit(130) from None
     if counts.failed:
         print(
             f"error: {counts.failed} samples failed, with their reasons in {file.failures_path}; "
@@ -195,6 +206,24 @@ def main() -> None:
             file=sys.stderr,
         )
         raise SystemExit(1)
+
+
+def samples_in(file: RecordFile, wanted: int) -> str:
+    """Return how many samples are there, in words."""
+    return f"{len(file):,} of {wanted:,} samples are in {file.path}"
+
+
+async def until_stopped(work: Coroutine[Any, Any, None], stop_here: Callable[[], bool]) -> None:
+    """Await some work, and end it where a signal comes; what has arrived is written."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait([task], timeout=STOP_POLL_S)
+        if not task.done() and stop_here():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            return
+    task.result()
 
 
 def check(config: LlmSampleConfig) -> None:

@@ -18,7 +18,13 @@ from rich.console import Console
 
 from experiments.synthetic_sweep import print_claims, print_missing
 from hotmess_jax.machine.files import DamagedFileError, write_json
-from hotmess_jax.presentation.command_line import fail, failing_on, failing_to_write, parse
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    failing_on,
+    parse,
+    try_outputs,
+)
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import exponent, interval, number
 from hotmess_jax.synthetic.curves import Json
@@ -60,6 +66,7 @@ class ScalingConfig:
     """Also write the fits as JSON to this file; "-" prints the JSON instead of the tables."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, check, pool, fit, write and print."""
     config = parse(ScalingConfig)
@@ -68,20 +75,20 @@ def main() -> None:
     sweeps = [read(path) for path in config.sweeps]
     if len(sweeps) > 1 and config.out is None:
         fail("several sweeps are pooled into a folder of their own: name it with --out")
+    json_file = None if config.json in (None, "-") else Path(config.json)
     document = pool_into(config.out, config.sweeps, sweeps)
+    try_outputs([json_file], [config.out])
     if config.out is not None:
         with failing_on(DamagedFileError):
             examples = examples_of(document, _folder(config.sweeps[0]))
-        with failing_to_write():
-            write_outputs(document, config.out, examples)
+        write_outputs(document, config.out, examples)
     found = judged_findings(document).to_json()
     if config.json == "-":
         json.dump(found, sys.stdout, indent=1, allow_nan=False)
         print()
         return
-    if config.json is not None:
-        with failing_to_write():
-            write_json(Path(config.json), found)
+    if json_file is not None:
+        write_json(json_file, found)
     console = Console()
     print_fits(found, console)
     print_missing(document, console)

@@ -16,7 +16,7 @@ from hotmess_jax.llm import figures
 from hotmess_jax.llm.survey import analyse, read_survey
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
-from hotmess_jax.presentation.command_line import fail_lines, parse
+from hotmess_jax.presentation.command_line import ending_in_one_line, fail_lines, parse, try_outputs
 from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import interval, number
@@ -39,11 +39,13 @@ class SurveyConfig:
     """Of the permutations, and of the splits of the raters."""
 
 
+@ending_in_one_line()
 def main() -> None:
     """Parse the command line, read, analyse, print."""
     config = parse(SurveyConfig)
     try:
         check_limits(config)
+        try_outputs(folders=[config.out])
         found = analyse(read_survey(config.rankings), config.permutations, config.seed)
     except ValueError as error:
         fail_lines(str(error).splitlines())

@@ -9,25 +9,33 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hotmess_jax.machine.disk import size
 from hotmess_jax.machine.files import DamagedFileError
 from hotmess_jax.machine.processes import FirstProcessError, is_first, join
 from hotmess_jax.machine.sharding import use_every_core
-from hotmess_jax.presentation.command_line import failing_on, failing_to_write, parse_with_preset
+from hotmess_jax.presentation.command_line import (
+    GOES_ON,
+    ending_in_one_line,
+    failing_on,
+    failing_to_write,
+    parse_with_preset,
+)
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import exponent, incoherence, interval, number
+from hotmess_jax.synthetic.checkpoints import CorruptCheckpointError
 from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.data import CorruptStoreError
 from hotmess_jax.synthetic.draws import problems_of
 from hotmess_jax.synthetic.study.folder import FolderInUseError
 from hotmess_jax.synthetic.study.outputs import conclude, examples_of, write_outputs
-from hotmess_jax.synthetic.study.plan import disk_bytes, host_bytes, plan, store_bytes
+from hotmess_jax.synthetic.study.plan import NoRoomError, disk_bytes, host_bytes, plan, store_bytes
 from hotmess_jax.synthetic.study.progress import SweepProgress
 from hotmess_jax.synthetic.study.settings import PRESETS, SweepConfig
 from hotmess_jax.synthetic.study.sweep import Sweep, check
-from hotmess_jax.synthetic.train import CorruptCheckpointError
 
 REFUSALS = (
     FolderInUseError,
+    NoRoomError,
     CorruptStoreError,
     CorruptCheckpointError,
     DamagedFileError,
@@ -35,6 +43,7 @@ REFUSALS = (
 )
 
 
+@ending_in_one_line(GOES_ON)
 def main() -> None:
     """Parse the command line and carry the sweep out."""
     config = parse_with_preset(PRESETS, "quick")
@@ -53,7 +62,7 @@ def main() -> None:
     with SweepProgress(console) as progress:
         with failing_on(ValueError), failing_to_write():
             sweep = Sweep(config, progress)
-        with failing_on(*REFUSALS), failing_to_write():
+        with failing_on(*REFUSALS):
             document = carry_out(sweep)
     print_summary(document, config.folder, console)
     if document["failures"]:
@@ -93,15 +102,15 @@ def print_plan(config: SweepConfig, console: Console) -> None:
             f"{row.rollout_tokens:.3g}",
             f"{row.training_flops:.3g}",
             f"{row.rollout_flops:.3g}",
-            _bytes(row.checkpoint_bytes),
-            _bytes(row.device_bytes),
+            size(row.checkpoint_bytes),
+            size(row.device_bytes),
         )
     console.print(table)
     flops = config.replicates * sum(row.training_flops + row.rollout_flops for row in plans)
     console.print(
         f"{len(plans)} sizes × {config.replicates} replicate(s), {config.draws} draw(s) of the problem: "
-        f"{flops:.3g} FLOPs; on disk {_bytes(disk_bytes(config))}, of them {_bytes(store_bytes(config))} "
-        f"trajectories; {_bytes(host_bytes(config))} of data in memory"
+        f"{flops:.3g} FLOPs; on disk {size(disk_bytes(config))}, of them {size(store_bytes(config))} "
+        f"trajectories; {size(host_bytes(config))} of data in memory"
         + ("; on an accelerator all replicates of a size are one program" if several else "")
         + ". Nothing was run.",
         highlight=False,
@@ -173,14 +182,6 @@ def print_claims(document: Json, console: Console) -> None:
             markup=False,
             soft_wrap=True,
         )
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Finite-sample corrections, nested variances, and ensembles."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -17,6 +17,9 @@ from kernels.decompositions import (
     smoothed_log,
     squared_error,
 )
+from kernels.names import check_name
+
+WithVariance = Literal["brier", "kl"]
 
 
 def unbiased(plugin: Decomposition, samples: int | Int[AnyArray, "*#shape"]) -> Decomposition:
@@ -111,7 +114,7 @@ class NestedVariance(NamedTuple):
 
 def nested(
     probs: Float[AnyArray, "*shape contexts samples classes"],
-    metric: Literal["brier", "kl"] = "brier",
+    metric: WithVariance = "brier",
     smoothing: Scalar = 1e-12,
     correct: bool = True,
     present: Bool[AnyArray, "*#shape contexts samples"] | None = None,
@@ -130,10 +133,11 @@ def nested(
             (total, between), or two samples of one context (within, between), is NaN without them.
 
     Raises:
-        ValueError: for corrected estimates of fewer than 2 contexts or samples.
+        ValueError: for corrected estimates of fewer than 2 contexts or samples, or another metric.
 
     Source: the law of total variance; contexts and samples as in Hägele et al. 2026, Appendix B.1.
     """
+    check_name("metric", metric, get_args(WithVariance))
     probs = jnp.asarray(probs)
     contexts, samples = probs.shape[-3:-1]
     if correct and min(contexts, samples) < 2:
@@ -262,7 +266,7 @@ def ensemble(
     probs: Float[AnyArray, "*shape samples classes"],
     target: Labels,
     size: int,
-    metric: Literal["brier", "kl"] = "brier",
+    metric: WithVariance = "brier",
     smoothing: Scalar = 1e-12,
 ) -> Decomposition:
     """Split the error of means of `size` samples, over disjoint ensembles of the samples given.
@@ -275,10 +279,11 @@ def ensemble(
         smoothing: as in `kl`.
 
     Raises:
-        ValueError: where fewer than two ensembles fit.
+        ValueError: where fewer than two ensembles fit, or for another metric.
 
     Source: Hägele et al. 2026, Section 3.3.2, Figures 7b and 11.
     """
+    check_name("metric", metric, get_args(WithVariance))
     means = ensemble_means(probs, size)
     return brier(means, target) if metric == "brier" else kl(means, target, smoothing)
 
@@ -286,7 +291,7 @@ def ensemble(
 def ensemble_curve(
     probs: Float[AnyArray, "*shape samples classes"],
     target: Labels,
-    metric: Literal["brier", "kl"] = "brier",
+    metric: WithVariance = "brier",
     smoothing: Scalar = 1e-12,
 ) -> Decomposition:
     """Return `ensemble` for sizes 1 to half the samples, along a new leading axis."""

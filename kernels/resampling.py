@@ -5,11 +5,10 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.stats import norm
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from kernels.arrays import AnyArray
-from kernels.decompositions import Decomposition, Present, incoherence
+from kernels.decompositions import Decomposition, Present
 from kernels.names import check_name
 
 Over = Literal["questions", "samples", "both"]
@@ -86,63 +85,6 @@ def percentile_interval(
     return jnp.quantile(resampled, jnp.asarray([tail, 1 - tail]), axis=0)
 
 
-def bca_interval(
-    resampled: Float[Array, "replicates *shape"],
-    estimate: Float[Array, "*shape"],
-    left_out: Float[Array, "units *shape"],
-    level: float = 0.95,
-) -> Float[Array, "2 *shape"]:
-    """Return the bias-corrected and accelerated interval.
-
-    Args:
-        resampled: the statistic's bootstrap replicates.
-        estimate: the statistic of the data themselves.
-        left_out: the statistic without each unit in turn, from `leave_one_out`.
-        level: of confidence.
-
-    Returns:
-        The ends; NaN where any replicate, the estimate or the statistic without a unit is.
-
-    Source: Efron 1987; DiCiccio and Efron 1996, equation 2.3.
-    """
-    replicates = resampled.shape[0]
-    below = (resampled < estimate).mean(axis=0) + (resampled == estimate).mean(axis=0) / 2
-    # Half a replicate from either end, so that z0 stays finite.
-    z0 = norm.ppf(jnp.clip(below, 0.5 / replicates, 1 - 0.5 / replicates))
-    influence = left_out.mean(axis=0) - left_out
-    spread = (influence**2).sum(axis=0)
-    skew = (influence**3).sum(axis=0) / (6 * jnp.where(spread > 0, spread, 1) ** 1.5)
-    tail = (1 - level) / 2
-
-    def end(share: float) -> Float[Array, "*shape"]:
-        z = z0 + norm.ppf(share)
-        place = norm.cdf(z0 + z / (1 - skew * z))
-        ordered = jnp.sort(resampled, axis=0)
-        position = place * (replicates - 1)
-        low = jnp.clip(jnp.floor(position).astype(int), 0, replicates - 2)
-        part = position - low
-        lower, upper = (jnp.take_along_axis(ordered, (low + step)[None], axis=0)[0] for step in (0, 1))
-        return lower + part * (upper - lower)
-
-    unknown = jnp.isnan(estimate) | jnp.isnan(resampled).any(axis=0) | jnp.isnan(left_out).any(axis=0)
-    return jnp.where(unknown, jnp.nan, jnp.stack([end(tail), end(1 - tail)]))
-
-
-def leave_one_out(statistic: Callable[[PyTree], PyTree], sums: PyTree, batch: int = 1000) -> PyTree:
-    """Evaluate a statistic of sums over questions without each question in turn.
-
-    Args:
-        statistic: of a pytree of sums.
-        sums: each question's share, arrays `[questions, …]`.
-        batch: how many are held in memory at once.
-    """
-    sums = jax.tree.map(jnp.asarray, sums)
-    total = jax.tree.map(lambda leaf: leaf.sum(axis=0), sums)
-    return jax.lax.map(
-        lambda one: statistic(jax.tree.map(jnp.subtract, total, one)), sums, batch_size=batch
-    )
-
-
 class Efficiency(NamedTuple):
     """Mean and spread of bias² and variance at n samples a question, n = 2..R/2."""
 
@@ -199,29 +141,3 @@ def sample_efficiency(
     mean = drawn.mean(axis=0)
     spread = drawn.std(axis=0, ddof=1) / jnp.sqrt(1 - numbers / samples)[:, None]
     return Efficiency(numbers, mean[:, 0], spread[:, 0], mean[:, 1], spread[:, 1])
-
-
-def paired_incoherence_difference(
-    key: Key[Array, ""],
-    first: Decomposition,
-    second: Decomposition,
-    replicates: int = 1000,
-) -> Float[Array, " replicates"]:
-    """Return bootstrap replicates of the incoherence of one model less another's on the same questions.
-
-    NaN where a resample of either has no error: its incoherence is 0/0.
-
-    Args:
-        key: randomness.
-        first: of each question, `[questions]`.
-        second: of the same questions in the same order.
-        replicates: how many resamples of the questions.
-    """
-
-    return bootstrap(
-        key,
-        lambda both: incoherence(both[0]) - incoherence(both[1]),
-        (first, second),
-        None,
-        replicates=replicates,
-    )

@@ -1,7 +1,7 @@
 """Every figure of the language-model half, one function each, from the analyses' JSON values."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
 
 import matplotlib
 import matplotlib.ticker
@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.analyses.budgets import not_kept
+from hotmess_jax.llm.analyses.decomposing import METRICS
+from hotmess_jax.llm.analyses.subsets import Measure
 from hotmess_jax.presentation.plotting import (
     COLUMN,
     NAMES,
@@ -21,6 +23,7 @@ from hotmess_jax.presentation.plotting import (
     size_axis,
     with_legend,
 )
+from kernels.names import check_name
 
 Json = Mapping[str, Any]
 DECADES = 1e4  # the widest logarithmic axis
@@ -37,11 +40,20 @@ FORMS = {"plugin": "plug-in", "corrected": "corrected"}
 UNITS = {"kl": " (nats)"}  # of an error and its parts; of the other metrics they are pure numbers
 
 
+def _check(form: str, metric: str = "") -> None:
+    """Check the names of a form and of a metric, where one is given."""
+    check_name("form", form, FORMS)
+    if metric:
+        check_name("metric", metric, (*METRICS, *get_args(Measure)))
+
+
 @matplotlib.rc_context(STYLE)
 def parts_by_group(
     groups: Sequence[str],
     values: Mapping[str, Sequence[float | None]],
     ci95: Mapping[str, Sequence[Sequence[float | None]]],
+    form: str = "plugin",
+    metric: str = "",
 ) -> Figure:
     """Draw bias², variance and, where it is given, incoherence of groups, with their intervals.
 
@@ -49,7 +61,10 @@ def parts_by_group(
         groups: their names.
         values: of each part, one a group; None where it is not known.
         ci95: likewise, the two ends.
+        form: plugin or corrected.
+        metric: of which decomposition, for its unit.
     """
+    _check(form, metric)
     height = 0.4 + 0.18 * sum(1.3 + name.count("\n") for name in groups)
     figure, panels = new_figure(COLUMN, 0.3 + len(values) * height, len(values), 1)
     y = np.arange(len(groups))
@@ -57,24 +72,36 @@ def parts_by_group(
         low, high = np.asarray(ci95[name], np.float64).reshape(-1, 2).T
         axes.hlines(y, low, high, color="0.5", linewidth=1)
         axes.plot(_values(numbers), y, "o", color="black")
-        axes.set_xlabel(TITLES.get(name, name))
+        axes.set_xlabel(f"{_title(name, metric)}, {FORMS[form]}")
         _from_zero(axes, "x")
         axes.set_yticks(y, groups)
         axes.set_ylim(len(groups) - 0.5, -0.5)
     return figure
 
 
+def _known(rows: Iterable[Json]) -> str:
+    """Return the corrected form where any row's incoherence is known in it, else the plug-in one."""
+    known = any(row["corrected"]["incoherence"]["value"] is not None for row in rows)
+    return "corrected" if known else "plugin"
+
+
+def _leading(results: Iterable[Json]) -> str:
+    """Return the corrected form where all results have it, else the plug-in one."""
+    return "corrected" if all(result["corrected"] is not None for result in results) else "plugin"
+
+
 @matplotlib.rc_context(STYLE)
-def by_field(found: Mapping[str, Json], form: str = "plugin", metric: str = "") -> Figure:
+def by_field(found: Mapping[str, Json], metric: str = "") -> Figure:
     """Draw error's parts, incoherence and accuracy against a field (Figs. 2, 8, 10, 18, 23, 25).
 
     Slopes in double logarithm stand in the panels that are drawn so.
 
     Args:
-        found: of each model, what `analysis.by_field` returns.
-        form: plugin or corrected.
+        found: of each model, what `analysis.by_field` returns; corrected values where there are some.
         metric: of which decomposition, for its unit.
     """
+    _check("plugin", metric)
+    form = _leading(found.values())
     shown = [
         quantity
         for quantity in ("error", *PARTS, "accuracy")
@@ -134,23 +161,24 @@ def overthinking(found: Mapping[str, Json]) -> Figure:
     Args:
         found: of each model (or model and budget), what `analysis.natural_overthinking` returns.
     """
+    form = _leading(found.values())
     figure, panels = new_figure(COLUMN, 1.0 + 2 * (0.35 + 0.35 * len(found)), 2, 1)
     y = np.arange(len(found), dtype=float)
     for axes, quantity in zip(panels, ("incoherence", "accuracy"), strict=True):
         # In grey and black, and signs of their own: colours are models'.
         for place, (half, marker, color) in enumerate(zip(HALVES, "|x", ("0.5", "black"), strict=True)):
-            values = [result[half][quantity] for result in found.values()]
+            values = [result[form][half][quantity] for result in found.values()]
             at = y + 0.12 * (2 * place - 1)
             for where, value in zip(at, values, strict=True):
                 axes.hlines(where, *_interval(value), color=color, linewidth=1)
             numbers = _values([v["value"] for v in values])
             axes.plot(numbers, at, marker, color=color, markersize=5, label=f"{half}er half")
         for where, result in zip(y, found.values(), strict=True):
-            p = result["difference"][quantity]["p"]
+            p = result["test"][quantity]["p"]
             text = "" if p is None else f"p = {p:.2g}"
             inside = axes.get_yaxis_transform()
             axes.text(1.0, where, text, fontsize=SMALL, transform=inside, ha="right", va="center")
-        axes.set_xlabel(TITLES[quantity] + ", plug-in")
+        axes.set_xlabel(TITLES[quantity] + (f", {FORMS[form]}" if quantity == "incoherence" else ""))
         _from_zero(axes, "x")
         low, high = axes.get_xlim()
         axes.set_xlim(low, high + 0.25 * (high - low))  # room for p
@@ -160,13 +188,13 @@ def overthinking(found: Mapping[str, Json]) -> Figure:
 
 
 @matplotlib.rc_context(STYLE)
-def scaling(found: Json, form: str = "plugin") -> Figure:
+def scaling(found: Json) -> Figure:
     """Draw accuracy, bias², variance and incoherence against model size by difficulty (Figs. 4a, 5).
 
     Args:
-        found: what `analysis.scaling_by_difficulty` returns.
-        form: plugin or corrected.
+        found: what `analysis.scaling_by_difficulty` returns; corrected values where there are some.
     """
+    form = _leading(found["groups"])
     figure, panels = new_figure(COLUMN, 6.6, 4, 1, sharex=True)
     x = _values(found["parameters"])
     groups = found["groups"]
@@ -187,15 +215,15 @@ def scaling(found: Json, form: str = "plugin") -> Figure:
 
 
 @matplotlib.rc_context(STYLE)
-def bias2_against_variance(found: Mapping[str, Json], form: str = "plugin") -> Figure:
+def bias2_against_variance(found: Mapping[str, Json]) -> Figure:
     """Draw bias² against variance of the groups of questions, with lines of equal incoherence.
 
     Args:
-        found: of each model, what `analysis.by_field` returns.
-        form: plugin or corrected.
+        found: of each model, what `analysis.by_field` returns; corrected values where there are some.
 
     Source: Hägele et al. 2026, Figure 13.
     """
+    form = _leading(found.values())
     figure, (axes,) = new_figure(COLUMN, 3.2)
     everything = []
     for i, (name, result) in enumerate(found.items()):
@@ -261,6 +289,7 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
     Args:
         found: of each model, what `analysis.by_budget` returns.
     """
+    form = _known(row for rows in found.values() for row in rows if "missing" not in row)
     figure, panels = new_figure(COLUMN, 4.4, 2, 1)
     for i, (name, every) in enumerate(found.items()):
         rows = [row for row in every if "missing" not in row]
@@ -268,12 +297,12 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
         color = series_look(i, len(found))["color"]
         for axes, quantity in zip(panels, ("accuracy", "incoherence"), strict=True):
             values = {
-                "value": [row["plugin"][quantity]["value"] for row in rows],
-                "ci95": [row["plugin"][quantity]["ci95"] for row in rows],
+                "value": [row[form][quantity]["value"] for row in rows],
+                "ci95": [row[form][quantity]["ci95"] for row in rows],
             }
             _points(axes, x, values, i, len(found), name, line=True)
             for row in rows:
-                where = row["mean_length"], row["plugin"][quantity]["value"]
+                where = row["mean_length"], row[form][quantity]["value"]
                 if None not in where:
                     text = "no budget" if row["budget"] is None else str(row["budget"])
                     if said := not_kept(row):  # asked for, and not kept
@@ -281,12 +310,14 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
                     axes.annotate(
                         text, where, textcoords="offset points", xytext=(2, 4), fontsize=SMALL
                     )
-                if row["natural"]:
-                    ends = [row["natural"][half] for half in ("short", "long")]
+                if row["natural"] and row["natural"][form]:
+                    ends = [row["natural"][form][half] for half in ("short", "long")]
                     axes.plot(_values([e["along"]["value"] for e in ends]),
                               _values([e[quantity]["value"] for e in ends]),
                               color=color, linestyle=":", marker=".")  # fmt: skip
-            axes.set_ylabel(TITLES[quantity] + ", plug-in")
+            axes.set_ylabel(
+                TITLES[quantity] + (f", {FORMS[form]}" if quantity == "incoherence" else "")
+            )
     lengths = [row["mean_length"] for rows in found.values() for row in rows]
     for axes in panels:
         _log(axes, "x", lengths)
@@ -308,6 +339,7 @@ def ensembles(found: Mapping[str, Json], form: str = "corrected", metric: str = 
         form: plugin or corrected.
         metric: of which decomposition, for its unit.
     """
+    _check(form, metric)
     figure, panels = new_figure(COLUMN, 5.2, 3, 1, sharex=True)
     for i, (name, result) in enumerate(found.items()):
         sizes = _values(result["sizes"])
@@ -391,6 +423,7 @@ def efficiency(found: Mapping[str, Json], metric: str = "") -> Figure:
         found: of each model, what `analysis.efficiency` returns.
         metric: of which decomposition, for its unit.
     """
+    _check("plugin", metric)
     figure, panels = new_figure(COLUMN, 3.8, 2, 1, sharex=True)
     for i, (name, result) in enumerate(found.items()):
         x = _values(result["samples"])
@@ -416,6 +449,7 @@ def topics(found: Mapping[str, Sequence[Json]]) -> Figure:
         found: of each model, what `analysis.by_label` returns; labels are shown in the order of the
             first model that has them.
     """
+    form = _known(row for rows in found.values() for row in rows)
     label = (
         "difficulty" if any("difficulty" in row for rows in found.values() for row in rows) else "topic"
     )
@@ -425,11 +459,13 @@ def topics(found: Mapping[str, Sequence[Json]]) -> Figure:
         y = np.asarray([names.index(row[label]) for row in rows]) + 0.15 * (i - (len(found) - 1) / 2)
         look = {k: v for k, v in series_look(i, len(found)).items() if k != "markevery"}
         for axes, quantity in zip(panels, ("along", "incoherence"), strict=True):
-            for where, row in zip(y, rows, strict=True):
-                axes.hlines(where, *_interval(row[quantity]), color=look["color"], linewidth=0.8)
-            values = _values([row[quantity]["value"] for row in rows])
+            shown = [row["along"] if quantity == "along" else row[form][quantity] for row in rows]
+            for where, value in zip(y, shown, strict=True):
+                axes.hlines(where, *_interval(value), color=look["color"], linewidth=0.8)
+            values = _values([value["value"] for value in shown])
             axes.plot(values, y, linestyle="none", label=model, **look)
-    for axes, text in zip(panels, ("mean length", "incoherence"), strict=True):
+    names_of = "mean length", f"incoherence, {FORMS[form]}"
+    for axes, text in zip(panels, names_of, strict=True):
         axes.set_xlabel(text)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
         _from_zero(axes, "x")
@@ -472,6 +508,7 @@ def sensitivity(found: Mapping[str, Sequence[Json]], form: str = "corrected") ->
         found: of each model, what `analysis.sensitivity` returns.
         form: plugin or corrected.
     """
+    _check(form)
     cases = list(dict.fromkeys((row["what"], row["value"]) for rows in found.values() for row in rows))
     figure, (axes,) = new_figure(COLUMN, 0.8 + 0.17 * len(cases))
     for i, (name, rows) in enumerate(found.items()):
@@ -593,7 +630,11 @@ def survey(found: Json) -> Figure:
             )
     rho = found["correlations"]["all"]["rho"]
     if rho["value"] is not None:
-        axes.set_title(f"Spearman's ρ {rho['value']:.2f}{_ends(rho['ci95'])}", loc="right", fontsize=7)
+        corrected = found["correlations"]["all"]["corrected"]
+        text = f"Spearman's ρ {rho['value']:.2f}{_ends(rho['ci95'])}"
+        if corrected["value"] is not None:
+            text += f", corrected {corrected['value']:.2f}{_ends(corrected['ci95'])}"
+        axes.set_title(text, loc="right", fontsize=7)
     axes.set(
         xlabel="intelligence, mean rank (share below)", ylabel="incoherence, mean rank (share below)"
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from hotmess_jax.llm.analyses.budgets import not_kept
 from hotmess_jax.llm.origins_report import origins_section
+from hotmess_jax.llm.repeat_tables import differences_section, repeats_section
 from hotmess_jax.llm.study_figures import setting_file
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import interval, number
@@ -16,10 +17,12 @@ CAVEAT = (
     "quality: a model that is always wrong in the same way has none. Plug-in values grow with the number "
     "of samples. Brier's corrected values do not, at any number, and lead. KL is the paper's measure, and "
     "nothing is unbiased for it: its plug-in values are of equal numbers of samples, and its corrected ones "
-    "are given only where they were right of data sets drawn from these very answers."
+    "are given only where they were right of data sets drawn from these very answers. Error, bias² and variance "
+    "are better lower (Brier's are 0 to 2, KL's in nats, those of unit tests 0 to 1), accuracy is better higher, "
+    "and of incoherence neither end is better."
 )
 DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
-BARE = {name: "bias²" if name == "bias2" else name for name in DIFFERENCES}
+NAMED = {"bias2": "bias²"}
 FORMS = {"plugin": "plug-in", "corrected": "corrected"}
 
 
@@ -27,8 +30,7 @@ def report(study: Json, drawn: Sequence[str]) -> str:
     """Return a study's report.
 
     Args:
-        study: the document of report.json, with `records`, whose `origins` are told where they are known,
-            and `provenance`.
+        study: the document of report.json, with `records` and `provenance`.
         drawn: names of the figures beside it.
     """
     settings = study["settings"]
@@ -39,10 +41,10 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"`{', '.join(source['files'])}`{where}. Made by `experiments.llm_report` at "
         f"{study['provenance']['git_commit']}, JAX {versions['jax']}, Python {versions['python']}.",
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
-        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the questions "
-        f"(of slopes and halves by {settings['resamples']:,} resamples); seed {settings['seed']}. "
-        + _lengths(study["series"]),
+        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
+        f"questions; seed {settings['seed']}. " + _lengths(study["series"]),
         CAVEAT,
+        *study["meanings"],
     ]
     if origins := source.get("origins"):
         lines.append(origins_section(origins))
@@ -158,7 +160,7 @@ def overall_notes(result: Json, questions: int) -> list[str]:
     effective = result["effective_questions"]
     if effective == 0:
         notes.append("No question has an error: there is none to divide, and no incoherence.")
-    elif effective is not None and effective < FEW:
+    elif effective < FEW:
         notes.append(
             f"Warning: about {number(effective, 2)} of {questions} questions hold the error; other questions "
             "of the same kind may give quite another incoherence."
@@ -184,20 +186,9 @@ def contexts_note(contexts: Json | None, questions: int) -> str:
     return " ".join(notes)
 
 
-def _counted(found: Mapping[str, Json]) -> str:
-    """Say how many questions are left out, and where chance decides on which side of a cut one stands."""
-    said = []
-    for model, result in found.items():
-        if result["without_field"]:
-            said.append(
-                f" {model}: {result['without_field']} further questions have too few samples with a length."
-            )
-        if result["tied_cuts"]:
-            said.append(
-                f" {model}: {result['tied_cuts']} of the {result['groups'] - 1} cuts between groups are "
-                "between questions of one length, which stand in the order of their names."
-            )
-    return "".join(said)
+def _forms(result: Json) -> list[tuple[str, str]]:
+    """Return the forms that a result has, the corrected one first."""
+    return [(form, FORMS[form]) for form in ("corrected", "plugin") if result[form] is not None]
 
 
 def _by_field(found: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) -> str:
@@ -207,13 +198,12 @@ def _by_field(found: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) -> 
         found: each model's result.
         shown: what is told of it: all, or of embeddings, which have nothing else, the variance.
     """
-    field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
-    names = [BARE[k] for k in shown]
-    slopes_of = [k for k in ("incoherence", "bias2", "variance", "error") if k in shown]
+    slopes_of = [name for name in shown if name != "accuracy"]
     decides = "incoherence" if "incoherence" in shown else "variance"
-    rows = []
+    field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
+    rows, halves = [], []
     for model, result in found.items():
-        for form, text in FORMS.items():
+        for form, text in _forms(result):
             for count, slopes in sorted(result[form]["slopes"].items(), key=lambda item: int(item[0])):
                 cells = [
                     _cell(slopes[k])
@@ -221,39 +211,49 @@ def _by_field(found: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) -> 
                     for k in slopes_of
                 ]
                 rows.append([model, text, *_counts(result), count, *cells])
-    conclusions = [f"- {model}: {_conclusion(result, decides)}" for model, result in found.items()]
-    header = ["model", "estimate", "questions", "samples", "groups", *(BARE[k] for k in slopes_of)]
-    halves = [
-        [model, text, *_counts(result), *(_cell(result[form]["halves"][k]) for k in shown)]
-        for model, result in found.items()
-        for form, text in FORMS.items()
-    ]
-    return (
-        f"The half of the questions with the higher mean {field}, less the other half.{_folds(found)}"
-        f"{_counted(found)}\n\n"
-        + table(["model", "estimate", "questions", "samples", *names], halves) + "\n\n"
-        f"Slopes in double logarithm against the questions' mean {field}, in groups of equal size; a "
-        "slope is missing where a group's value is not above 0.\n\n"
-        + table(header, rows) + "\n\n" + "\n".join(conclusions)
-    )  # fmt: skip
+            cells = [_cell(result[form]["halves"][k]) for k in shown]
+            halves.append([model, text, *_counts(result), *cells])
+    first = ["model", "estimate", "questions", "samples"]
+    notes = [f"- {model}: {' '.join(_field_notes(result, decides))}" for model, result in found.items()]
+    return "\n\n".join([
+        f"The half of the questions with the higher mean {field}, less the other half. Which half a question "
+        "is in is said by some of its samples, and what is measured by the others, over "
+        f"{next(iter(found.values()))['splits']} splits both ways: samples that say both make differences "
+        "out of noise. Few samples say a question's length badly, which brings differences and slopes nearer "
+        "to 0.",
+        table([*first, *(NAMED.get(name, name) for name in shown)], halves),
+        f"Slopes k of value ∝ (mean {field})^k through groups of equal size, of ten questions at least.",
+        table([*first, "groups", *(NAMED.get(name, name) for name in slopes_of)], rows),
+        "\n".join(notes),
+    ])  # fmt: skip
 
 
-def _folds(found: Mapping[str, Json]) -> str:
-    """Say which samples were measured, and which decomposed."""
-    if not any(result["folds"] for result in found.values()):
-        return ""
-    return (
-        " Half of each question's samples is decomposed, sorted by the mean of the other half, averaged "
-        "over random splits: sorted by the very samples that are decomposed, questions would differ by "
-        "chance alone. Plug-in values are of half the samples."
-    )
+def _open_answers(found: Mapping[str, Json]) -> str:
+    """Vectors of answers that nothing is right among have a variance, and nothing else."""
+    return _by_field(found, ("variance",))
+
+
+def _field_notes(result: Json, decides: str) -> list[str]:
+    """Say what is concluded, and what must be known of it."""
+    notes = [_conclusion(result, decides)]
+    if result["no_corrected"]:
+        notes.append(f"{result['no_corrected']}.")
+    notes.append(f"Plug-in values are of {result['plugin_samples']} samples a question.")
+    if result["too_few"]:
+        notes.append(f"{result['too_few']} questions have fewer than four samples, and are left out.")
+    if result["without_field"]:
+        notes.append(f"{result['without_field']} questions have no {result['field']}.")
+    if result["shared_contexts"]:
+        notes.append(
+            f"{result['shared_contexts']} questions have two or three contexts: the samples that say how long "
+            "they are share them with those that are measured, which may still make a difference by chance."
+        )
+    return notes
 
 
 def _conclusion(result: Json, name: str) -> str:
-    """Say what the slopes of incoherence, or of another part, and the difference of the halves agree on."""
-    # Plug-in and corrected are of the same samples: one decision. 0/1 has no corrected form.
-    known = result["corrected"]["halves"][name]["value"] is not None
-    form = "corrected" if known else "plugin"
+    """Say what slopes and halves of incoherence, or of another part, agree on, in the leading form."""
+    form, text = _forms(result)[0]
     estimates = [result[form]["halves"][name]]
     estimates += [slopes[name] for slopes in result[form]["slopes"].values()]
     intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
@@ -265,35 +265,38 @@ def _conclusion(result: Json, name: str) -> str:
     ]
     counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
     return (
-        f"of {len(estimates)} estimates (halves and {len(estimates) - 1} numbers of groups, "
-        f"{FORMS[form]}), {len(intervals)} have an interval: {name} {counts}."
+        f"of {len(estimates)} {text} estimates (halves, and slopes in groups: {len(estimates) - 1}; of the "
+        f"same samples), {len(intervals)} have an interval: {name} {counts}."
     )
 
 
 def _overthinking(found: Mapping[str, Json]) -> str:
-    rows = []
+    rows, notes = [], []
     for model, r in found.items():
-        cells = [_cell(r[half][k]) for k in ("incoherence", "accuracy") for half in ("short", "long")]
-        tests = [
-            _cell(r["difference"][k])
-            + ("" if (p := r["difference"][k]["p"]) is None else f", p = {number(p, 2)}")
-            for k in ("incoherence", "accuracy")
-        ]
-        rows.append(
-            [
-                model,
-                str(r["questions"]),
-                str(r["samples"]),
-                cells[0],
-                cells[1],
-                tests[0],
-                cells[2],
-                cells[3],
-                tests[1],
-            ]
-        )
+        forms = _forms(r)
+        for form, text in forms:
+            cells = []
+            for name in ("incoherence", "accuracy"):
+                p = r["test"][name]["p"] if form == forms[0][0] else None
+                tested = "" if p is None else f", p = {number(p, 2)}"
+                cells += [_cell(r[form][half][name]) for half in ("short", "long")]
+                cells.append(_cell(r[form]["difference"][name]) + tested)
+            rows.append([model, text, *_counts(r), *cells])
+        said = []
+        if r["no_corrected"]:
+            said.append(f"{r['no_corrected']}.")
+        if r["contexts"]:
+            said.append(f"Of {r['contexts']} questions whole contexts are permuted.")
+        if r["one_context_halves"]:
+            said.append(
+                f"Of {r['one_context_halves']} questions of several contexts a half is of one: corrected, its "
+                "samples are taken as independent."
+            )
+        if said:
+            notes.append(f"- {model}: {' '.join(said)}")
     header = [
         "model",
+        "estimate",
         "questions",
         "samples",
         "incoherence, shorter",
@@ -305,38 +308,28 @@ def _overthinking(found: Mapping[str, Json]) -> str:
     ]
     first = next(iter(found.values()))
     field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
-    return (
-        f"Each question's samples, split at its own median {field}; p of "
-        f"{first['permutations']:,} permutations of the lengths within each question.{_ties(found)}\n\n"
-        + table(header, rows)
+    return "\n\n".join(
+        filter(
+            None,
+            [
+                f"Each question's samples, split at its own median {field}; p of "
+                f"{first['permutations']:,} permutations of the lengths within each question. The test rejects "
+                "that lengths say nothing of the answers, not that incoherence is equal: that is what the "
+                "difference's interval is about.",
+                table(header, rows),
+                "\n".join(notes),
+            ],
+        )
     )
-
-
-def _ties(found: Mapping[str, Json]) -> str:
-    """Say of how many questions chance decides which samples stand on which side."""
-    said = [
-        f" {model}: of {r['tied_cuts']} questions the samples on either side of the cut are of one length, and "
-        "chance decided between them."
-        for model, r in found.items()
-        if r["tied_cuts"]
-    ]
-    left = [
-        f" {model}: {r['left_out']} further questions have fewer than four samples."
-        for model, r in found.items()
-        if r["left_out"]
-    ]
-    return "".join([*said, *left])
 
 
 def _budgets(found: Mapping[str, Sequence[Json]]) -> str:
     rows = [
-        [model, "none" if row["budget"] is None else str(row["budget"]),
-         number(row["reasoning_tokens"]), not_kept(row) or "–", number(row["mean_length"]), *_counts(row),
-         *(_cell(row["plugin"][k]) if "plugin" in row else row["missing"] if k == "accuracy" else "–"
-           for k in ("accuracy", "incoherence")),
-         _cell(row["natural"]["difference"]["incoherence"]) if row.get("natural") else "–"]
+        [model, "none" if row["budget"] is None else str(row["budget"]), number(row["reasoning_tokens"]),
+         not_kept(row) or "–", number(row["mean_length"]), *_counts(row), *cells]
         for model, budgets in found.items()
         for row in budgets
+        for cells in _budget_cells(row)
     ]  # fmt: skip
     header = [
         "model",
@@ -346,20 +339,36 @@ def _budgets(found: Mapping[str, Sequence[Json]]) -> str:
         "mean length",
         "questions",
         "samples",
+        "estimate",
         "accuracy",
         "incoherence",
+        "less the budget before",
         "longer less shorter half",
     ]
-    parts = any(not_kept(row) for rows in found.values() for row in rows)
-    warning = (
-        "Budgets are what was asked for, and were not all kept; lengths are what was measured.\n\n"
+    parts = any(not_kept(row) for budgets in found.values() for row in budgets)
+    warning = "Budgets are what was asked for, and were not all kept; lengths are what was measured. "
+    return (
+        (warning if parts else "")
+        + "A budget's incoherence less that of the budget before it, on shared questions, beside the difference "
+        "within the budget. Halves have half as many samples: only corrected differences are of one kind.\n\n"
+        + table(header, rows)
     )
-    return (warning if parts else "") + table(header, rows)
 
 
-def _open_answers(found: Mapping[str, Json]) -> str:
-    """Vectors of answers that nothing is right among have a variance, and nothing else."""
-    return _by_field(found, ("variance",))
+def _budget_cells(row: Json) -> list[list[str]]:
+    """Return a budget's estimates, form by form, or why there is none."""
+    if "missing" in row:
+        return [["–", row["missing"], "–", "–", "–"]]
+    forms = [form for form in ("corrected", "plugin") if row[form]["incoherence"]["value"] is not None]
+    cells = []
+    for form in forms or ["plugin"]:
+        natural = row["natural"] and row["natural"][form]
+        cells.append(
+            [FORMS[form], *(_cell(row[form][k]) for k in ("accuracy", "incoherence")),
+             _cell(row["more"] and row["more"][form]),
+             _cell(natural["difference"]["incoherence"]) if natural else "–"]
+        )  # fmt: skip
+    return cells
 
 
 def _labels(found: Mapping[str, Sequence[Json]]) -> str:
@@ -367,16 +376,19 @@ def _labels(found: Mapping[str, Sequence[Json]]) -> str:
     label = (
         "difficulty" if any("difficulty" in row for rows in found.values() for row in rows) else "topic"
     )
-    rows = [
-        [model, row[label], *_counts(row),
-         *(_cell(row[k]) for k in ("along", "accuracy", "incoherence"))]
-        for model, labels in found.items()
-        for row in labels
-    ]  # fmt: skip
-    return table(
-        ["model", label, "questions", "samples", "mean length", "accuracy", "incoherence, plug-in"],
-        rows,
-    )
+    rows = []
+    for model, labels in found.items():
+        for row in labels:
+            forms = [form for form in ("corrected", "plugin")
+                     if row[form]["incoherence"]["value"] is not None] or ["plugin"]  # fmt: skip
+            for form in forms:
+                cells = [
+                    _cell(row["along"]),
+                    *(_cell(row[form][k]) for k in ("accuracy", "incoherence")),
+                ]
+                rows.append([model, row[label], FORMS[form], *_counts(row), *cells])
+    header = ["model", label, "estimate", "questions", "samples", "mean length", "accuracy"]
+    return table([*header, "incoherence"], rows)
 
 
 def _ensembles(found: Mapping[str, Json]) -> str:
@@ -417,17 +429,8 @@ def _ensembles(found: Mapping[str, Json]) -> str:
         "Means of E samples over disjoint ensembles, drawn at random over all contexts "
         f"{next(iter(found.values()))['draws']} times. Plug-in values hang on how many ensembles are "
         "compared: they are of as many at every size, and there are none where fewer than six fit. By 1/E: "
-        f"the corrected variance of single samples divided by E.{_fewer(found)}\n\n"
+        "the corrected variance of single samples divided by E.\n\n"
         + "\n\n".join(filter(None, [table(header, rows), "\n".join(notes)]))
-    )
-
-
-def _fewer(found: Mapping[str, Json]) -> str:
-    """Say how many questions have too few samples."""
-    return "".join(
-        f" {model}: {r['fewer_samples']} further questions have too few samples."
-        for model, r in found.items()
-        if r["fewer_samples"]
     )
 
 
@@ -442,7 +445,7 @@ def _efficiency(found: Mapping[str, Json]) -> str:
     draws = next(iter(found.values()))["draws"]
     return (
         f"Plug-in, mean over {draws} draws from the samples there are, up to half of them, ± the standard "
-        f"deviation between sets of so many new samples of the same questions.{_fewer(found)}\n\n"
+        "deviation between sets of so many new samples of the same questions.\n\n"
         + table(["model", "samples a question", "questions", "bias²", "variance"], rows)
     )
 
@@ -476,28 +479,36 @@ def _sensitivity(found: Mapping[str, Sequence[Json]]) -> str:
 
 
 def _changes(found: Mapping[str, Sequence[Json]]) -> str:
+    kinds = ("resampling", "context", "both", "within", "between", "effect")
     rows = [
-        [model, _difficulty(row["group"]), str(row["questions"]),
-         number(row["answers"]),
-         *(_cell(row.get(k)) for k in ("resampling", "context", "both"))]
+        [model, _difficulty(row["group"]), str(row["questions"]), number(row["answers"]),
+         *(_cell(row.get(k)) for k in kinds)]
         for model, groups in found.items()
         for row in groups
     ]  # fmt: skip
     labelled = any(isinstance(row["group"], str) for rows_of in found.values() for row in rows_of)
-    by = "as the benchmark has it" if labelled else "by the model's own mean length, 1 the shortest"
+    by = (
+        "as the benchmark has it"
+        if labelled
+        else "by the model's own mean length, 1 the shortest; some samples say it, the others are compared"
+    )
     return (
         "Share of questions whose answer changes at least once: within a context, between the majority "
-        f"answers of the contexts, and between any two samples; difficulty {by}."
-        f"{_fewer({model: groups[0] for model, groups in found.items()})}\n\n"
+        "answers of the contexts, and between any two samples. These grow with the number of answers that are "
+        "compared, also where contexts have no effect. How often two answers differ does not: of the same context, "
+        f"of two contexts, and what contexts add to it. Difficulty {by}.\n\n"
         + table(
             [
                 "model",
                 "difficulty",
                 "questions",
                 "answers a question",
-                "under resampling",
+                "changes under resampling",
                 "under a change of context",
                 "between any two samples",
+                "two of the same context differ",
+                "two of different contexts",
+                "effect of contexts",
             ],
             rows,
         )
@@ -521,9 +532,8 @@ def _failures(found: Mapping[str, Sequence[Json]]) -> str:
         for model, of in found.items()
         for row in of
     ]
-    return table(["model", "budget", "questions", "samples", "unparsed", "share"], rows) + (
-        "\n\nWilson's intervals with the effective number of samples: those of one question fail together."
-    )
+    header = ["model", "budget", "questions", "samples", "unparsed", "share (interval over questions)"]
+    return table(header, rows)
 
 
 def _one(found: Mapping[str, Json]) -> str:
@@ -532,16 +542,6 @@ def _one(found: Mapping[str, Json]) -> str:
         answers = " ".join(sample["given"] or "–" for sample in r["samples"])
         lines.append(f"- {model}, question {r['question_id']} (right: {r['target']}): {answers}")
     return "The question with most different answers, sample by sample.\n\n" + "\n".join(lines)
-
-
-def _differences(found: Mapping[str, Json]) -> str:
-    rows = [
-        [name, str(r["questions"]), _cell(r["plugin"]), _cell(r["corrected"])]
-        for name, r in found.items()
-    ]
-    return "Difference of incoherence on the same questions.\n\n" + table(
-        ["models", "questions", "plug-in", "corrected"], rows
-    )
 
 
 def _scaling(found: Mapping[str, Json]) -> str:
@@ -557,27 +557,40 @@ def _titled(name: str, text: str) -> str:
 def _scaling_of(result: Json) -> str:
     rows = []
     for row in result["groups"]:
-        for form, text in FORMS.items():
+        effective = ", ".join(number(of, 2) for of in row["effective_questions"])
+        for form, text in _forms(row):
             exponents = row[form]["exponents"]
             cells = [
                 _cell(exponents[k]) for k in ("accuracy", "error", "bias2", "variance", "incoherence")
             ]
-            rows.append([str(row["group"] + 1), text, str(row["questions"]), *cells])
+            rows.append([str(row["group"] + 1), text, str(row["questions"]), effective, *cells])
     header = [
         "difficulty",
         "estimate",
         "questions",
+        "effective questions",
         "accuracy",
         "error",
         "bias²",
         "variance",
         "incoherence",
     ]
-    return (
-        f"Exponents k of value ∝ N^k over {', '.join(result['models'])}; difficulty by the mean length "
-        f"of {result['reference']}, 1 the shortest. Intervals are over questions: they hold for these "
-        "models.\n\n" + table(header, rows)
-    )
+    few = any(of < FEW for row in result["groups"] for of in row["effective_questions"])
+    notes = [
+        f"Exponents k of value ∝ N^k over {', '.join(result['models'])}, fitted to sums over questions; "
+        f"difficulty by the mean length of {result['reference']}, 1 the shortest, from other samples than those "
+        "that are measured. Intervals are over questions: they hold for these models. Effective questions: how "
+        "many of equal error would hold each model's own.",
+        table(header, rows),
+        f"Plug-in values are of {result['plugin_samples']} samples a question."
+        + (f" {result['no_corrected']}." if result["no_corrected"] else ""),
+    ]
+    if few:
+        notes.append(
+            f"Warning: fewer than {FEW} questions hold some model's error; other questions of the same kind may "
+            "give quite other exponents."
+        )
+    return "\n\n".join(notes)
 
 
 def _surface(found: Mapping[str, Json]) -> str:
@@ -586,22 +599,30 @@ def _surface(found: Mapping[str, Json]) -> str:
 
 def _surface_of(result: Json) -> str:
     if result["r2"] is None:
-        return "A group's incoherence is 0: its logarithm cannot be fitted."
+        return "No plane could be fitted: nothing varies, or all error is of one group."
     cells = [_cell(result["coefficients"][k]) for k in ("length", "size", "intercept")]
-    return "log incoherence = intercept + a·log length + b·log size.\n\n" + table(
-        ["a (length)", "b (size)", "intercept", "R²"], [[*cells, number(result["r2"])]]
+    effective = ", ".join(number(of, 2) for of in result["effective_questions"])
+    return (
+        f"log incoherence ({FORMS[result['form']]}) = intercept + a·log length + b·log size, fitted to sums over "
+        f"questions in {result['groups']} groups a model, by the lengths of other samples than those that are "
+        "measured. A question counts as one for all models. Few samples say a question's length badly, which "
+        f"brings a nearer to 0. Effective questions, a model each: {effective}.\n\n"
+        + table(["a (length)", "b (size)", "intercept", "R²"], [[*cells, number(result["r2"])]])
     )
 
 
 def _correlation(found: Mapping[str, Sequence[Json]]) -> str:
     rows = [
         [" and ".join(r["models"]), " and ".join(dict.fromkeys(r["fields"])), str(r["questions"]),
-         _cell(r["rho"])]
+         _cell(r["rho"]), " and ".join(number(of, 2) for of in r["reliabilities"]),
+         _cell(r["corrected"])]
         for of_setting in found.values()
         for r in of_setting
     ]  # fmt: skip
-    return "Spearman's ρ of the questions' mean lengths.\n\n" + table(
-        ["models", "length", "questions", "ρ"], rows
+    return (
+        "Spearman's ρ of the questions' mean lengths. Means of few samples are noisy, and ρ low by it: corrected, "
+        "it is divided by the root of both models' reliabilities.\n\n"
+        + table(["models", "length", "questions", "ρ", "reliabilities", "ρ corrected"], rows)
     )
 
 
@@ -616,6 +637,7 @@ def _missing(missing: Sequence[Json]) -> str:
 SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "left_out": ("Questions left out", _left_out),
     "overall": ("Means over questions", _overall),
+    "repeats": ("Right in k samples", repeats_section),
     "by_length": ("Against length", _by_field),
     "overthinking": ("Longer against shorter samples", _overthinking),
     "by_topic": ("By topic", _labels),
@@ -625,7 +647,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "ensembles": ("Ensembles", _ensembles),
     "efficiency": ("From fewer samples", _efficiency),
     "sensitivity": ("What was decided on the way", _sensitivity),
-    "differences": ("Between models", _differences),
+    "differences": ("Differences", differences_section),
     "scaling": ("Scaling by difficulty", _scaling),
     "surface": ("Length and size together", _surface),
     "length_correlation": ("Lengths between models", _correlation),
@@ -633,6 +655,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "answer_changes_by_difficulty": ("Changes of answer by the benchmark's difficulty", _changes),
     "format_failures": ("Answers that could not be parsed", _failures),
     "one_question": ("One question", _one),
+    "shares": ("Outcomes between 0 and 1", _overall),
+    "shares_by": ("Outcomes between 0 and 1, against", _by_field),
     "unit_tests": ("Unit tests", _overall),
     "unit_tests_by": ("Unit tests against", _by_field),
     "unit_tests_overthinking": ("Unit tests: longer against shorter runs", _overthinking),

@@ -1,7 +1,6 @@
 """Every analysis of a table of records that its fields allow, as one document."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -11,20 +10,19 @@ import numpy as np
 import polars as pl
 
 from hotmess_jax.llm.analyses import (
+    METRICS,
     AnalysisSettings,
     Metric,
     Questions,
     Series,
     answer_changes,
+    answer_changes_by_length,
     by_budget,
+    by_field,
     by_label,
-    by_measured_field,
     common_length_field,
-    cross_fitted,
-    difficulty_groups,
     difficulty_labels,
     efficiency,
-    embedding_questions,
     ensembling,
     format_failures,
     incoherence_surface,
@@ -41,9 +39,20 @@ from hotmess_jax.llm.analyses import (
     unit_test_questions,
     with_wait_ratio,
 )
+from hotmess_jax.llm.analyses.comparing import differences, value_named, with_holm
 from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
-from hotmess_jax.llm.analyses.questions import FORMS, incoherence_difference, to_json
+from hotmess_jax.llm.analyses.questions import to_json
+from hotmess_jax.llm.analyses.repeats import repeats
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, to_samples
+from hotmess_jax.llm.analyses.series import as_given, check_fields, field_of
+from hotmess_jax.llm.analyses.successes import (
+    MEANING,
+    SHARES,
+    is_of_successes,
+    share_questions,
+    with_successes,
+)
+from kernels.names import check_names, nearest
 
 Json = dict[str, Any]
 NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
@@ -68,6 +77,13 @@ class StudySettings:
     ensembles: int = 10
     # Fields that tell settings apart besides temperature, budget, format and prompt.
     by: Sequence[str] = ()
+    # The field whose values are compared, and the one they are compared with, as text; None compares all pairs
+    # of series that differ in one thing.
+    compare: str | None = None
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        check_names("metrics", self.metrics, METRICS)
 
 
 class _Study:
@@ -120,21 +136,22 @@ def study(
     Raises:
         ValueError: for a model, a numeric field of lengths or a field in `by` that no record has.
     """
+    check_fields(records, settings.by, " to tell settings apart")
+    records = as_given(records, settings.by)
     if settings.length is not None:
-        if settings.length not in records.columns:
-            raise ValueError(f"no record has a field {settings.length!r}")
-        if not records[settings.length].dtype.is_numeric():
-            kind = records[settings.length].dtype
-            raise ValueError(f"{settings.length} cannot be a length: it holds {kind}")
-    for name in settings.by:
-        if name not in records.columns or records[name].null_count() == records.height:
-            raise ValueError(f"no record has a field {name!r} to tell settings apart")
+        field_of(records, settings.length)
     models = records["model"].unique(maintain_order=True).to_list()
     named = [*filter(None, [settings.reference]), *(settings.parameters or {})]
     for name in named:
         if name not in models:
-            raise ValueError(f"no record is of the model {name!r}")
+            raise ValueError(f"no record is of the model {name!r}{nearest(name, models)}")
+    if settings.compare is not None:
+        value_named(records, settings.compare, settings.baseline or "none")
+        if settings.compare not in ("model", *settings.by):
+            settings = replace(settings, by=[*settings.by, settings.compare])
     state = _Study(say)
+    whole = records
+    records, shares = with_successes(records)
     series = [
         _Part(one.label, one.model, one.settings, one.records, _length(one.records, settings))
         for one in series_of(records, settings.by)
@@ -159,12 +176,16 @@ def study(
         analysis = replace(settings.analysis, metric=metric, kl_samples=least)
         of_metric = replace(settings, analysis=analysis)
         questions = _choices(state, choice, samples, of_metric, metric)
+        _differences(state, choice, questions, of_metric, metric)
         _budgets(state, budgets, analysis, metric)
         _between(state, choice, questions, of_metric, metric)
+    for part in series:
+        state.run("repeats", part.label, _repeats, part.records, settings.analysis)
     _answers(state, choice, settings)
     for part in budgets:
         state.run("format_failures", part.label, format_failures, part.records)
     _other_outcomes(state, series, settings, vectors)
+    _shares(state, shares, settings)
     lengths = list(dict.fromkeys(part.length for part in series if part.length))
     return {
         "models": models,
@@ -172,14 +193,16 @@ def study(
             {"label": part.label, "model": part.model, "settings": part.settings, "length": part.length}
             for part in series
         ],
-        "questions": records.select(QUESTION).n_unique(),
-        "samples": records.height,
+        "questions": whole.select(QUESTION).n_unique(),
+        "samples": whole.height,
+        "meanings": [*([MEANING] if is_of_successes(records) else []), *([SHARES] if shares.height else [])],
         "length": lengths[0] if lengths else None,
         "settings": to_json(
             {**_plain(settings.analysis),
              "metrics": list(settings.metrics), "groups": list(settings.groups),
              "permutations": settings.permutations, "parameters": dict(settings.parameters or {}),
-             "ensembles": settings.ensembles, "by": list(settings.by)}
+             "ensembles": settings.ensembles, "by": list(settings.by),
+             "compare": settings.compare, "baseline": settings.baseline}
         ),
         "analyses": state.found,
         "missing": state.missing,
@@ -217,6 +240,10 @@ def _is_choice(records: pl.DataFrame) -> pl.Expr:
     return chosen & pl.col("format").ne_missing("open") if "format" in records.columns else chosen
 
 
+def _is_open(records: pl.DataFrame) -> pl.Expr:
+    return pl.col("format").eq_missing("open") if "format" in records.columns else pl.lit(False)
+
+
 def _choices(
     state: _Study,
     parts: Sequence[_Part],
@@ -239,17 +266,7 @@ def _choices(
             for missing in ("by_length", "overthinking", "by_topic", "by_difficulty"):
                 state.leave_out(f"{missing}_{metric}", name, NO_LENGTH)
         else:
-            decompose = functools.partial(questions_of, settings=analysis)
-            state.run(
-                f"by_length_{metric}",
-                name,
-                by_measured_field,
-                records,
-                length,
-                decompose,
-                analysis,
-                settings.groups,
-            )
+            state.run(f"by_length_{metric}", name, by_field, records, length, analysis, settings.groups)
             state.run(
                 f"overthinking_{metric}",
                 name,
@@ -264,16 +281,9 @@ def _choices(
         if "reasoning" not in records.columns:
             state.leave_out(f"wait_ratio_{metric}", name, "no record has a reasoning")
         else:
-            state.run(
-                f"wait_ratio_{metric}",
-                name,
-                by_measured_field,
-                with_wait_ratio(records),
-                "wait_ratio",
-                functools.partial(questions_of, settings=analysis),
-                analysis,
-                settings.groups,
-            )
+            waits = with_wait_ratio(records)
+            state.run(f"wait_ratio_{metric}", name, by_field, waits, "wait_ratio", analysis,
+                      settings.groups)  # fmt: skip
         state.run(f"ensembles_{metric}", name, ensembling, records, analysis, settings.ensembles)
         state.run(f"efficiency_{metric}", name, efficiency, records, analysis)
         state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis)
@@ -289,6 +299,38 @@ def _budgets(state: _Study, parts: Sequence[_Part], analysis: AnalysisSettings, 
             state.run(f"by_budget_{metric}", part.label, by_budget, part.records, part.length, analysis)
 
 
+def _differences(
+    state: _Study,
+    parts: Sequence[_Part],
+    questions: Mapping[str, Questions],
+    settings: StudySettings,
+    metric: Metric,
+) -> None:
+    """Compare series that differ in one thing: all pairs, or each with the baseline of the field."""
+    made = {}
+    for first, second in combinations([part for part in parts if part.label in questions], 2):
+        here, there = ({"model": of.model, **of.settings} for of in (first, second))
+        apart = [name for name in here if here[name] != there[name]]
+        if len(apart) != 1:
+            continue
+        if settings.compare is not None:
+            records = pl.concat([first.records, second.records])
+            values = (here.get(settings.compare), there.get(settings.compare))
+            try:
+                chosen = value_named(records, settings.compare, settings.baseline or "none")
+            except ValueError:
+                continue
+            if apart != [settings.compare] or chosen not in values:
+                continue
+            if values[0] == chosen:
+                first, second = second, first
+        pair = f"{first.label} − {second.label}"
+        with state.noting(f"differences_{metric}", pair):
+            made[pair] = differences(questions[first.label], questions[second.label], metric)
+    for pair, found in zip(made, with_holm(list(made.values())), strict=True):
+        state.found.setdefault(f"differences_{metric}", {})[pair] = found.to_json()
+
+
 def _between(
     state: _Study,
     parts: Sequence[_Part],
@@ -296,34 +338,28 @@ def _between(
     settings: StudySettings,
     metric: Metric,
 ) -> None:
-    """Run what compares series: pairs that differ in one thing, and the models of each setting."""
+    """Run what compares the models of each setting."""
     parts = [part for part in parts if part.label in questions]
-    for first, second in combinations(parts, 2):
-        apart = [name for name in first.settings if first.settings[name] != second.settings[name]]
-        if len(apart) + (first.model != second.model) == 1:
-            pair = first.label, second.label
-            state.run(f"differences_{metric}", " − ".join(pair), _difference, questions, pair,
-                      settings.analysis)  # fmt: skip
     by_setting: dict[str, list[_Part]] = {}
     for part in parts:
         names = (setting_name(name, value) for name, value in part.settings.items())
         by_setting.setdefault(", ".join(["all models", *names]), []).append(part)
     for name, of_setting in by_setting.items():
-        _scaling_of(state, name, of_setting, questions, settings, metric)
+        _scaling_of(state, name, of_setting, settings, metric)
         if len(of_setting) > 1 and name not in state.found.get("length_correlation", {}):
             lengths = {part.label: part.length for part in of_setting if part.length is not None}
             if common := settings.length or common_length_field([p.records for p in of_setting]):
                 lengths = dict.fromkeys(lengths, common)
-            of = {label: questions[label] for label in lengths}
+            of = {part.label: part.records for part in of_setting if part.label in lengths}
             if len(of) > 1:
-                state.run("length_correlation", name, length_correlation, of, lengths)
+                seed = settings.analysis.seed
+                state.run("length_correlation", name, length_correlation, of, lengths, seed)
 
 
 def _scaling_of(
     state: _Study,
     name: str,
     parts: Sequence[_Part],
-    questions: Mapping[str, Questions],
     settings: StudySettings,
     metric: Metric,
 ) -> None:
@@ -335,28 +371,20 @@ def _scaling_of(
         for missing in ("scaling", "surface"):
             state.leave_out(f"{missing}_{metric}", name, why)
         return
-    of = {part.label: questions[part.label] for part in parts}
+    of = {part.label: part.records for part in parts}
     state.run(f"scaling_{metric}", name, _scaling, of, parts, parameters, settings)
     sized = [part for part in parts if part.label in parameters]
     common = settings.length or common_length_field([part.records for part in sized])
     if common is None:
         state.leave_out(f"surface_{metric}", name, "the models have no length in common")
     else:
-        state.run(f"surface_{metric}", name, _surface, sized, parameters, common, settings)
-
-
-def _surface(
-    parts: Sequence[_Part], parameters: Mapping[str, float], length: str, settings: StudySettings
-) -> Json:
-    """Return the surface over lengths that are read from other samples than are decomposed."""
-    analysis = settings.analysis
-    decompose = functools.partial(questions_of, settings=analysis)
-    folds = {part.label: cross_fitted(part.records, length, decompose, analysis.seed) for part in parts}
-    return incoherence_surface(folds, parameters, length, analysis, settings.groups[0])
+        models = {part.label: part.records for part in sized}
+        state.run(f"surface_{metric}", name, incoherence_surface, models, parameters, common,
+                  settings.analysis, settings.groups[0])  # fmt: skip
 
 
 def _scaling(
-    questions: Mapping[str, Questions],
+    models: Mapping[str, pl.DataFrame],
     parts: Sequence[_Part],
     parameters: Mapping[str, float],
     settings: StudySettings,
@@ -369,46 +397,41 @@ def _scaling(
     reference = by_model[settings.reference] if settings.reference else largest
     if reference.length is None:
         raise ValueError(f"{reference.label}: {NO_LENGTH}")
-    groups = difficulty_groups(questions[reference.label], reference.length, settings.difficulties)
-    found = scaling_by_difficulty(questions, parameters, groups, settings.analysis)
-    return found | {"reference": reference.label}
-
-
-def _difference(
-    questions: Mapping[str, Questions], pair: tuple[str, str], settings: AnalysisSettings
-) -> Json:
-    """Return the difference of two models' incoherence on the questions that both have."""
-    first, second = (
-        questions[name].table.select(QUESTION).with_row_index(f"row{i}") for i, name in enumerate(pair)
+    return scaling_by_difficulty(
+        models,
+        parameters,
+        reference.label,
+        reference.length,
+        settings.analysis,
+        settings.difficulties,
     )
-    shared = first.join(second, on=QUESTION, nulls_equal=True)
-    if shared.height < 2:
-        raise ValueError("the models share fewer than two questions")
-    found: Json = {"models": list(pair), "questions": shared.height}
-    one, other = (questions[name].where(shared[f"row{i}"].to_numpy()) for i, name in enumerate(pair))
-    for form in FORMS:
-        value, ends = incoherence_difference(one, other, form)
-        found[form] = {"value": to_json(value), "ci95": to_json(ends)}
-    return found
 
 
 def _answers(state: _Study, parts: Sequence[_Part], settings: StudySettings) -> None:
     """Run what looks at answers alone."""
-    analysis = replace(settings.analysis, metric="brier")
     for part in parts:
-        groups = None
+        state.run("answer_changes", part.label, answer_changes, part.records)
         if part.length is not None:
-            with contextlib.suppress(ValueError):
-                groups = difficulty_groups(
-                    questions_of(part.records, analysis), part.length, settings.difficulties
+            with state.noting("answer_changes_by_length", part.label):
+                state.found["answer_changes"][part.label] += answer_changes_by_length(
+                    part.records, part.length, settings.difficulties, settings.analysis.seed
                 )
-        state.run("answer_changes", part.label, answer_changes, part.records, analysis, groups)
-        state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records, analysis)
+        state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records)
         state.run("one_question", part.label, one_question, part.records)
 
 
-def _changes_by_label(records: pl.DataFrame, settings: AnalysisSettings) -> list[Json]:
-    return answer_changes(records, settings, difficulty_labels(records))
+def _repeats(records: pl.DataFrame, settings: AnalysisSettings) -> Json:
+    """Return what k samples would do."""
+    known = pl.any_horizontal(
+        pl.col(name).is_not_null()
+        for name in ("options", "tests", "outcome")
+        if name in records.columns
+    )
+    return repeats(records.filter(known & ~_is_open(records)), settings.unparsed).to_json()
+
+
+def _changes_by_label(records: pl.DataFrame) -> list[Json]:
+    return answer_changes(records, difficulty_labels(records))
 
 
 def _other_outcomes(
@@ -434,8 +457,8 @@ def _other_outcomes(
                     state.leave_out("unit_tests", name, few)
                 for field in ("actions", "output_tokens", "reasoning_tokens"):
                     if field in has:
-                        state.run(f"unit_tests_by_{field}", name, by_measured_field, records, field,
-                                  unit_test_questions, analysis, settings.groups)  # fmt: skip
+                        state.run(f"unit_tests_by_{field}", name, by_field, records, field, analysis,
+                                  settings.groups)  # fmt: skip
                     else:
                         state.leave_out(f"unit_tests_by_{field}", name, f"no record has {field}")
                 # Of agents the paper compares runs by their actions (Figure 3b).
@@ -450,6 +473,19 @@ def _other_outcomes(
         elif length is None:
             state.leave_out("open_answers", name, NO_LENGTH)
         else:
-            decompose = functools.partial(embedding_questions, vectors=vectors)
-            state.run("open_answers", name, by_measured_field, records, length, decompose, analysis,
-                      settings.groups)  # fmt: skip
+            state.run("open_answers", name, by_field, records, length, analysis, settings.groups,
+                      vectors)  # fmt: skip
+
+
+def _shares(state: _Study, shares: pl.DataFrame, settings: StudySettings) -> None:
+    """Run what is about outcomes between 0 and 1."""
+    analysis = settings.analysis
+    for one in series_of(shares, settings.by) if shares.height else []:
+        with state.noting("shares", one.label):
+            state.run("shares", one.label, overall, share_questions(one.records, analysis), analysis)
+            length = _length(one.records, settings)
+            if length is None:
+                state.leave_out("shares_by", one.label, NO_LENGTH)
+            else:
+                state.run(f"shares_by_{length}", one.label, by_field, one.records, length, analysis,
+                          settings.groups)  # fmt: skip

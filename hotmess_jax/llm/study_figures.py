@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm import figures
+from hotmess_jax.llm import figures, repeat_figures
 
 Json = Mapping[str, Any]
 # What begins a result's name → how it is drawn.
@@ -14,6 +14,7 @@ DRAWN: dict[str, Callable[..., Figure]] = {
     "by_length": figures.by_field,
     "wait_ratio": figures.by_field,
     "unit_tests_by": figures.by_field,
+    "shares_by": figures.by_field,
     "open_answers": figures.by_field,
     "overthinking": figures.overthinking,
     "unit_tests_overthinking": figures.overthinking,
@@ -25,9 +26,11 @@ DRAWN: dict[str, Callable[..., Figure]] = {
     "sensitivity": figures.sensitivity,
     "answer_changes": figures.changes,
     "one_question": figures.one_question,
+    "repeats": repeat_figures.repeats,
+    "differences": repeat_figures.forest,
 }
 # Drawn with the unit of the metric that ends the name.
-WITH_UNITS = ("by_length", "wait_ratio", "ensembles", "efficiency")
+WITH_UNITS = ("by_length", "wait_ratio", "ensembles", "efficiency", "differences")
 # Drawn once a setting, of all its models.
 OF_ALL: dict[str, Callable[[Any], Figure]] = {"scaling": figures.scaling, "surface": figures.surface}
 

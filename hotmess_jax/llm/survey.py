@@ -9,10 +9,16 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from hotmess_jax.statistics.correlations import (
+    disattenuated,
+    permutation_p,
+    rank_correlation,
+    reliability,
+)
+
 COLUMNS = ("rater", "question", "entity", "category", "rank")
 QUESTIONS = ("intelligence", "coherence")
 MOST_REPORTED = 20
-SPLITS = 100  # of the raters, at most
 
 
 class Ranking(NamedTuple):
@@ -101,8 +107,8 @@ def analyse(survey: Survey, permutations: int, seed: int) -> dict[str, Any]:
 
     Args:
         survey: from `read_survey`.
-        permutations: of the entities, for the test of ρ = 0, and splits of the raters.
-        seed: of both.
+        permutations: of the entities, for the test of ρ = 0.
+        seed: of these, and of the splits of the raters.
 
     Returns:
         `entities` with both means and standard errors, and over all and by category: Spearman's ρ with
@@ -137,10 +143,7 @@ def analyse(survey: Survey, permutations: int, seed: int) -> dict[str, Any]:
             if name == "all":
                 raise ValueError("fewer than three entities were ranked on both questions")
             continue
-        reliabilities = [
-            _reliability(tables[question][:, both], random, min(permutations, SPLITS))
-            for question in QUESTIONS
-        ]
+        reliabilities = [_reliability(tables[question][:, both], random) for question in QUESTIONS]
         found = correlate(means[0][both], means[1][both], reliabilities, permutations, random)
         correlations[name] = {"entities": int(both.sum())} | found
     errors = [stats.sem(tables[question], axis=0, nan_policy="omit") for question in QUESTIONS]
@@ -186,48 +189,24 @@ def correlate(
         permutations: of y, for p.
         random: of the permutations.
     """
-    rho = _spearman(x, y)
-    nothing: dict[str, Any] = {"value": None, "ci95": [None, None]}
-    if not np.isfinite(rho):
-        return {"rho": nothing, "p": None, "reliabilities": [None, None], "corrected": nothing}
-    ends: list[float | None] = [None, None]
-    if len(x) > 4:  # its standard error divides by n − 3, and of one degree nothing is known
-        width = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
-        middle = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
-        ends = np.tanh(middle + np.asarray([-width, width])).tolist()
-    ranks = [stats.rankdata(of) for of in (x, y)]
-    u, v = ((of - of.mean()) / np.linalg.norm(of - of.mean()) for of in ranks)
-    null = random.permuted(np.tile(v, (permutations, 1)), axis=1) @ u
-    p = float((1 + (np.abs(null) >= abs(rho) - 1e-12).sum()) / (1 + permutations))
-    corrected = nothing
-    root = np.sqrt(np.prod(reliabilities)) if min(reliabilities) > 0 else np.nan
-    if np.isfinite(root):
-        cut = [None if end is None else float(np.clip(end / root, -1, 1)) for end in ends]
-        corrected = {"value": float(np.clip(rho / root, -1, 1)), "ci95": cut}
+    rho, ends = rank_correlation(x, y)
+    p = permutation_p(x, y, permutations, random)
+    corrected, corrected_ends = disattenuated(rho, ends, reliabilities)
     return {
-        "rho": {"value": rho, "ci95": ends},
-        "p": p,
+        "rho": {"value": _number(rho), "ci95": [_number(end) for end in ends]},
+        "p": _number(p),
         "reliabilities": [_number(of) for of in reliabilities],
-        "corrected": corrected,
+        "corrected": {
+            "value": _number(corrected),
+            "ci95": [_number(end) for end in corrected_ends],
+        },
     }
 
 
-def _reliability(
-    table: Float[np.ndarray, "raters entities"], random: np.random.Generator, splits: int
-) -> float:
-    """Return the reliability of the mean over raters: of halves of them, stepped up to all.
-
-    NaN where there are too few raters, or where half of the splits have no correlation.
-    """
-    found = []
-    for _ in range(splits):
-        order = random.permutation(len(table))
-        half = len(table) // 2
-        found.append(_spearman(_means(table[order[:half]]), _means(table[order[half:]])))
-    if np.isfinite(found).mean() < 0.5:
-        return float("nan")
-    r = float(np.nanmean(found))
-    return 2 * r / (1 + r) if r > -1 else float("nan")
+def _reliability(table: Float[np.ndarray, "raters entities"], random: np.random.Generator) -> float:
+    """Return the reliability of the mean over raters, over the entities that two or more have ranked."""
+    twice = (~np.isnan(table)).sum(axis=0) > 1
+    return reliability(table[:, twice].T, random, same_halves=True)
 
 
 def _means(table: np.ndarray) -> np.ndarray:
@@ -235,14 +214,6 @@ def _means(table: np.ndarray) -> np.ndarray:
     known = ~np.isnan(table)
     count = known.sum(axis=0)
     return np.where(count > 0, np.where(known, table, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
-
-
-def _spearman(x: np.ndarray, y: np.ndarray) -> float:
-    usable = ~np.isnan(x) & ~np.isnan(y)
-    if usable.sum() < 3 or np.ptp(x[usable]) == 0 or np.ptp(y[usable]) == 0:
-        return float("nan")
-    ranks = [stats.rankdata(of[usable]) for of in (x, y)]
-    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def _number(value: float) -> float | None:

@@ -9,7 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hotmess_jax.machine.disk import writing
+
 SEAL = "seal"
+# Of files that are being written; who ends the process at once removes them.
+_ASIDE: set[Path] = set()
 
 
 class DamagedFileError(ValueError):
@@ -21,17 +25,31 @@ class DamagedFileError(ValueError):
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` if nothing goes wrong."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
-    try:
-        yield aside
-        aside.chmod(0o644)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Yield a path beside `path` to write to; it takes the place of `path` if nothing goes wrong.
+
+    Raises:
+        WriteFailedError: where the disk refuses it.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        aside = Path(name)
+        _ASIDE.add(aside)
+        try:
+            yield aside
+            aside.chmod(0o644)
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+            _ASIDE.discard(aside)
+
+
+def remove_unfinished() -> None:
+    """Remove what this process has begun to write, for one that ends at once."""
+    for aside in list(_ASIDE):
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def is_left_over(path: Path, of: Path) -> bool:

@@ -1,14 +1,25 @@
 """Several processes that carry one run out together: joining, agreeing, and what the first alone does."""
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax._src import distributed  # the coordinator's keys and values have no public name
 from jax.experimental import multihost_utils
 
 Value = TypeVar("Value")
+# Points that a stop lies ahead, so that all have read of it before they are there: at each point, a process has
+# seen the losses of the step before, which no process can have begun before it was past the point before that.
+AHEAD = 3
+_SHARED_WAIT_S = 10.0  # network file systems show another machine's files with a delay
 
 
 class FirstProcessError(ValueError):
@@ -41,10 +52,17 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
             raise ValueError(f"coordinator must be HOST:PORT, got {coordinator!r}")
         if not 0 <= process < processes:
             raise ValueError(f"process must be 0 to {processes - 1}, got {process}")
+    # It would catch SIGTERM and tell nobody; `agreed_stop` does what it is for.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except ValueError as error:
         raise ValueError(f"no cluster was found in the environment ({error})") from error
+
+
+def processes() -> int:
+    """Return how many processes there are, without waking JAX's devices."""
+    return int(distributed.global_state.num_processes or 1)
 
 
 def is_first() -> bool:
@@ -63,6 +81,101 @@ def agreed(here: bool) -> bool:
     if jax.process_count() == 1:
         return here
     return bool(np.all(multihost_utils.process_allgather(np.int32(here))))
+
+
+class _Points:
+    """Where this process is among the points at which all may stop."""
+
+    passed = 0
+    stop: tuple[int, int] | None = None
+    told = False
+
+
+def agreed_stop(asked: int | None) -> int | None:
+    """Return the signal to stop for at this point, the same in all processes; None to go on.
+
+    All call it equally often, once between two programs that they run together. The first process decides
+    where: some points ahead, so that every process reads of it in time.
+
+    Args:
+        asked: the signal that this process was sent, if any was.
+    """
+    if processes() == 1:
+        return asked
+    _Points.passed += 1
+    store: Any = distributed.global_state.client
+    if _Points.stop is None and is_first():
+        number = asked if asked is not None else _read(store, "hotmess/asked")
+        if number is not None:
+            _Points.stop = _Points.passed + AHEAD, int(number)
+            store.key_value_set("hotmess/stop", json.dumps(_Points.stop))
+    elif _Points.stop is None:
+        if asked is not None and not _Points.told:
+            store.key_value_set("hotmess/asked", str(asked), allow_overwrite=True)
+            _Points.told = True
+        if (text := _read(store, "hotmess/stop")) is not None:
+            at, number = json.loads(text)
+            _Points.stop = at, number
+    if _Points.stop is None or _Points.passed < _Points.stop[0]:
+        return None
+    return _Points.stop[1]
+
+
+def _read(store: Any, name: str) -> str | None:
+    with contextlib.suppress(jax.errors.JaxRuntimeError):  # there is none
+        return str(store.key_value_try_get(name))
+    return None
+
+
+def check_shared(folders: Sequence[Path]) -> None:
+    """Check that every process finds in each folder what the first writes there; each waits for all.
+
+    Raises:
+        DisagreementError: in all of them, naming who does not.
+        OSError, FirstProcessError: where the first cannot write there.
+    """
+    if jax.process_count() == 1:
+        return
+
+    def leave() -> list[str]:
+        left = []
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            mark = folder / f".shared-{uuid.uuid4().hex}"
+            mark.touch()
+            left.append(mark.name)
+        return left
+
+    marks = [folder / name for folder, name in zip(folders, from_first(leave), strict=True)]
+    until = time.monotonic() + _SHARED_WAIT_S
+    while not all(found := [mark.exists() for mark in marks]) and time.monotonic() < until:
+        # Listing a folder makes a network file system look again.
+        for mark in marks:
+            with contextlib.suppress(OSError):
+                os.listdir(mark.parent)
+        time.sleep(0.2)
+    seen = np.asarray(multihost_utils.process_allgather(np.asarray(found)))
+    if is_first():
+        for mark in marks:
+            mark.unlink(missing_ok=True)
+    for process, folder in np.argwhere(~seen):
+        raise DisagreementError(
+            f"process {process} does not see what the first writes into {folders[folder]}: all processes "
+            "need the same folder, on a file system that their machines share"
+        )
+
+
+def this_process() -> str:
+    """Return this process as another can find it: its number and its machine."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def read_holder(path: Path) -> str:
+    """Return who holds a lock, as `this_process` wrote it beside it; in general words where nobody did."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or "another process"
+    except (OSError, ValueError):
+        return "another process"
 
 
 def check_alike(values: Mapping[str, object]) -> None:

@@ -5,11 +5,17 @@ import io
 import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import tyro
 
+from hotmess_jax.machine.disk import WriteFailedError, refused, try_file, try_folder
+from hotmess_jax.machine.interruption import command, watched
+
 Settings = TypeVar("Settings")
+GOES_ON = "what was finished is kept; go on with"
+WHOLE_OR_NOT = "no output is half written; begin again with"
 
 
 def fail(message: str) -> NoReturn:
@@ -36,12 +42,49 @@ def failing_on(*errors: type[Exception]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def failing_to_write() -> Iterator[None]:
-    """Turn what a file system refuses into a line and status 2."""
+    """Turn what a file system refuses before work began into a line and status 2."""
     try:
         yield
     except OSError as error:
-        named = error.filename2 or error.filename
-        fail(f"{error.strerror or type(error).__name__}{f': {named}' if named else ''}")
+        fail(_refusal(error))
+
+
+def try_outputs(files: Sequence[Path | None] = (), folders: Sequence[Path | None] = ()) -> None:
+    """Make the outputs' folders and write into them; what cannot be is one line and status 2."""
+    with failing_to_write():
+        for file in files:
+            if file is not None:
+                try_file(file)
+        for folder in folders:
+            if folder is not None:
+                try_folder(folder)
+
+
+@contextlib.contextmanager
+def ending_in_one_line(kept: str = WHOLE_OR_NOT) -> Iterator[None]:
+    """Let a command end with one line where a disk refuses a file, or a signal comes; see `watched`.
+
+    A disk's refusal ends with status 1, a signal with 128 + its number.
+
+    Args:
+        kept: what the line says of what is kept, and of the command that it ends with.
+    """
+    with watched(kept):
+        try:
+            yield
+        except OSError as error:
+            if refused(error) is None and not isinstance(error, WriteFailedError):
+                raise
+            print(f"error: {_refusal(error)}; {kept}: {command()}", file=sys.stderr)
+            raise SystemExit(1) from None
+
+
+def _refusal(error: OSError) -> str:
+    """Return what a file system refused, as "reason: path"."""
+    if isinstance(error, WriteFailedError):
+        return str(error)
+    named = error.filename2 or error.filename
+    return f"{error.strerror or type(error).__name__}{f': {named}' if named else ''}"
 
 
 def parse(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy import stats
 
 LEVEL = 0.95
-Over = Literal["draws", "sizes", "replicates"]
+Over = Literal["draws", "sizes", "replicates", "questions"]
 
 
 @dataclass(frozen=True)

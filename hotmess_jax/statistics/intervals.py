@@ -9,38 +9,41 @@ Source: Clopper and Pearson 1934; Korn and Graubard 1998 for the effective numbe
 differences.
 """
 
-import numpy as np
-from jaxtyping import Float
-from scipy import special
+from typing import NamedTuple
 
-TAILS = (0.025, 0.975)
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import special, stats
+
+TAIL = 0.025
 # Below so many questions that hold the error, a warning stands beside what is divided by it.
 FEW = 10
+# Of each question, to which cluster it belongs, from 0 on; None where each is its own.
+Clusters = Int[np.ndarray, " questions"] | None
 
 
 def mean_interval(
-    values: Float[np.ndarray, "questions *shape"], most: float | Float[np.ndarray, "*shape"]
+    values: Float[np.ndarray, "questions *shape"],
+    most: float | Float[np.ndarray, "*shape"],
+    clusters: Clusters = None,
 ) -> Float[np.ndarray, "2 *shape"]:
-    """Return the interval of a mean that lies in 0..most; NaN for fewer than two questions.
+    """Return the interval of a mean that lies in 0..most; NaN for fewer than two questions or clusters.
 
     Args:
         values: of each question; corrected ones may be below 0.
         most: the largest that a question's can be.
+        clusters: of questions that share something; the one more that nobody saw is a cluster of its own.
     """
-    count = len(values)
     scaled = values / np.where(np.asarray(most) > 0, most, 1)
-    ends = []
-    for tail, added in zip(TAILS, (0.0, 1.0), strict=True):
-        mean = (scaled.sum(axis=0) + added) / (count + 1)
-        squares = ((scaled - mean) ** 2).sum(axis=0) + (added - mean) ** 2
-        ends.append(_end(tail, np.asarray(mean), np.asarray(squares / (count + 1) ** 2)) * most)
-    return np.stack(ends) if count > 1 else np.full((2, *values.shape[1:]), np.nan)
+    ends = _ends(_with_one_more(scaled, np.ones_like(scaled), 1.0, clusters)) * most
+    return ends if _number(len(values), clusters) > 1 else np.full((2, *values.shape[1:]), np.nan)
 
 
 def ratio_interval(
     part: Float[np.ndarray, "questions *shape"],
     whole: Float[np.ndarray, "questions *shape"],
     most: float | Float[np.ndarray, "*shape"],
+    clusters: Clusters = None,
 ) -> Float[np.ndarray, "2 *shape"]:
     """Return the interval of Σ part / Σ whole, which lies in 0..1.
 
@@ -48,19 +51,60 @@ def ratio_interval(
         part: of each question: its variance, plug-in or corrected.
         whole: its error.
         most: the largest error that a question can have.
+        clusters: as in `mean_interval`.
 
     Returns:
-        The ends; NaN for fewer than two questions, and where there is nothing to divide by.
+        The ends; NaN for fewer than two questions or clusters, and where there is nothing to divide by.
     """
-    count, total = len(whole), whole.sum(axis=0)
-    known = (total > 0) & (count > 1)
-    ends = []
-    for tail, added in zip(TAILS, (0.0, 1.0), strict=True):
-        with_one_more = np.where(known, total, 1) + most
-        quotient = (part.sum(axis=0) + added * most) / with_one_more
-        squares = ((part - quotient * whole) ** 2).sum(axis=0) + ((added - quotient) * most) ** 2
-        ends.append(_end(tail, np.asarray(quotient), np.asarray(squares / with_one_more**2)))
-    return np.where(known, np.stack(ends), np.nan)
+    known = (whole.sum(axis=0) > 0) & (_number(len(whole), clusters) > 1)
+    return np.where(known, _ends(_with_one_more(part, whole, most, clusters)), np.nan)
+
+
+class _WithOneMore(NamedTuple):
+    """A quotient and its variance, with one question more that has none of the part, and one that has all."""
+
+    quotient: Float[np.ndarray, "2 *shape"]
+    variance: Float[np.ndarray, "2 *shape"]
+
+
+def _with_one_more(
+    part: Float[np.ndarray, "questions *shape"],
+    whole: Float[np.ndarray, "questions *shape"],
+    most: float | Float[np.ndarray, "*shape"],
+    clusters: Clusters,
+) -> _WithOneMore:
+    total = whole.sum(axis=0)
+    known = total > 0
+    with_more = np.where(known, total, 1) + most
+    quotients, variances = [], []
+    for added in (0.0, 1.0):
+        quotient = (part.sum(axis=0) + added * most) / with_more
+        squares = (_summed(part - quotient * whole, clusters) ** 2).sum(axis=0)
+        quotients.append(quotient)
+        variances.append((squares + ((added - quotient) * most) ** 2) / with_more**2)
+    return _WithOneMore(np.stack(quotients), np.stack(variances))
+
+
+def _summed(
+    values: Float[np.ndarray, "questions *shape"], clusters: Clusters
+) -> Float[np.ndarray, "clusters *shape"]:
+    """Return the sums within clusters, which are what is independent."""
+    if clusters is None:
+        return values
+    sums = np.zeros((_number(len(values), clusters), *values.shape[1:]))
+    np.add.at(sums, clusters, values)
+    return sums
+
+
+def _number(questions: int, clusters: Clusters) -> int:
+    return questions if clusters is None else int(clusters.max()) + 1
+
+
+def _ends(of: _WithOneMore) -> Float[np.ndarray, "2 *shape"]:
+    """Return both ends, each with the same tail beyond it."""
+    tails = (TAIL, 1 - TAIL)
+    pairs = zip(tails, of.quotient, of.variance, strict=True)
+    return np.stack([_end(t, np.asarray(mean), np.asarray(spread)) for t, mean, spread in pairs])
 
 
 def _end(
@@ -119,7 +163,87 @@ def difference_interval(
     return difference, np.clip(np.stack([difference - halves[0], difference + halves[1]]), -1, 1)
 
 
+class Difference(NamedTuple):
+    """A difference over the same questions, its interval and the two-sided p-value that it is 0."""
+
+    value: Float[np.ndarray, "*shape"]
+    ci95: Float[np.ndarray, "2 *shape"]
+    p: Float[np.ndarray, "*shape"]
+
+
+def paired_difference(
+    parts: tuple[Float[np.ndarray, "questions *shape"], Float[np.ndarray, "questions *shape"]],
+    wholes: tuple[Float[np.ndarray, "questions *shape"], Float[np.ndarray, "questions *shape"]] | None,
+    most: float,
+    clusters: Clusters = None,
+) -> Difference:
+    """Return the first Σ part / Σ whole less the second, of the same questions in order.
+
+    Student's t on what each question adds to the difference, with two questions more that nobody saw, of which
+    one is half better and one half worse: where few questions differ, the interval is not narrow for it. p is
+    below .05 exactly where the interval leaves 0 out.
+
+    Args:
+        parts: of each question, first and second.
+        wholes: what they are divided by; None gives the difference of means.
+        most: the largest part that a question can have.
+        clusters: as in `mean_interval`.
+
+    Returns:
+        NaN where either has nothing to divide by, or there are fewer than two questions or clusters.
+
+    Source: the delta method; Agresti and Min 2005 for questions added to a paired difference.
+    """
+    if wholes is None:
+        wholes = np.ones_like(parts[0]), np.ones_like(parts[1])
+    questions = len(parts[0])
+    number = _number(questions, clusters)
+    quotients, added, divisors = [], [], []
+    for part, whole in zip(parts, wholes, strict=True):
+        total = whole.sum(axis=0)
+        divisor = np.where(total > 0, total, np.nan) / questions
+        quotients.append(part.mean(axis=0) / divisor)
+        added.append((part - quotients[-1] * whole) / divisor)
+        divisors.append(divisor)
+    value = np.asarray(quotients[0] - quotients[1])
+    if number < 2:
+        return Difference(value, np.full((2, *value.shape), np.nan), np.full(value.shape, np.nan))
+    more = most / (divisors[0] + divisors[1])
+    squares = (_summed(added[0] - added[1], clusters) ** 2).sum(axis=0) + 2 * more**2
+    error = np.sqrt(squares * number / (number - 1)) / questions
+    half = stats.t.ppf(1 - TAIL, number - 1) * error
+    p = 2 * stats.t.sf(np.abs(value) / error, number - 1)
+    return Difference(value, np.stack([value - half, value + half]), np.asarray(p))
+
+
 def effective_questions(error: Float[np.ndarray, "questions *shape"]) -> Float[np.ndarray, "*shape"]:
     """Return how many questions of equal error would hold it as these do: (Σe)² / Σe², 0 without error."""
     squares = (error**2).sum(axis=0)
     return np.where(squares > 0, error.sum(axis=0) ** 2 / np.where(squares > 0, squares, 1), 0.0)
+
+
+def expected_interval(
+    means: Float[np.ndarray, "cases 2"],
+    covariance: Float[np.ndarray, "cases 2 2"],
+    questions: int,
+    most: float,
+) -> Float[np.ndarray, "2 cases"]:
+    """Return the interval of Σ part / Σ whole that so many questions of these moments would have.
+
+    Args:
+        means: of part and whole; a mean is the quotient of itself and 1, which does not vary.
+        covariance: of both, between questions.
+        questions: how many there will be.
+        most: the largest whole that a question can have.
+    """
+    part, whole = means.T
+    with_more = questions * whole + most
+    quotients = [(questions * part + added * most) / with_more for added in (0.0, 1.0)]
+    variances = []
+    for added, quotient in zip((0.0, 1.0), quotients, strict=True):
+        of = np.stack([np.ones_like(quotient), -quotient], axis=1)
+        spread = np.maximum(np.einsum("ca,cab,cb->c", of, covariance, of), 0)
+        squares = (questions - 1) * spread + questions * (part - quotient * whole) ** 2
+        variances.append((squares + ((added - quotient) * most) ** 2) / with_more**2)
+    ends = _ends(_WithOneMore(np.stack(quotients), np.stack(variances)))
+    return np.where(whole > 0, ends, np.nan)

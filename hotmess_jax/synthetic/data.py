@@ -18,6 +18,7 @@ import numpy as np
 import tensorstore as ts
 from jaxtyping import Array, Float, Float32, Int64, UInt64
 
+from hotmess_jax.machine.disk import writing
 from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.teacher import Teacher, teacher_trajectories
 
@@ -55,17 +56,32 @@ def store_trajectories(
 
     Returns:
         The store's path.
+
+    Raises:
+        WriteFailedError: where the disk refuses it; nothing is left of it then.
     """
-    content = [np.asarray(a, np.float32).tobytes() for a in (*problem, starts, teacher.step_norm)]
-    digest = hashlib.sha256(b"".join([*content, f"{steps} {teacher.rule}".encode()])).hexdigest()
-    path = folder / f"trajectories-{digest[:16]}"
+    digest = _digest(problem, starts, teacher, steps)
+    path = store_path(folder, problem, starts, teacher, steps)
     if path.exists():
         return path
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / f".{path.name}.lock"):
-        if not path.exists():
-            _write_store(path, problem, starts, teacher, steps, digest, progress)
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / f".{path.name}.lock"):
+            if not path.exists():
+                _write_store(path, problem, starts, teacher, steps, digest, progress)
     return path
+
+
+def store_path(
+    folder: Path, problem: Quadratic, starts: Float[Array, "count d"], teacher: Teacher, steps: int
+) -> Path:
+    """Return where in a folder the store of these trajectories is, or would be."""
+    return folder / f"trajectories-{_digest(problem, starts, teacher, steps)[:16]}"
+
+
+def _digest(problem: Quadratic, starts: Float[Array, "count d"], teacher: Teacher, steps: int) -> str:
+    content = [np.asarray(a, np.float32).tobytes() for a in (*problem, starts, teacher.step_norm)]
+    return hashlib.sha256(b"".join([*content, f"{steps} {teacher.rule}".encode()])).hexdigest()
 
 
 def _write_store(

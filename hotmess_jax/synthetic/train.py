@@ -1,11 +1,8 @@
-"""Teacher-forced training: state, step, loop, checkpoints."""
+"""Teacher-forced training: the step and the loop."""
 
 import functools
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import grain
@@ -14,13 +11,12 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import optax
-import orbax.checkpoint as ocp
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Int32, Key, PyTree
 
-from hotmess_jax.machine.processes import agreed
 from hotmess_jax.machine.sharding import AXIS, REPLICATES, fetch, own_device, part_size, placed
+from hotmess_jax.synthetic.checkpoints import Checkpoints, TrainState
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.model import Attention, Decoder, Size
 from hotmess_jax.synthetic.quadratic import Quadratic, stacked
@@ -38,16 +34,6 @@ class ValidationLoss(NamedTuple):
     update: float  # over the update's tokens
     all: float  # over the state's as well, but for its first, which nothing comes before
     by_token: Float[np.ndarray, " predicted"]
-
-
-class TrainState(NamedTuple):
-    """All that training carries from step to step; replicates are the first axis of every array."""
-
-    params: PyTree
-    optimiser: PyTree
-    step: Int32[Array, ""]
-    # Each replicate's first step whose loss or gradient was not finite, −1 so far.
-    bad_step: Int32[Array, " replicates"]
 
 
 def check_attention(attention: Attention, compute: Compute) -> None:
@@ -75,10 +61,6 @@ class NonFiniteLossError(ArithmeticError):
     def __init__(self, steps: list[int]) -> None:
         super().__init__(f"the loss was not finite at step {', '.join(map(str, steps))}")
         self.steps = steps
-
-
-class CorruptCheckpointError(ValueError):
-    """A checkpoint cannot be read back as it was written."""
 
 
 def pair_tokens(
@@ -323,10 +305,11 @@ class Trainer:
         problems: Sequence[Quadratic],
         batches: grain.DatasetIterator,
         steps: int,
-        checkpoints: "Checkpoints",
+        checkpoints: Checkpoints,
         checkpoint_every: int,
         seconds: float = 0.0,
         on_step: Callable[[int, list[float]], None] = lambda step, losses: None,
+        stop_here: Callable[[], bool] = lambda: False,
     ) -> tuple[TrainState, float]:
         """Train from the state's step to `steps`, saving on the way and at the end.
 
@@ -340,6 +323,8 @@ class Trainer:
             checkpoint_every: steps between checkpoints.
             seconds: how long training took up to `state`.
             on_step: told each step and each replicate's loss.
+            stop_here: asked after each dispatch; where it says so, what there is by then is saved, and is
+                what is returned.
 
         Returns:
             The last state, and the seconds of training in all.
@@ -365,7 +350,8 @@ class Trainer:
             state, losses = self.step(state, placed_problems, states)
             report()  # of the dispatch before, while this one is computed
             waiting.append((first, losses))
-            due = last % checkpoint_every == 0 or last == steps
+            stopping = stop_here()
+            due = stopping or last % checkpoint_every == 0 or last == steps
             if due or self._one_in_flight:
                 report()
             if due:
@@ -373,6 +359,8 @@ class Trainer:
                 if min(bad_steps) >= 0:
                     raise NonFiniteLossError(bad_steps)
                 checkpoints.save(state, batches, time.perf_counter() - began)
+            if stopping:
+                break
         return state, time.perf_counter() - began
 
     def validation_loss(
@@ -423,147 +411,3 @@ def make_optimiser(
         optax.clip_by_global_norm(clip_norm),
         optax.adamw(schedule, b2=0.99, weight_decay=weight_decay),
     )
-
-
-class Checkpoints:
-    """Checkpoints of one training run: parameters, optimiser, step, the data's position, and a digest of all."""
-
-    def __init__(self, path: Path, of: str = "", provenance: Mapping[str, Any] | None = None) -> None:
-        """Open, or make, the run's folder of checkpoints.
-
-        Args:
-            path: the folder.
-            of: what the run is; a checkpoint of something else is not gone on from.
-            provenance: of this process, kept with what it trains.
-        """
-        self._path, self._of = path, of
-        self._own = [] if provenance is None else [dict(provenance)]
-        self.trained_on: list[dict[str, Any]] = []
-        """Provenance of the processes that trained up to the state that was restored."""
-        self._manager = self._opened()
-
-    def _opened(self) -> ocp.CheckpointManager:
-        options = ocp.CheckpointManagerOptions(max_to_keep=2)
-        return ocp.CheckpointManager(self._path.absolute(), options=options)
-
-    def save(self, state: TrainState, batches: grain.DatasetIterator, seconds: float) -> None:
-        """Save in the background; a checkpoint appears whole or not at all.
-
-        Each process writes a part of the state. The data's position is the same in all of them, so that
-        another number of processes can go on from it.
-        """
-        data = batches.get_state()
-        self.trained_on += [own for own in self._own if own not in self.trained_on]
-        record: dict[str, Any] = {"of": self._of, "trained_on": self.trained_on}
-        record["digest"] = state_digest(state, {"data": data, "seconds": seconds, **record})
-        self._manager.save(
-            int(state.step),
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state._asdict()),
-                data=ocp.args.JsonSave(data),
-                seconds=ocp.args.JsonSave(seconds),
-                record=ocp.args.JsonSave(record),
-            ),
-        )
-
-    def restore(
-        self,
-        abstract: TrainState,
-        batches: grain.DatasetIterator,
-        say: Callable[[str], None] = lambda line: None,
-    ) -> tuple[TrainState, float] | None:
-        """Return the latest state and the seconds of training up to it, and set the iterator to it.
-
-        None where nothing was saved. A checkpoint that cannot be read, is not what was written, or belongs
-        to another run is set aside, and the one before is taken.
-
-        Args:
-            abstract: the state's shapes and placement.
-            batches: set to the checkpoint's position.
-            say: told in a line what was set aside, and what could not be checked.
-
-        Raises:
-            CorruptCheckpointError: naming the checkpoint that cannot be read, where none is left.
-        """
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        failed: list[tuple[int, str]] = []
-        for step in steps:
-            found, reason = self._read(step, abstract)
-            # A process that cannot read its part would go on from elsewhere than the others.
-            if agreed(found is not None) and found is not None:
-                self._set_aside(failed, step, say)
-                if "record" not in found:
-                    say(f"checkpoint {self._path / str(step)} has no digest and cannot be checked")
-                self.trained_on = list(found.get("record", {}).get("trained_on", []))
-                batches.set_state(found["data"])
-                return TrainState(**found["state"]), found["seconds"]
-            failed.append((step, reason or "another process cannot read it"))
-        if failed:
-            step, reason = failed[0]
-            raise CorruptCheckpointError(
-                f"checkpoint {self._path / str(step)} {reason}, and there is none before it that can be "
-                f"gone on from; delete {self._path} to train anew"
-            )
-        return None
-
-    def _read(self, step: int, abstract: TrainState) -> tuple[dict[str, Any] | None, str]:
-        """Return a checkpoint's parts, or None and why it cannot be gone on from."""
-        items: dict[str, Any] = {
-            "state": ocp.args.StandardRestore(abstract._asdict()),
-            "data": ocp.args.JsonRestore(),
-            "seconds": ocp.args.JsonRestore(),
-        }
-        if (self._path / str(step) / "record").exists():  # there is none in older ones
-            items["record"] = ocp.args.JsonRestore()
-        try:
-            restored = self._manager.restore(step, args=ocp.args.Composite(**items))
-            found = {name: restored[name] for name in items}
-        except Exception as error:  # Orbax raises whatever its storage does
-            said = (str(error).splitlines() or [type(error).__name__])[0][:120]
-            return None, f"cannot be read ({said})"
-        if (record := found.get("record")) is None:
-            return found, ""
-        if not isinstance(record, dict) or not record.keys() >= {"of", "trained_on", "digest"}:
-            return None, "is not what was written: it has no digest"
-        beside = {name: found[name] for name in ("data", "seconds")}
-        beside |= {name: record[name] for name in ("of", "trained_on")}
-        if state_digest(TrainState(**found["state"]), beside) != record["digest"]:
-            return None, "is not what was written: its digest differs"
-        if record["of"] != self._of:
-            return None, f"belongs to another run ({record['of'] or 'unnamed'})"
-        return found, ""
-
-    def _set_aside(
-        self, failed: Sequence[tuple[int, str]], instead: int, say: Callable[[str], None]
-    ) -> None:
-        """Move what cannot be gone on from out of the way of what will be saved."""
-        if not failed:
-            return
-        self._manager.close()
-        aside = self._path.with_name("damaged")
-        for step, reason in failed:
-            place = aside / f"{step}-{time.time_ns()}"
-            if jax.process_index() == 0:
-                aside.mkdir(exist_ok=True)
-                (self._path / str(step)).rename(place)
-            say(
-                f"checkpoint {self._path / str(step)} {reason}; it was moved to {aside}, and training goes "
-                f"on from step {instead}"
-            )
-        agreed(True)  # moved, before anyone looks again
-        self._manager = self._opened()
-
-    def close(self) -> None:
-        """Wait for what is being written."""
-        self._manager.wait_until_finished()
-        self._manager.close()
-
-
-def state_digest(state: TrainState, beside: Mapping[str, Any]) -> str:
-    """Return SHA-256 of a state's leaves, with their paths, shapes and dtypes, and of JSON values beside it."""
-    digest = hashlib.sha256(json.dumps(beside, sort_keys=True).encode())
-    for path, leaf in jax.tree_util.tree_leaves_with_path(fetch(state)):
-        leaf = np.ascontiguousarray(leaf)
-        digest.update(f"{jax.tree_util.keystr(path)} {leaf.shape} {leaf.dtype.str}".encode())
-        digest.update(leaf.tobytes())
-    return digest.hexdigest()

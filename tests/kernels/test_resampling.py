@@ -7,10 +7,7 @@ import pytest
 
 from kernels.decompositions import Decomposition, brier, incoherence
 from kernels.resampling import (
-    bca_interval,
     bootstrap,
-    leave_one_out,
-    paired_incoherence_difference,
     percentile_interval,
     sample_efficiency,
 )
@@ -67,8 +64,7 @@ def simulate(key, questions=200, samples=6):
     return brier(probs, jnp.zeros(questions, jnp.int32))
 
 
-@pytest.mark.parametrize("kind", ["percentile", "bca"])
-def test_intervals_of_incoherence_cover_the_truth(kind):
+def test_intervals_of_incoherence_cover_the_truth():
     # With p ~ Beta(2, 1): E p(1 − p) = 1/6, E (1 − p)² = 1/6; of 6 samples the plug-in variance is
     # 2·(5/6)·E p(1 − p), and the error 2·E(1 − p) = 2/3.
     truth = (2 * 5 / 6 / 6) / (2 / 3)
@@ -77,44 +73,12 @@ def test_intervals_of_incoherence_cover_the_truth(kind):
         data_key, bootstrap_key = jax.random.split(key)
         parts = simulate(data_key)
         resampled = bootstrap(bootstrap_key, incoherence, parts, replicates=400)
-        if kind == "percentile":
-            low, high = percentile_interval(resampled)
-        else:
-            left_out = leave_one_out(lambda sums: sums.variance / (sums.bias2 + sums.variance), parts)
-            low, high = bca_interval(resampled, incoherence(parts), left_out)
+        low, high = percentile_interval(resampled)
         return (low <= truth) & (truth <= high)
 
     held = jax.jit(lambda keys: jax.lax.map(covers, keys, batch_size=20))
     covered = float(held(jax.random.split(jax.random.key(3), 2_000)).mean())
     assert 0.93 < covered < 0.97
-
-
-def test_bca_is_the_percentile_interval_without_bias_or_skew():
-    resampled = jnp.linspace(-1.0, 1.0, 2_001)
-    left_out = jnp.asarray([-1.0, 1.0, -0.5, 0.5])
-    found = bca_interval(resampled, jnp.asarray(0.0), left_out)
-    np.testing.assert_allclose(found, percentile_interval(resampled), atol=2e-3)
-
-
-def test_bca_agrees_with_scipy():
-    from scipy import stats
-
-    data = np.random.default_rng(4).exponential(size=60)
-    theirs = stats.bootstrap(
-        (data,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(5)
-    ).confidence_interval
-    resampled = bootstrap(jax.random.key(6), jnp.mean, data, replicates=20_000)
-    left_out = jnp.asarray((data.sum() - data) / 59)
-    ours = bca_interval(resampled, jnp.asarray(data.mean(), jnp.float32), left_out.astype(jnp.float32))
-    np.testing.assert_allclose(ours, [theirs.low, theirs.high], rtol=0.02)
-
-
-def test_leaving_one_out_agrees_with_a_loop():
-    parts = simulate(jax.random.key(7), questions=9)
-    found = leave_one_out(lambda sums: sums.variance / (sums.bias2 + sums.variance), parts)
-    for q in range(9):
-        rest = Decomposition(*(jnp.delete(part, q) for part in parts))
-        np.testing.assert_allclose(found[q], incoherence(rest), rtol=1e-5)
 
 
 def test_sample_efficiency_is_that_of_new_samples_of_the_same_questions():
@@ -143,20 +107,3 @@ def test_where_a_resample_has_no_error_nothing_is_known():
     drawn = bootstrap(jax.random.key(14), incoherence, right, replicates=100)
     assert np.isnan(drawn).any() and (drawn[~np.isnan(drawn)] == 0.5).all()
     assert np.isnan(percentile_interval(drawn)).all()
-    left_out = leave_one_out(lambda sums: incoherence(sums), right)
-    assert np.isnan(bca_interval(drawn, jnp.asarray(0.5), left_out)).all()
-    both = paired_incoherence_difference(jax.random.key(15), right, right, replicates=100)
-    assert np.isnan(both).any() and (both[~np.isnan(both)] == 0).all()
-
-
-def test_paired_differences_are_narrower_than_unpaired_ones_and_centred():
-    first = simulate(jax.random.key(10), questions=400)
-    # The same questions with some variance more: most of what differs between resamples is shared.
-    second = Decomposition(first.error + 0.05, first.bias2, first.variance + 0.05)
-    paired = paired_incoherence_difference(jax.random.key(11), first, second)
-    truth = float(incoherence(first) - incoherence(second))
-    assert abs(float(paired.mean()) - truth) < 0.003
-    alone = [
-        bootstrap(jax.random.key(k), incoherence, parts) for k, parts in ((12, first), (13, second))
-    ]
-    assert paired.std() < 0.5 * (alone[0] - alone[1]).std()

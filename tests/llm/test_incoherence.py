@@ -4,7 +4,6 @@ import json
 import re
 import sys
 
-import jax
 import numpy as np
 import polars as pl
 import pytest
@@ -15,12 +14,6 @@ from hotmess_jax.llm.analyses import METRICS, summarise
 from hotmess_jax.llm.records import RecordErrors, read_records
 
 MCQ = REAL / "repeated_mcq"
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
 
 
 def record(question=0, sample=0, answer="A", **more):
@@ -181,7 +174,7 @@ def test_the_command_prints_tables_json_and_figures(tmp_path, monkeypatch, capsy
     assert "neither misalignment nor quality" in " ".join(printed.split())
     assert len(re.findall(r"^ *corrected ", printed, re.MULTILINE)) == 4  # groups, of brier alone
     assert "fewer than 8 independent samples" in " ".join(printed.split())
-    expected = {f"{metric}.{kind}" for metric in METRICS for kind in ("png", "pdf")}
+    expected = {f"{name}.{kind}" for name in (*METRICS, "repeats") for kind in ("png", "pdf")}
     assert {p.name for p in (tmp_path / "figures").iterdir()} == expected
     monkeypatch.setattr(sys, "argv", [*arguments, "--json", "-"])
     incoherence.main()

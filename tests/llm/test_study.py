@@ -2,7 +2,6 @@
 
 import json
 import re
-from itertools import combinations
 
 import commands
 import jax
@@ -89,7 +88,7 @@ def test_every_analysis_is_in_the_report_where_its_fields_are():
         "overall", "by_length", "overthinking", "by_topic", "by_budget", "wait_ratio", "ensembles",
         "efficiency", "sensitivity", "differences", "scaling", "surface", "length_correlation",
         "answer_changes", "format_failures", "one_question", "by_difficulty",
-        "answer_changes_by_difficulty",
+        "answer_changes_by_difficulty", "repeats",
     }  # fmt: skip
     # Four samples a question are too few for ensembles by KL.
     missing = {row["analysis"] for row in found["missing"]}
@@ -137,7 +136,9 @@ def test_settings_are_never_pooled():
     assert all(of["plugin"]["variance"]["value"] == 0 for of in overall.values())
     (difference,) = found["analyses"]["differences_brier"].values()
     # One of the two has no error: 0/0, and no interval beside it.
-    assert difference["plugin"] == {"value": None, "ci95": [None, None]}
+    nothing = {"value": None, "ci95": [None, None], "p": None, "p_holm": None}
+    assert difference["plugin"]["incoherence"] == nothing
+    assert difference["plugin"]["error"]["value"] == -2
     rendered(found)
 
 
@@ -161,7 +162,10 @@ def test_what_tells_settings_apart_is_named_once_and_only_where_it_differs():
     assert settings_that_differ(records) == ["budget"]
     assert settings_that_differ(records.filter(pl.col("model") == "a"), but=["budget"]) == []
     more = pl.concat([records, records.with_columns(top=pl.lit("z"))])
-    assert len(series_of(more)) == 4 and len(series_of(more, by=["top"])) == 8
+    # What is no setting tells samples apart where it is asked to, and else they are one sample twice.
+    with pytest.raises(ValueError, match="the same sample of the same question: top 'z' and 'p'"):
+        series_of(more)
+    assert len(series_of(records)) == 4 and len(series_of(more, by=["top"])) == 8
     assert series_of(more, by=["top"])[0].label == "a, top p, budget low"
 
 
@@ -367,14 +371,10 @@ def test_vectors_beside_the_records_are_read(tmp_path, monkeypatch, capsys):
     arguments = (path, "--out", tmp_path / "out", "--resamples", 20)
     assert run(monkeypatch, capsys, llm_report, *arguments)[0] == 0
     found = json.loads((tmp_path / "out" / "report.json").read_text())
-    of = found["analyses"]["open_answers"]["m"]["plugin"]["curves"]["variance"]["value"]
-    # Two of the four samples at a time, while the others give the length: a pair's plug-in variance is a
-    # quarter of its squared distance.
-    groups = vectors.reshape(6, 4, 3)
-    pairs = list(combinations(range(4), 2))
-    apart = [((groups[:, a] - groups[:, b]) ** 2).sum(axis=1) / 4 for a, b in pairs]
-    assert np.min(apart, axis=0).mean() < np.mean(of) < np.max(apart, axis=0).mean()
-    assert np.mean(of) == pytest.approx(np.mean(apart), rel=0.15)
+    of = found["analyses"]["open_answers"]["m"]["corrected"]["curves"]["variance"]["value"]
+    expected = vectors.reshape(6, 4, 3).var(axis=1, ddof=1).sum(axis=1).mean()
+    # By pairs of samples, not all of them.
+    assert np.mean(of) == pytest.approx(expected, rel=0.25)
     np.save(embeddings_path(path), vectors[:-1])
     code, _, said = run(monkeypatch, capsys, llm_report, *arguments)
     assert code == 2 and "23" in said and "24" in said

@@ -21,19 +21,20 @@ TINY = ["--preset", "smoke", "--trajectories", "60", "--trajectory-steps", "32",
         "--bootstrap", "50", "--sizes", "3k", "--replicates", "2"]  # fmt: skip
 
 
-def start(folder, devices, *arguments, **options):
+def start(folder, devices, *arguments, cwd=ROOT):
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.synthetic_sweep", *TINY, "--out", folder / "run", "--store",
-         folder / "store", *map(str, arguments)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)},
+         folder / "store", *map(str, arguments)], cwd=cwd, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 
-def start_two(folder, *of_each):
+def start_two(folder, *of_each, cwds=(ROOT, ROOT)):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    return [start(folder, 2, "--coordinator", address, "--processes", 2, "--process", process, *own)
+    return [start(folder, 2, "--coordinator", address, "--processes", 2, "--process", process, *own,
+                  cwd=cwds[process])
             for process, own in enumerate(of_each or ([], []))]  # fmt: skip
 
 
@@ -52,13 +53,17 @@ def numbers(folder):
     return sweep
 
 
-def test_two_processes_killed_and_started_again_are_one(tmp_path):
-    first = start_two(tmp_path / "two")
-    saved = tmp_path / "two/run/models/3k/checkpoints/20"
+def wait_for(saved, processes):
     deadline = time.monotonic() + 240
     while not saved.exists():
-        assert all(process.poll() is None for process in first) and time.monotonic() < deadline
+        assert all(process.poll() is None for process in processes) and time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_two_processes_killed_and_started_again_are_one(tmp_path):
+    checkpoints = tmp_path / "two/run/models/3k/checkpoints"
+    first = start_two(tmp_path / "two")
+    wait_for(checkpoints / "20", first)
     for process in first:
         os.kill(process.pid, signal.SIGKILL)
     assert finish(*first)[0] == [-signal.SIGKILL] * 2
@@ -82,6 +87,31 @@ def test_what_the_first_process_refuses_all_refuse(tmp_path):
     for _, error in said:
         assert "holds no sweep; choose another --out" in error and "Traceback" not in error
     assert [f.name for f in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_a_signal_to_one_process_saves_the_same_step_in_all(tmp_path):
+    long = ["--train-steps", 20_000]
+    both = start_two(tmp_path, long, long)
+    checkpoints = tmp_path / "run/models/3k/checkpoints"
+    wait_for(checkpoints / "20", both)
+    both[1].send_signal(signal.SIGTERM)  # a node's notice
+    codes, said = finish(*both)
+    assert codes == [143, 143], said
+    last = max(int(each.name) for each in checkpoints.iterdir())
+    for _, error in said:
+        assert f"stopped by SIGTERM: 3k, 2 replicates is saved at step {last:,} of 20,000" in error
+        assert "Traceback" not in error
+
+
+def test_a_folder_that_the_processes_do_not_share_is_refused(tmp_path):
+    machines = [tmp_path / name for name in ("one", "other")]
+    for machine in machines:  # a relative path is another folder on each
+        machine.mkdir()
+    codes, said = finish(*start_two(tmp_path, ["--out", "run"], ["--out", "run"], cwds=machines))
+    assert codes == [2, 2]
+    for _, error in said:
+        assert "process 1 does not see what the first writes into" in error and "Traceback" not in error
+    assert not [*tmp_path.glob("*/run/*"), *tmp_path.glob("*/run/.shared*")]
 
 
 def test_processes_that_were_started_with_other_settings_are_refused(tmp_path):

@@ -19,9 +19,9 @@ from hotmess_jax.llm.analyses.samples import stated_step, to_samples
 from hotmess_jax.llm.coverage import simulations
 from hotmess_jax.llm.coverage.decompositions import SIMULATIONS
 from hotmess_jax.statistics.intervals import (
-    difference_interval,
     effective_questions,
     mean_interval,
+    paired_difference,
     ratio_interval,
 )
 from kernels.decompositions import kl
@@ -92,14 +92,38 @@ def test_a_difference_of_the_same_model_is_0_and_of_one_without_error_none():
     random = np.random.default_rng(1)
     error = random.random(50)
     part = error * random.random(50)
-    value, (low, high) = difference_interval((part, part), (error, error), 2.0)
-    assert value == 0 and abs(low) < 0.2 and abs(high) < 0.2 and low <= 0 <= high
+    value, (low, high), p = paired_difference((part, part), (error, error), 1.0)
+    # Two questions more have a width, though none differs.
+    assert value == 0 and -0.1 < low < 0 < high < 0.1 and p == 1
     # One that shares nothing has a wider one.
     other = random.permutation(50)
-    _, (below, above) = difference_interval((part, part[other]), (error, error[other]), 2.0)
+    _, (below, above), _ = paired_difference((part, part[other]), (error, error[other]), 1.0)
     assert above - below > high - low
-    value, ends = difference_interval((part, 0 * part), (error, 0 * error), 2.0)
-    assert np.isnan(value) and np.isnan(ends).all()
+    value, ends, p = paired_difference((part, 0 * part), (error, 0 * error), 1.0)
+    assert np.isnan(value) and np.isnan(ends).all() and np.isnan(p)
+
+
+def test_of_many_questions_a_paired_difference_is_the_t_test_s():
+    random = np.random.default_rng(2)
+    first = random.random(2_000)
+    second = np.clip(first + random.normal(0.01, 0.3, 2_000), 0, 1)
+    found = paired_difference((second, first), None, 1.0)
+    test = stats.ttest_rel(second, first)
+    np.testing.assert_allclose(found.value, (second - first).mean())
+    np.testing.assert_allclose(found.p, test.pvalue, rtol=0.02)
+    np.testing.assert_allclose(found.ci95, test.confidence_interval(), atol=1e-4)
+
+
+@given(st.integers(2, 30), st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_p_is_below_5_percent_exactly_where_the_interval_leaves_0_out(count, seed):
+    random = np.random.default_rng(seed)
+    parts = random.random((2, count)) * random.random(2)[:, None]
+    found = paired_difference((parts[0], parts[1]), None, 1.0)
+    low, high = found.ci95
+    assert (found.p < 0.05) == (low > 0 or high < 0)
+    turned = paired_difference((parts[1], parts[0]), None, 1.0)
+    np.testing.assert_allclose([turned.value, *turned.ci95], [-found.value, -high, -low])
 
 
 def test_a_small_part_of_the_simulations_covers():
@@ -107,8 +131,11 @@ def test_a_small_part_of_the_simulations_covers():
     by_name = {simulation.name: simulation for simulation in SIMULATIONS}
     for name in ("unparsed", "differences"):
         for seen in by_name[name].run(0, 60):
-            noise = 3 * np.sqrt(0.93 * 0.07 / max(seen.runs, 1))
-            assert seen.share >= 0.93 - noise, seen
+            if seen.kind == "coverage":
+                noise = 3 * np.sqrt(0.93 * 0.07 / max(seen.runs, 1))
+                assert seen.share >= 0.93 - noise, seen
+            elif seen.kind == "size":
+                assert seen.share <= 0.06 + 3 * np.sqrt(0.06 * 0.94 / seen.runs), seen
             assert seen.runs + seen.without == 60
     assert set(simulations()) >= set(by_name)
 
@@ -118,6 +145,8 @@ def test_a_small_part_of_the_simulations_covers():
 def test_every_interval_covers(name):
     (simulation,) = (s for s in SIMULATIONS if s.name == name)
     for seen in simulation.run(1, 1_000):
+        if seen.kind != "coverage":
+            continue
         noise = 3 * np.sqrt(0.94 * 0.06 / max(seen.runs, 1))
         assert not seen.runs or seen.share >= 0.94 - noise, seen
 

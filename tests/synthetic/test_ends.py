@@ -183,6 +183,9 @@ def test_ends_over_draws_are_those_of_the_models():
         "3k: 80% at b, 2 places",
         "6k: 90% at b, 2 places",
     ]
+    for axes in figure.axes:  # both places are inside
+        (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        assert low < 5.55 < high and bottom < 0.001 < top
     assert "## Where rollouts end" not in report(conclude(made_sweep()))
 
 

@@ -11,7 +11,8 @@ from flax import nnx
 from programs import programs
 
 from hotmess_jax.machine.sharding import make_mesh
-from hotmess_jax.synthetic import train as train_module
+from hotmess_jax.synthetic import checkpoints as checkpoints_module
+from hotmess_jax.synthetic.checkpoints import Checkpoints, CorruptCheckpointError, TrainState
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.data import batch_iterator
 from hotmess_jax.synthetic.model import Size
@@ -19,11 +20,8 @@ from hotmess_jax.synthetic.quadratic import random_quadratic
 from hotmess_jax.synthetic.starts import draw_starts
 from hotmess_jax.synthetic.teacher import Teacher
 from hotmess_jax.synthetic.train import (
-    Checkpoints,
-    CorruptCheckpointError,
     NonFiniteLossError,
     Trainer,
-    TrainState,
     dispatches,
     make_optimiser,
     mean_over_parts,
@@ -182,7 +180,7 @@ def restored(path, made, of=""):
 def test_a_state_that_is_not_what_was_written_is_set_aside_for_the_one_before(tmp_path, monkeypatch):
     made = trainer()
     expected = run(tmp_path / "c", made)
-    digest, written = train_module.state_digest, []
+    digest, written = checkpoints_module.state_digest, []
 
     # What the storage gives back has one bit changed, which it does not notice itself.
     def flipped(state, beside):
@@ -195,7 +193,7 @@ def test_a_state_that_is_not_what_was_written_is_set_aside_for_the_one_before(tm
         return digest(state, beside)
 
     with monkeypatch.context() as patched:
-        patched.setattr(train_module, "state_digest", flipped)
+        patched.setattr(checkpoints_module, "state_digest", flipped)
         step, said = restored(tmp_path / "c", made)
     assert step == 8 and len(said) == 1
     assert str(tmp_path / "c" / "12") in said[0] and "digest differs" in said[0]
@@ -247,9 +245,9 @@ def test_a_digest_is_of_every_leaf_its_shape_and_its_type():
         state._replace(params={"w": jnp.zeros(4), "u": jnp.zeros(4)}),
         state._replace(step=jnp.int32(1)),
     ]
-    digests = [train_module.state_digest(each, of) for each in (state, *others)]
-    assert len({*digests, train_module.state_digest(state, {"data": 2})}) == 8
-    assert train_module.state_digest(state, of) == digests[0]
+    digests = [checkpoints_module.state_digest(each, of) for each in (state, *others)]
+    assert len({*digests, checkpoints_module.state_digest(state, {"data": 2})}) == 8
+    assert checkpoints_module.state_digest(state, of) == digests[0]
 
 
 def test_one_step_is_compiled_once(tmp_path):

@@ -2,29 +2,24 @@
 
 from hotmess_jax.llm.analyses.changes import (
     answer_changes,
+    answer_changes_by_length,
     difficulty_labels,
     format_failures,
     one_question,
 )
-from hotmess_jax.llm.analyses.cross_fitting import Fold, cross_fitted, itself
+from hotmess_jax.llm.analyses.correlations import length_correlation
 from hotmess_jax.llm.analyses.decomposing import METRICS, Metric, decompose
-from hotmess_jax.llm.analyses.difficulty import (
-    difficulty_groups,
-    incoherence_surface,
-    length_correlation,
-    scaling_by_difficulty,
-)
+from hotmess_jax.llm.analyses.difficulty import incoherence_surface, scaling_by_difficulty
 from hotmess_jax.llm.analyses.ensembles import efficiency, ensembling, sensitivity
 from hotmess_jax.llm.analyses.groups import (
     LENGTHS,
     by_field,
     by_label,
-    by_measured_field,
     common_length_field,
     length_field,
     with_wait_ratio,
 )
-from hotmess_jax.llm.analyses.other_outcomes import embedding_questions, unit_test_questions
+from hotmess_jax.llm.analyses.other_outcomes import unit_test_questions
 from hotmess_jax.llm.analyses.overthinking import by_budget, natural_overthinking
 from hotmess_jax.llm.analyses.questions import AnalysisSettings, Questions, overall, questions_of
 from hotmess_jax.llm.analyses.samples import Block, Samples, Unparsed, to_samples
@@ -36,28 +31,23 @@ __all__ = [
     "METRICS",
     "AnalysisSettings",
     "Block",
-    "Fold",
     "Metric",
     "Questions",
     "Samples",
     "Series",
     "Unparsed",
     "answer_changes",
+    "answer_changes_by_length",
     "by_budget",
     "by_field",
     "by_label",
-    "by_measured_field",
     "common_length_field",
-    "cross_fitted",
     "decompose",
-    "difficulty_groups",
     "difficulty_labels",
     "efficiency",
-    "embedding_questions",
     "ensembling",
     "format_failures",
     "incoherence_surface",
-    "itself",
     "label",
     "length_correlation",
     "length_field",

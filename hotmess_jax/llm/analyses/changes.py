@@ -5,90 +5,201 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from jaxtyping import Bool, Float, Int
 
-from hotmess_jax.llm.analyses.questions import AnalysisSettings, Json, estimate, means, with_intervals
-from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.cross_fitting import LEAST, groups_along, measured_samples
+from hotmess_jax.llm.analyses.questions import Json, to_json
+from hotmess_jax.llm.analyses.samples import QUESTION, context_indices
+from hotmess_jax.llm.analyses.series import field_of, one_series
+from hotmess_jax.llm.analyses.subsets import AT_ONCE, SampledBlock, enough_samples
+from hotmess_jax.llm.records import checked
+from hotmess_jax.statistics.intervals import ratio_interval
+from kernels.names import nearest
 
-FEW = 10  # questions, below which the worst is assumed: that all of a question's samples fail together
 ANSWER = pl.coalesce(pl.col("answer"), pl.lit(""))
+KINDS = ("resampling", "context", "both", "within", "between", "effect")
 
 
-def answer_changes(
-    records: pl.DataFrame, settings: AnalysisSettings, groups: pl.DataFrame | None = None
-) -> list[Json]:
-    """Return the share of questions whose answer changes at least once.
+def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) -> list[Json]:
+    """Return how often answers change under resampling, and under a change of context.
 
-    Three kinds: under resampling (within one context: in any of a question's contexts), under a change
-    of context (no answer is the majority answer in all of a question's contexts), and under both (any
-    two of all samples). Where several answers are given equally often in a context, each of them is its
-    majority answer: a tie alone is no change. Answers that cannot be parsed count as an answer of their
-    own. The more answers are compared, the more change: `answers` says how many there are a question,
-    on average. Each kind is of the questions that can change so (two answers, two in one context, two
-    contexts); those with fewer than two answers are left out and counted in `fewer_samples`.
+    The paper's shares of questions whose answer changes at least once are of three kinds: under resampling
+    (within one context: in any of a question's contexts), under a change of context (no answer is the
+    majority answer in all of a question's contexts), and under both (any two of all samples). Where several
+    answers are given equally often in a context, each of them is its majority answer: a tie alone is no
+    change. The more answers are compared, the more change, also where contexts have no effect: `answers` says
+    how many there are a question, on average.
+
+    What does not hang on their number: `within`, how often two answers of one context differ, `between`, how
+    often two answers of different contexts do, means over the questions that have both, and `effect`, the
+    second less the first. Answers that cannot be parsed count as an answer of their own.
 
     Args:
         records: of one model and setting; of probabilities the most probable option is the answer.
-        settings: resamples and seed.
-        groups: each question's `group`, from `difficulty_groups` or `difficulty_labels`; shares are then
-            by group too.
+        labels: each question's `group`, from `difficulty_labels`; shares are then by group too.
 
-    Raises:
-        ValueError: where no question has two answers, or none could be read.
+    Returns:
+        A row of all questions, and one a group; each number with its interval over questions.
 
     Source: Hägele et al. 2026, Figure 20.
     """
-    rows = with_answers(records).with_columns(pl.col("context").fill_null(0))
-    if (rows["given"] == "").all():
-        raise ValueError(f"none of {rows.height} answers could be read")
-    counts = rows.group_by([*QUESTION, "context", "given"]).len()
-    most = pl.col("len") == pl.col("len").max().over([*QUESTION, "context"])
-    contexts = counts.group_by(QUESTION).agg(
-        pl.col("context").n_unique().alias("contexts"),
-        pl.col("len").sum().alias("answers"),
-        (pl.len() > pl.col("context").n_unique()).alias("resampling"),
-        (pl.col("given").n_unique() > 1).alias("both"),
-    )
-    majority = (
-        counts.filter(most)
-        .group_by([*QUESTION, "given"])
-        .len("in_contexts")
-        .group_by(QUESTION)
-        .agg(pl.col("in_contexts").max())
-    )
-    in_one = (
-        counts.group_by([*QUESTION, "context"])
-        .agg(pl.col("len").sum())
-        .group_by(QUESTION)
-        .agg(pl.col("len").max().alias("in_one"))
-    )
-    table = (
-        contexts.join(majority, on=QUESTION, nulls_equal=True)
-        .join(in_one, on=QUESTION, nulls_equal=True)
-        .with_columns(context=pl.col("in_contexts") < pl.col("contexts"))
-        .sort(QUESTION)
-    )
-    parts: list[tuple[int | str | None, pl.DataFrame]] = [(None, table)]
-    if groups is not None:
-        joined = table.join(groups, on=QUESTION, nulls_equal=True)
-        parts += [
-            (key[0], part) for key, part in joined.sort("group").group_by("group", maintain_order=True)
+    block, codes, who = _answers(one_series(records).table)
+    chosen = block.present[:, None, :]
+    found = changes_of(block, codes, chosen)
+    rows = [change_row(None, np.ones((len(who), 1)), found, chosen)]
+    if labels is not None:
+        group = who.join(labels, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")[
+            "group"
         ]
-    found = []
-    able = {"resampling": "in_one", "both": "answers", "context": "contexts"}
-    for group, whole in parts:
-        part = whole.filter(pl.col("answers") > 1)
-        row: Json = {"group": group, "questions": part.height, "answers": part["answers"].mean()}
-        row |= {"fewer_samples": whole.height - part.height}
-        for kind, number in able.items():
-            of = part.filter(pl.col(number) > 1)
-            if of.height:
-                arrays = {kind: of[kind].to_numpy().astype(np.float64)}
-                row |= with_intervals(*estimate(means, arrays, settings))
-        found.append(row)
-    if not found[0]["questions"]:
-        raise ValueError(f"no question has two answers, of {table.height}")
-    return found
+        for name in group.drop_nulls().unique().sort().to_list():
+            share = (group == name).fill_null(False).to_numpy()[:, None] * 1.0
+            rows.append(change_row(name, share, found, chosen))
+    return rows
+
+
+def answer_changes_by_length(records: pl.DataFrame, field: str, count: int, seed: int) -> list[Json]:
+    """Return how often answers change in groups of questions by their own mean length, 0 the shortest.
+
+    Which group a question is in is said by some of its samples, and what changes by the others
+    (`cross_fitting`): `answers` of them a question.
+
+    Args:
+        records: of one model and setting.
+        field: the length; samples without it are left out.
+        count: of groups.
+        seed: of the splits.
+
+    Raises:
+        ValueError: where fewer questions than groups have four samples.
+    """
+    records = one_series(records).table
+    usable = records.filter(field_of(records, field).is_not_null())
+    if not usable.height:
+        raise ValueError(f"no record has {field!r}")
+    block, codes, _ = _answers(usable)
+    along = usable[field].to_numpy().astype(np.float64)[block.record]
+    enough = enough_samples(block, LEAST)
+    if enough.sum() < count:
+        raise ValueError(
+            f"{count} groups by length need as many questions with {LEAST} samples, got {enough.sum()}"
+        )
+    block, codes, along = SampledBlock(*(part[enough] for part in block)), codes[enough], along[enough]
+    random = np.random.default_rng(seed)
+    chosen = measured_samples(block, random)
+    others = block.present[:, None, :] & ~chosen
+    mean = (others * along[:, None, :]).sum(axis=2) / np.maximum(others.sum(axis=2), 1)
+    group = groups_along(mean.T, count, random).T
+    found = changes_of(block, codes, chosen)
+    return [change_row(i, (group == i) / group.shape[1], found, chosen) for i in range(count)]
+
+
+def _answers(
+    records: pl.DataFrame,
+) -> tuple[SampledBlock, Int[np.ndarray, "questions samples"], pl.DataFrame]:
+    """Return questions with their answers as numbers, those of a question from 0 on.
+
+    Raises:
+        ValueError: where not one answer could be read: they would be alike in that alone.
+    """
+    given_answers = with_answers(records)
+    if (given_answers["given"] == "").all():
+        raise ValueError(f"none of {given_answers.height} answers could be read")
+    rows = (
+        given_answers.with_row_index("place")
+        .sort([*QUESTION, "context", "sample"])
+        .group_by(QUESTION, maintain_order=True)
+        .agg("given", "context", "place")
+    )
+    counts = rows["given"].list.len().to_numpy().astype(int)
+    present = np.arange(counts.max(initial=0)) < counts[:, None]
+    codes, context, record = (np.full(present.shape, i) for i in (0, -1, 0))
+    for i, (given, contexts, place) in enumerate(
+        zip(rows["given"], rows["context"], rows["place"], strict=True)
+    ):
+        codes[i, : counts[i]] = np.unique(given.to_numpy(), return_inverse=True)[1]
+        context[i, : counts[i]] = context_indices(contexts.to_list())
+        record[i, : counts[i]] = place.to_numpy()
+    nothing = np.zeros((*present.shape, 0))
+    block = SampledBlock(nothing, np.zeros(len(present), int), present * 0.0, present, context, record)
+    return block, codes, rows.select(QUESTION)
+
+
+def changes_of(
+    block: SampledBlock,
+    codes: Int[np.ndarray, "questions samples"],
+    chosen: Bool[np.ndarray, "questions subsets samples"],
+) -> dict[str, Float[np.ndarray, "questions subsets"]]:
+    """Return each kind of change among subsets of questions' samples; NaN where it is not known."""
+    number, subsets, samples = chosen.shape
+    step = max(1, AT_ONCE // max(1, samples * max(samples, subsets)))
+    found = [
+        _changes_of(codes[i : i + step], block.context[i : i + step], chosen[i : i + step])
+        for i in range(0, number, step)
+    ]
+    return {name: np.concatenate([part[name] for part in found]) for name in KINDS}
+
+
+def _changes_of(codes: np.ndarray, context: np.ndarray, chosen: np.ndarray) -> dict[str, np.ndarray]:
+    weight = chosen.astype(np.float64)
+    differ = (codes[:, :, None] != codes[:, None, :]) * 1.0
+    same = (context[:, :, None] == context[:, None, :]) * 1.0
+    one = np.eye(codes.shape[1])
+
+    def pairs(which: np.ndarray) -> np.ndarray:
+        return ((weight @ which) * weight).sum(axis=2)
+
+    within, between = pairs(same - one), pairs(1 - same)
+    differ_within, differ_between = pairs(differ * same), pairs(differ * (1 - same))
+    known = (within > 0) & (between > 0)
+    rates = [
+        np.where(known, part / np.where(whole > 0, whole, 1), np.nan)
+        for part, whole in ((differ_within, within), (differ_between, between))
+    ]
+    # An answer is the majority one of a context where none there is given more often.
+    labels, contexts = codes.max(initial=0) + 1, context.max(initial=0) + 1
+    in_all = np.ones((*weight.shape[:2], labels), bool)
+    for i in range(contexts):
+        here = weight * (context == i)[:, None, :]
+        counts = np.stack([here @ (codes == j)[..., None] for j in range(labels)], axis=2)[..., 0]
+        in_all &= counts == counts.max(axis=2, keepdims=True)
+    changes = ~in_all.any(axis=2)
+    return {
+        "resampling": (differ_within > 0) * 1.0,
+        "context": np.where(between > 0, changes, np.nan),
+        "both": (differ_within + differ_between > 0) * 1.0,
+        "within": rates[0],
+        "between": rates[1],
+        "effect": rates[1] - rates[0],
+    }
+
+
+def change_row(
+    group: int | str | None,
+    share: Float[np.ndarray, "questions subsets"],
+    found: dict[str, Float[np.ndarray, "questions subsets"]],
+    chosen: Bool[np.ndarray, "questions subsets samples"],
+) -> Json:
+    """Return one group's values: means weighted by the share of a question's subsets that are in it."""
+    total = share.sum()
+    row: Json = {
+        "group": group,
+        "questions": round(float(total)),
+        "answers": float((share * chosen.sum(axis=2)).sum() / total),
+    }
+    for name, values in found.items():
+        known = np.isfinite(values)
+        whole = (share * known).sum(axis=1)
+        if not whole.sum():
+            continue
+        part = np.where(known, share * values, 0).sum(axis=1)
+        low, high = ratio_interval(part, whole, 1.0)
+        if name == "effect":  # between −1 and 1
+            low, high = 2 * ratio_interval((part + whole) / 2, whole, 1.0) - 1
+        row[name] = {
+            "value": float(part.sum() / whole.sum()),
+            "ci95": to_json([float(low), float(high)]),
+        }
+    return row
 
 
 def difficulty_labels(records: pl.DataFrame) -> pl.DataFrame:
@@ -99,6 +210,7 @@ def difficulty_labels(records: pl.DataFrame) -> pl.DataFrame:
 
     Source: Hägele et al. 2026, Figures 20 and 22.
     """
+    records = checked(records).table
     if "difficulty" not in records.columns or records["difficulty"].is_null().all():
         raise ValueError("no record has a difficulty")
     labelled = records.filter(pl.col("difficulty").is_not_null())
@@ -122,14 +234,11 @@ def _likeliest(probs: str) -> str:
 def format_failures(records: pl.DataFrame) -> list[Json]:
     """Return the share of answers that could not be parsed, by model and budget.
 
-    Samples of one question fail together, so that intervals are Wilson's with the effective number of
-    samples: their number divided by the design effect, which is the variance of the share over whole
-    questions, against that of as many independent samples. It is None where there is one question
-    only. Where no sample failed or all did, and where few questions hold those that
-    did, at most as many samples are counted as there are questions.
+    Samples of one question fail together: intervals are over questions; there is none for a single one.
 
-    Source: Hägele et al. 2026, Table 1; Kish 1965; Korn and Graubard 1998.
+    Source: Hägele et al. 2026, Table 1.
     """
+    records = checked(records).table
     keys = ["model"] + (["budget"] if "budget" in records.columns else [])
     failed = (pl.col("probs").is_null() & (ANSWER == "")).sum()
     questions = records.group_by([*keys, *QUESTION]).agg(
@@ -139,30 +248,25 @@ def format_failures(records: pl.DataFrame) -> list[Json]:
     for key, part in questions.sort([*keys, *QUESTION], nulls_last=True).group_by(
         keys, maintain_order=True
     ):
-        samples, unparsed = part["samples"].to_numpy(), part["unparsed"].to_numpy()
-        total, number = int(samples.sum()), part.height
-        share = float(unparsed.sum() / total)
-        ends: list[float | None] = [None, None]
-        if number > 1:
-            left = unparsed - share * samples
-            variance = number / (number - 1) * float(left @ left) / total**2
-            effective = min(share * (1 - share) / variance, total) if variance > 0 else number
-            # Where few questions hold what failed (or what did not), the design effect is not known.
-            holding = min(
-                float(of.sum() ** 2 / max((of**2).sum(), 1)) for of in (unparsed, samples - unparsed)
-            )
-            if holding < FEW:
-                effective = min(effective, number)
-            # Of few questions the design effect itself is uncertain: Student's quantile for them.
-            z = float(stats.t.ppf(0.975, number - 1))
-            middle = (share + z**2 / (2 * effective)) / (1 + z**2 / effective)
-            half = z * np.sqrt(share * (1 - share) / effective + z**2 / (4 * effective**2))
-            half /= 1 + z**2 / effective
-            ends = [max(middle - half, 0.0), min(middle + half, 1.0)]
+        samples, unparsed = (
+            part[name].to_numpy().astype(np.float64) for name in ("samples", "unparsed")
+        )
         row: Json = {"budget": None} | dict(zip(keys, key, strict=True))
-        row |= {"questions": number, "samples": total, "unparsed": int(unparsed.sum())}
-        found.append(row | {"share": {"value": share, "ci95": ends}})
+        row |= {
+            "questions": part.height,
+            "samples": int(samples.sum()),
+            "unparsed": int(unparsed.sum()),
+        }
+        found.append(row | {"share": failure_share(unparsed, samples)})
     return found
+
+
+def failure_share(
+    unparsed: Float[np.ndarray, " questions"], samples: Float[np.ndarray, " questions"]
+) -> Json:
+    """Return the share of questions' samples that could not be parsed, with its interval over questions."""
+    ends = ratio_interval(unparsed, samples, float(samples.max()))
+    return {"value": float(unparsed.sum() / samples.sum()), "ci95": to_json(ends)}
 
 
 def one_question(
@@ -177,17 +281,21 @@ def one_question(
 
     Source: Hägele et al. 2026, Figure 19.
     """
-    rows = with_answers(records)
+    rows = with_answers(one_series(records).table)
     spread = rows.group_by(QUESTION).agg(
         pl.col("given").n_unique().alias("distinct"), pl.len().alias("count")
     )
     order = ["distinct", "count", "question_id", "benchmark"]
     spread = spread.sort(order, descending=[True, True, False, False])
     if question_id is not None:
-        spread = spread.filter(pl.col("question_id") == question_id)
+        spread = spread.filter(pl.col("question_id") == str(question_id))
     if benchmark is not None:
         spread = spread.filter(pl.col("benchmark") == benchmark)
     # Two benchmarks may have questions of one id.
+    if not spread.height:
+        near = nearest(question_id, rows["question_id"].unique().sort())
+        of = f" of {benchmark!r}" if benchmark is not None else ""
+        raise ValueError(f"no record is of the question {question_id!r}{of}{near}")
     one = spread.select(QUESTION).head(1)
     rows = rows.join(one, on=QUESTION, nulls_equal=True).sort(["context", "sample"])
     fields: Sequence[str] = [

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy import special
 
+from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.samples import Block, by_context, context_sizes
 from kernels.arrays import Scalar
 from kernels.decompositions import Decomposition, Present, brier, kl, zero_one
@@ -19,6 +20,7 @@ from kernels.estimators import (
     nested_squared_error,
     unbiased,
 )
+from kernels.names import check_name
 
 Metric = Literal["kl", "brier", "zero_one"]
 # Brier leads: it alone has corrected values that are exact at any number of samples.
@@ -69,6 +71,7 @@ def decompose(
     return plugin, unbiased(plugin, present.sum(axis=-1)) if metric == "brier" else None
 
 
+@in_float64
 def decompose_block(
     metric: Metric, block: Block, smoothing: float
 ) -> tuple[Decomposition, Decomposition | None, Contexts | None]:
@@ -80,8 +83,12 @@ def decompose_block(
     samples are taken as independent, and the variance is that within it. KL takes a stated probability
     of 0 for half of the step that it was stated in.
 
+    Raises:
+        ValueError: for another metric.
+
     Source: Hägele et al. 2026, Appendix B.1, for the design of contexts and samples.
     """
+    check_name("metric", metric, METRICS)
     given = block.floored() if metric == "kl" else block.probs
     arrays = map(jnp.asarray, (given, block.target, block.present))
     plugin, corrected = jax.tree.map(np.asarray, decompose(metric, *arrays, smoothing))

@@ -18,6 +18,7 @@ from hotmess_jax.llm.analyses.decomposing import (
     plugin_of,
 )
 from hotmess_jax.llm.analyses.kl_correction import why_none
+from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.questions import (
     FORMS,
     AnalysisSettings,
@@ -30,6 +31,7 @@ from hotmess_jax.llm.analyses.questions import (
     with_intervals,
 )
 from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, context_sizes, to_samples
+from hotmess_jax.llm.analyses.series import one_series
 from kernels.decompositions import Decomposition
 from kernels.estimators import ensemble_means, expected_ensemble_brier
 from kernels.resampling import sample_efficiency
@@ -39,6 +41,7 @@ MOST_SIZES = 12
 LEAST_ENSEMBLES = 6
 
 
+@in_float64
 def ensembling(
     records: pl.DataFrame, settings: AnalysisSettings, ensembles: int = 10, draws: int = 20
 ) -> Json:
@@ -231,6 +234,7 @@ def _together(decompositions: Iterable[Decomposition]) -> Decomposition:
     return jax.tree.map(lambda *parts: np.concatenate(parts), *decompositions)
 
 
+@in_float64
 def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: int = 30) -> Json:
     """Return what n of the R samples would have given, n = 2..R/2: mean and spread over draws.
 
@@ -311,6 +315,7 @@ def sensitivity(
         settings: the headline's.
         smoothings: δ of the KL decomposition.
     """
+    records = one_series(records).table
     samples = to_samples(records, settings.unparsed)
     cases: list[tuple[str, str, pl.DataFrame, AnalysisSettings, Samples | None]]
     cases = [("headline", "", records, settings, samples)]

@@ -1,218 +1,170 @@
 """Questions sorted by a field, in groups of equal size: the paper's main analysis."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
-from hotmess_jax.llm.analyses.cross_fitting import Fold, arrays_of, cross_fitted, itself
-from hotmess_jax.llm.analyses.questions import (
+from hotmess_jax.llm.analyses.cross_fitting import (
     FORMS,
+    LEAST,
+    NO_KL,
+    SPLITS,
+    Grouped,
+    cross_fit,
+    group_values,
+    groups_along,
+    halves_difference,
+    in_groups,
+)
+from hotmess_jax.llm.analyses.questions import (
     AnalysisSettings,
-    Arrays,
     Json,
     Questions,
-    estimate,
-    mean_parts,
+    estimate_parts,
+    largest_error,
     parts_of,
     to_json,
-    with_incoherence,
     with_intervals,
 )
 from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import field_of, one_series
+from hotmess_jax.llm.analyses.subsets import Sampled, sampled_of
+from hotmess_jax.statistics import power_laws
+from hotmess_jax.statistics.intervals import FEW, effective_questions
+from kernels.names import nearest
 
 SLOPES = ("error", "bias2", "variance", "incoherence")
+# Fewer questions do not bear a group.
+A_GROUP = 10
 
 
 def by_field(
-    questions: Questions, field: str, settings: AnalysisSettings, groups: Sequence[int] = (10, 5, 20)
+    records: pl.DataFrame,
+    field: str,
+    settings: AnalysisSettings,
+    groups: Sequence[int] = (10, 5, 20),
+    vectors: Float[np.ndarray, "records d"] | None = None,
 ) -> Json:
-    """Return bias², variance, incoherence, error and accuracy against a field of the questions.
+    """Return bias², variance, incoherence, error and accuracy against a field, such as length.
 
-    Questions are sorted by the field and cut into groups of equal size (to one); incoherence is
-    Σ variance / Σ error within a group. The slope is that of a straight line through the groups in
-    double logarithm. Intervals are over resampled questions, sorted and cut anew each time.
-
-    What is measured on the samples themselves, such as length, is for `by_measured_field`.
+    Questions are sorted by their mean of the field and cut into groups of equal size (to one); incoherence is
+    Σ variance / Σ error within a group. Which group a question is in is said by some of its samples, and what
+    is measured by the others (`cross_fitting`). The slope is that of a power law through the groups'
+    quotients (`power_laws`).
 
     Args:
-        questions: of one model.
-        field: numeric; questions without it are left out and counted.
-        settings: resamples and seed.
+        records: of one model; where they hold unit tests, the error is that of their coverage.
+        field: numeric; samples without it are left out.
+        settings: metric, treatment of unparsed answers, and the seed of the splits.
         groups: numbers of groups; the first is what the curves have, and all have slopes. Those with
-            fewer than two questions a group are left out.
+            fewer than ten questions a group are left out; where all are, there are as many as have ten.
+        vectors: of open answers, whose variance alone is known.
 
     Returns:
-        `tied_cuts`, how many of the curves' cuts are between questions of one length, which stand in the
-        file's order; `curves`, `slopes` and `halves` of each form, a value with its interval each; a slope is None
-        where a group's value is not above 0; `halves` is the half of the questions with more of the
-        field less the other half, which is always known.
+        `curves`, `slopes` and `halves` of each form, a value with its interval each; `halves` is the half of
+        the questions with more of the field less the other half. The plug-in form is of `plugin_samples`
+        samples of each question; the corrected one is None where there is none, as `no_corrected` says.
 
     Raises:
-        ValueError: where fewer than four questions have the field, or all have the same of it.
+        ValueError: where fewer than four questions have the field in four samples, or all have the same of it.
 
     Source: Hägele et al. 2026, Section 3.1, Figures 2, 8, 10, 23 and 25.
     """
-    folds = itself(questions, field)
-    found = _along(folds, field, questions.table.height, settings, groups)
-    return found | {"samples": folds[0].questions.samples, "folds": None}
+    records = one_series(records).table
+    usable = records.filter(field_of(records, field).is_not_null())
+    sampled = sampled_of(usable, settings, vectors)
+    along = usable[field].to_numpy().astype(np.float64)
+    lengths = [np.where(block.present, along[block.record], 0) for block in sampled.blocks]
+    found = along_field(sampled, lengths, settings, groups, field)
+    having = usable.select(QUESTION).n_unique()
+    counted = {
+        "without_field": records.select(QUESTION).n_unique() - having,
+        "too_few": having - found["questions"],
+    }
+    return {"field": field} | found | counted
 
 
-def by_measured_field(
-    records: pl.DataFrame,
-    field: str,
-    decompose: Callable[[pl.DataFrame], Questions],
-    settings: AnalysisSettings,
-    groups: Sequence[int] = (10, 5, 20),
-) -> Json:
-    """Return what `by_field` does, with the field read from other samples than are decomposed.
-
-    Sums within groups are averaged over the folds of `cross_fitted`; the plug-in form is of half of
-    each question's samples.
-
-    Args:
-        records: of one model.
-        field: numeric, of each sample.
-        decompose: records to questions, such as a partial `questions_of`.
-        settings: resamples and seed.
-        groups: as in `by_field`.
-
-    Returns:
-        As `by_field` does, and `folds`, how many there are.
-
-    Raises:
-        ValueError: where fewer than four questions have four samples with the field.
-    """
-    folds = cross_fitted(records, field, decompose, settings.seed)
-    total = records.select(QUESTION).n_unique()
-    found = _along(folds, field, total, settings, groups)
-    pair = folds[0].questions.samples + folds[1].questions.samples
-    return found | {"samples": pair, "folds": len(folds)}
-
-
-def _along(
-    folds: Sequence[Fold],
-    field: str,
-    total: int,
+def along_field(
+    sampled: Sampled,
+    lengths: Sequence[Float[np.ndarray, "questions samples"]],
     settings: AnalysisSettings,
     groups: Sequence[int],
+    field: str,
 ) -> Json:
-    number = len(folds[0].along)
+    """Return what `by_field` does of questions sample by sample, but for those that are left out.
+
+    Args:
+        sampled: the questions.
+        lengths: of each block, each sample's value of the field.
+        settings: the seed.
+        groups: as in `by_field`.
+        field: its name.
+
+    Raises:
+        ValueError: as in `by_field`.
+    """
+    fitted = cross_fit(sampled, lengths, settings.seed)
+    number = len(fitted.question)
     if number < 4:
-        raise ValueError(f"only {number} questions have {field!r}")
-    usable = [count for count in groups if count <= number // 2] or [2]
+        raise ValueError(
+            f"only {number} questions have {field!r} in {LEAST} samples, some of which say how long a question "
+            "is, and the others are measured"
+        )
+    if (fitted.along == fitted.along[0, 0]).all():
+        raise ValueError(f"{field!r} is the same of all questions: {fitted.along[0, 0]:g}")
+    counts = [count for count in groups if count * A_GROUP <= number] or [max(2, number // A_GROUP)]
     found: Json = {
-        "field": field,
-        "metric": settings.metric,
+        "metric": sampled.measure,
         "questions": number,
-        "without_field": total - number,
-        "groups": usable[0],
+        "samples": fitted.samples,
+        "shared_contexts": fitted.shared_contexts,
+        "splits": SPLITS,
+        "plugin_samples": fitted.plugin_samples,
+        "groups": counts[0],
+        "no_corrected": NO_KL if sampled.measure == "kl" else None,
     }
-    if all(fold.along.min() == fold.along.max() for fold in folds):
-        raise ValueError(f"{field!r} is the same of all questions: {folds[0].along[0]:g}")
-    # Cuts between questions of one length are cuts by the file's order.
-    cuts = np.asarray([-(-group * number // usable[0]) for group in range(1, usable[0])])
-    ordered = [np.sort(fold.along) for fold in folds]
-    found["tied_cuts"] = max(int((along[cuts - 1] == along[cuts]).sum()) for along in ordered)
+    random = np.random.default_rng(settings.seed)
+    halves = groups_along(fitted.along, 2, random)
+    of_count = {count: groups_along(fitted.along, count, random) for count in counts}
     for form in FORMS:
-        arrays = arrays_of(folds, form)
-        halves = estimate(_between_halves, arrays, settings)
-        found[form] = {"slopes": {}, "halves": with_intervals(*halves)}
-        for count in usable:
-            (curves, slopes, r2), (curves_ci, slopes_ci, _) = estimate(
-                functools.partial(_by_group, count), arrays, settings
-            )
-            if count == usable[0]:
-                found[form]["curves"] = with_intervals(curves, curves_ci)
-            fits = with_intervals(slopes, slopes_ci)
-            found[form]["slopes"][str(count)] = {
-                name: fit | {"r2": to_json(r2[name])} for name, fit in fits.items()
-            }
+        if form == "corrected" and found["no_corrected"]:
+            found[form] = None
+            continue
+        between = halves_difference(in_groups(fitted, form, halves, 2), sampled.most, False)
+        found[form] = {"slopes": {}, "halves": with_intervals(*between)}
+        for count, group in of_count.items():
+            grouped = in_groups(fitted, form, group, count)
+            if count == counts[0]:
+                found[form]["curves"] = with_intervals(*group_values(grouped, sampled.most))
+            found[form]["slopes"][str(count)] = slopes_of(grouped)
     return found
 
 
-def _by_group(count: int, arrays: Arrays, weights: np.ndarray) -> tuple[dict, dict, dict]:
-    curves = grouped_over_folds(arrays, weights, count)
-    fits = {name: log_log_fit(curves["along"], curves[name]) for name in SLOPES}
-    slopes, r2 = ({name: fit[i] for name, fit in fits.items()} for i in (0, 1))
-    return curves, slopes, r2
-
-
-def _between_halves(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
-    halves = grouped_over_folds(arrays, weights, 2)
-    return {name: values[:, 1] - values[:, 0] for name, values in halves.items()}
-
-
-def grouped_over_folds(arrays: Arrays, weights: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Return means within groups, averaged over folds that are sorted each on its own.
-
-    Args:
-        arrays: from `arrays_of`.
-        weights: how often each question was drawn, `[replicates, questions]`.
-        count: of groups.
-
-    Returns:
-        Of each array `[replicates, groups]`, and the incoherence of the averages.
-    """
-    names = [name for name in arrays if name != "order"]
-    folds = []
-    for k, order in enumerate(arrays["order"].T):
-        of_fold = {name: arrays[name][order, k] for name in names}
-        folds.append(grouped(of_fold, weights[:, order], count))
-    return with_incoherence({name: np.mean([fold[name] for fold in folds], axis=0) for name in names})
-
-
-def grouped(arrays: Arrays, weights: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Return means within groups of equal size (to one), and their incoherence.
-
-    Args:
-        arrays: over questions that are sorted along `along`.
-        weights: how often each question was drawn, `[replicates, questions]`; as if the drawn ones
-            stood in a row, those of one question side by side, and the row were cut into equal parts.
-        count: of groups.
-
-    Returns:
-        Of each array `[replicates, groups]`.
-    """
-    total = weights.sum(axis=1).astype(int)[:, None]
-    # In integers, so that with every question drawn once each stands in one group.
-    bounds = -(-np.arange(count + 1) * total // count)
-    inner = bounds[:, 1:-1]
-    ends = np.cumsum(weights, axis=1)
-    place = np.stack(
-        [np.searchsorted(row, cut, side="left") for row, cut in zip(ends, inner, strict=True)]
-    )
-    rows = np.arange(len(weights))[:, None]
-    before = ends[rows, place] - weights[rows, place]
-    part_of_one = inner - before
+def slopes_of(grouped: Grouped) -> Json:
+    """Return slopes of power laws through the groups, with intervals over questions and R²."""
+    along, share = grouped.along.sum(axis=0), grouped.share.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.log(along / share)[:, None]
+        without = np.log((along - grouped.along) / (share - grouped.share))[..., None]
+    held = grouped.variance if np.isnan(grouped.error).any() else grouped.error
+    # Of one group: it is among its own questions that a group's value is seen to vary.
+    effective = float(effective_questions(held.sum(axis=1))) / share.size
     found = {}
-    for name, values in arrays.items():
-        sums = np.cumsum(weights * values, axis=1)
-        up_to = sums[rows, place] - weights[rows, place] * values[place] + part_of_one * values[place]
-        edges = np.concatenate([np.zeros((len(weights), 1)), up_to, sums[:, -1:]], axis=1)
-        found[name] = np.diff(edges, axis=1) / np.diff(bounds, axis=1)
-    return with_incoherence(found)
-
-
-def log_log_fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return slope and R² of a line through log y against log x; NaN unless all are above 0.
-
-    Args:
-        x: `[…, points]`.
-        y: likewise.
-    """
-    positive = (x > 0).all(axis=-1) & (y > 0).all(axis=-1)
-    u, v = (
-        np.log(np.where(np.expand_dims(positive, -1), values, 1))
-        for values in np.broadcast_arrays(x, y)
-    )
-    u, v = (values - values.mean(axis=-1, keepdims=True) for values in (u, v))
-    spread, total = (u**2).sum(axis=-1), (v**2).sum(axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = np.where(positive & (spread > 0), (u * v).sum(axis=-1) / spread, np.nan)
-        r2 = 1 - ((v - slope[..., None] * u) ** 2).sum(axis=-1) / np.where(total > 0, total, np.nan)
-    return slope, r2
+    for name in SLOPES:
+        part, whole = grouped.quotient(name)
+        total = part.sum(axis=0), whole.sum(axis=0)
+        fit = power_laws.fit(x, *total)
+        left_out = power_laws.fit(without, total[0] - part, total[1] - whole)
+        value = fit.coefficients[..., 1]
+        ends = power_laws.jackknife_interval(value, left_out.coefficients[:, 1], effective)
+        found[name] = {
+            "value": to_json(float(value)),
+            "ci95": to_json(ends),
+            "r2": to_json(float(fit.r2)),
+        }
+    return found
 
 
 LENGTHS = ("reasoning_tokens", "actions", "output_tokens", "words")
@@ -251,29 +203,48 @@ def with_wait_ratio(records: pl.DataFrame) -> pl.DataFrame:
 def by_label(
     questions: Questions, field: str, settings: AnalysisSettings, label: str = "topic"
 ) -> list[Json]:
-    """Return each label's mean of a field, its accuracy and incoherence, longest first.
+    """Return each label's mean of a field, its error, parts, accuracy and incoherence, longest first.
+
+    Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
+    that happen to be right would look the most certain of all.
 
     Args:
         questions: of one model and setting.
-        field: the length.
-        settings: resamples and seed.
+        field: the length; its mean has no interval.
+        settings: the metric.
         label: a field of names: topic, or difficulty as the benchmark has it.
 
     Raises:
-        ValueError: where no question has the label.
+        ValueError: where no question has the label, or none the field.
 
     Source: Hägele et al. 2026, Figure 22.
     """
     if label not in questions.table.columns or questions.table[label].is_null().all():
-        raise ValueError(f"no record has a {label}")
+        near = "" if label in questions.table.columns else nearest(label, questions.table.columns)
+        raise ValueError(f"no record has a {label}{near}")
+    field_of(questions.table, field)
     found = []
-    for (name,), part in (
-        questions.table.with_row_index("row")
-        .filter(pl.col(field).is_not_null() & pl.col(label).is_not_null())
-        .group_by(label, maintain_order=True)
-    ):
+    most = largest_error(questions)
+    rows = questions.table.with_row_index("row").filter(
+        pl.col(field).is_not_null() & pl.col(label).is_not_null()
+    )
+    for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
-        arrays = parts_of(kept, "plugin") | {"along": kept.table[field].to_numpy() * 1.0}
-        values = with_intervals(*estimate(mean_parts, arrays, settings))
-        found.append({label: name, "questions": kept.table.height, "samples": kept.samples} | values)
+        row: Json = {label: name, "questions": kept.table.height, "samples": kept.samples}
+        row["along"] = {"value": to_json(kept.table[field].mean()), "ci95": [None, None]}
+        for form in FORMS:
+            row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most))
+        found.append(row)
     return sorted(found, key=lambda row: -row["along"]["value"])
+
+
+def _few_together(rows: pl.DataFrame, label: str) -> pl.DataFrame:
+    """Return questions with one label for all that fewer than `FEW` of them have."""
+    few = sorted(rows.group_by(label).len().filter(pl.col("len") < FEW)[label].to_list())
+    if not few:
+        return rows
+    count = f"{len(few)} others" if len(few) > 1 else "1 other"
+    together = f"{count} (fewer than {FEW} questions each: {', '.join(map(str, few))})"
+    return rows.with_columns(
+        pl.when(pl.col(label).is_in(few)).then(pl.lit(together)).otherwise(pl.col(label)).alias(label)
+    )

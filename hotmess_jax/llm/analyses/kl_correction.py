@@ -182,6 +182,9 @@ def _plugin(logs: np.ndarray, here: np.ndarray, target: np.ndarray) -> tuple[np.
 
 def _corrected(logs: np.ndarray, here: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each question's error and jackknifed variance."""
+    # The kernels' jackknife (`jackknife_kl`) once more, on purpose: of log-probabilities, in NumPy's float64
+    # whether or not JAX has x64, and of data sets of ever other shapes, which would each be compiled anew. A
+    # test holds the one to the other.
     error, full = _plugin(logs, here, target)
     count = here.sum(axis=-1)
     total = np.where(here[..., None], logs, 0).sum(axis=-2)

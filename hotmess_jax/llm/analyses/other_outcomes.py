@@ -10,9 +10,11 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from hotmess_jax.llm.analyses.decomposing import Contexts, contexts_of, of_contexts
+from hotmess_jax.llm.analyses.precision import in_float64
 from hotmess_jax.llm.analyses.questions import Questions, with_means
 from hotmess_jax.llm.analyses.samples import QUESTION, Samples, by_context, context_indices
-from kernels.decompositions import Decomposition, coverage, dispersion
+from hotmess_jax.llm.analyses.series import one_series
+from kernels.decompositions import Decomposition, coverage
 from kernels.estimators import nested_squared_error, unbiased
 
 
@@ -34,9 +36,10 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
     Args:
         records: of one model, with `tests`: JSON of each test's name and whether it passed.
     """
-    rows = (
-        records.with_row_index("row").filter(pl.col("tests").is_not_null()).sort([*QUESTION, "sample"])
-    )
+    rows, places = one_series(records)
+    if "tests" not in rows.columns:
+        raise ValueError("no record has tests")
+    rows = rows.with_columns(row=pl.Series(places)).filter(pl.col("tests").is_not_null())
     tasks = []
     for key, part in rows.group_by(QUESTION, maintain_order=True):
         runs = [json.loads(text) for text in part["tests"].to_list()]
@@ -55,6 +58,7 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
     return UnitTests([key for key, _, _ in tasks], outcomes, mask, present, record, context)
 
 
+@in_float64
 def unit_test_questions(records: pl.DataFrame) -> Questions:
     """Return tasks with the decomposition of their unit tests' coverage error.
 
@@ -99,39 +103,47 @@ def _corrected(
     return of_contexts(contexts, jax.tree.map(np.asarray, nested), independent), contexts
 
 
-def embedding_questions(records: pl.DataFrame, vectors: Float[np.ndarray, "records d"]) -> Questions:
-    """Return questions with the variance of their answers' embeddings.
+class AnswerVectors(NamedTuple):
+    """Questions with at least two answers as vectors, padded."""
 
-    Nothing else is known: error, bias² and accuracy are NaN, and so is incoherence.
+    keys: list[tuple]
+    points: Float[np.ndarray, "questions samples d"]
+    present: Bool[np.ndarray, "questions samples"]
+    # The answers' rows in the records, and which of the question's contexts they are of; −1 where there
+    # is none.
+    record: Int[np.ndarray, "questions samples"]
+    context: Int[np.ndarray, "questions samples"]
+
+
+def answer_vectors(records: pl.DataFrame, vectors: Float[np.ndarray, "records d"]) -> AnswerVectors:
+    """Return the vectors of open answers as arrays.
 
     Args:
         records: of one model, with `row`: each record's row in `vectors`.
         vectors: NaN where there is no answer.
-
-    Raises:
-        ValueError: where no question has two vectors.
-
-    Source: Hägele et al. 2026, Appendix B.2, Figures 2c and 24.
     """
     has = ~np.isnan(vectors).any(axis=1)
-    rows = records.filter(pl.col("row").is_in(np.flatnonzero(has).tolist())).sort([*QUESTION, "sample"])
+    table, places = one_series(records)
+    if "row" not in table.columns:
+        raise ValueError("no record has a row, its place in the vectors (with_vectors adds it)")
+    if (table["row"] >= len(vectors)).any():
+        raise ValueError(
+            f"a record's row is {table['row'].max()!r}, and there are {len(vectors)} vectors"
+        )
+    rows = table.with_columns(place=pl.Series(places))
+    rows = rows.filter(pl.col("row").is_in(np.flatnonzero(has).tolist()))
     found = [
         (key, part) for key, part in rows.group_by(QUESTION, maintain_order=True) if part.height >= 2
     ]
-    if not found:
-        raise ValueError("no question has two vectors")
-    counts = np.asarray([part.height for _, part in found])
-    present = np.arange(counts.max()) < counts[:, None]
-    stacked, context = np.zeros((*present.shape, vectors.shape[1])), np.full(present.shape, -1)
+    counts = np.asarray([part.height for _, part in found], int)
+    present = np.arange(counts.max(initial=0)) < counts[:, None]
+    points = np.zeros((*present.shape, vectors.shape[1]))
+    record, context = np.full(present.shape, -1), np.full(present.shape, -1)
     for i, (_, part) in enumerate(found):
-        stacked[i, : part.height] = vectors[part["row"].to_numpy()]
+        points[i, : part.height] = vectors[part["row"].to_numpy()]
+        record[i, : part.height] = part["place"].to_numpy()
         context[i, : part.height] = context_indices(part["context"].to_list())
-    plugin = dispersion(stacked, present)
-    nothing = np.zeros((len(found), vectors.shape[1]))
-    corrected, contexts = _corrected(plugin, stacked, nothing, present, context)
-    unknown = jnp.full(len(found), jnp.nan)
-    plugin, corrected = (form._replace(error=unknown, bias2=unknown) for form in (plugin, corrected))
-    return _questions(rows, [key for key, _ in found], plugin, corrected, contexts, np.asarray(unknown))
+    return AnswerVectors([key for key, _ in found], points, present, record, context)
 
 
 def _questions(

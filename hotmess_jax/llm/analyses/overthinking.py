@@ -1,34 +1,45 @@
 """Natural overthinking: one question's longer samples against its shorter ones."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Int
-from scipy import special
+from jaxtyping import Bool, Float, Int
 
 from hotmess_jax.llm.analyses.budgets import budget_kept
-from hotmess_jax.llm.analyses.other_outcomes import unit_tests
+from hotmess_jax.llm.analyses.cross_fitting import (
+    FORMS,
+    LEAST,
+    PARTS,
+    Grouped,
+    group_values,
+    halves_difference,
+)
 from hotmess_jax.llm.analyses.questions import (
     AnalysisSettings,
-    Arrays,
     Json,
-    estimate,
-    means,
+    Questions,
+    incoherence_difference,
     overall,
     questions_of,
     to_json,
     with_incoherence,
     with_intervals,
 )
-from hotmess_jax.llm.analyses.samples import QUESTION, to_samples
-from kernels.decompositions import smoothed_log
+from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.analyses.series import field_of, one_series
+from hotmess_jax.llm.analyses.subsets import (
+    AT_ONCE,
+    Measure,
+    Sampled,
+    SampledBlock,
+    decompose_subsets,
+    enough_samples,
+    sampled_of,
+)
 
-PARTS = ("error", "bias2", "variance", "accuracy", "along")
-# Samples in all permutations that are held at once.
-AT_ONCE = 4_000_000
+NO_KL = "KL has no corrected value of half of a question's samples"
+TESTED = ("incoherence", "accuracy")
 
 
 def natural_overthinking(
@@ -37,233 +48,227 @@ def natural_overthinking(
     """Split each question's samples at its own median length, and compare the two halves.
 
     Each half has the same number of samples; of an odd number the one in the middle is left out, and
-    equal lengths are ordered at random. A split by length alone can make a difference, so the null is a
-    permutation test: the same split after the lengths of each question's samples are shuffled.
+    equal lengths are ordered at random. The test permutes the lengths of each question's samples, whole
+    contexts where samples have them: what it rejects is that lengths say nothing of the answers. Equal
+    incoherence is less than that, and is what the interval of the difference is about.
 
     Args:
         records: of one model; where they hold unit tests, the metric is their coverage error.
         field: the samples' length; samples without it are left out.
-        settings: metric, treatment of unparsed answers, resamples and seed.
+        settings: metric, treatment of unparsed answers, and seed.
         permutations: of the test.
 
     Returns:
-        `short` and `long`: error, bias2, variance, incoherence (plug-in, of equal numbers of samples),
-        accuracy and mean length, with intervals over questions; `difference` of incoherence and
-        accuracy, long less short, with interval and the permutation test's two-sided p.
+        Of each form `short` and `long`: error, bias2, variance, incoherence, accuracy and mean length, and
+        `difference`, long less short, with intervals over questions; the corrected one is None where there
+        is none, as `no_corrected` says. `test` has of incoherence (corrected, where that is known) and
+        accuracy the two-sided p and the mean under permutation. `one_context_halves` counts questions of
+        several contexts of which a half is of one: its samples were taken as independent.
 
     Raises:
         ValueError: where no question has two samples in each half, or none has lengths that differ.
 
     Source: Hägele et al. 2026, Section 3.1.2, Figures 3 and 17.
     """
-    tests = "tests" in records.columns and records["tests"].null_count() < records.height
-    metric = "coverage" if tests else settings.metric
-    groups, left_out = (_of_tests if tests else _of_choices)(records, field, settings)
-    if not groups:
+    records = one_series(records).table
+    usable = records.filter(field_of(records, field).is_not_null())
+    sampled = sampled_of(usable, settings)
+    along = usable[field].to_numpy().astype(np.float64)
+    lengths = [np.where(block.present, along[block.record], np.inf) for block in sampled.blocks]
+    found = compare_halves(sampled, lengths, settings, permutations, field)
+    left_out = usable.select(QUESTION).n_unique() - found["questions"]
+    return {"field": field} | found | {"left_out": left_out}
+
+
+def compare_halves(
+    sampled: Sampled,
+    lengths: Sequence[Float[np.ndarray, "questions samples"]],
+    settings: AnalysisSettings,
+    permutations: int,
+    field: str,
+) -> Json:
+    """Return what `natural_overthinking` does of questions sample by sample, but for those left out.
+
+    Args:
+        sampled: the questions.
+        lengths: of each block, each sample's length; infinity where there is none.
+        settings: the seed.
+        permutations: of the test.
+        field: the lengths' name.
+
+    Raises:
+        ValueError: as in `natural_overthinking`.
+    """
+    chosen = [enough_samples(block, LEAST) for block in sampled.blocks]
+    blocks = [
+        SampledBlock(*(part[enough] for part in block))
+        for block, enough in zip(sampled.blocks, chosen, strict=True)
+        if enough.any()
+    ]
+    lengths = [of[enough] for of, enough in zip(lengths, chosen, strict=True) if enough.any()]
+    if not blocks:
         raise ValueError(f"no question has two samples on either side of its median {field!r}")
-    if not any(np.ptp(group.length, axis=1).any() for group in groups):
+    if all(
+        (np.where(block.present, of, of[:, :1]) == of[:, :1]).all()
+        for block, of in zip(blocks, lengths, strict=True)
+    ):
         raise ValueError(f"{field!r} is the same of all samples of every question")
     random = np.random.default_rng(settings.seed)
-    halves = [_halves(group, _by_length(group, random)[None]) for group in groups]
-    per_question = {name: np.concatenate([half[name][:, 0] for half in halves]) for name in PARTS}
-    (values, differences), (ends, difference_ends) = estimate(_compare, per_question, settings)
-    count = sum(len(group.target) for group in groups)
-    null = np.concatenate(list(_permuted(groups, permutations, random))) / count
-    null = _differences(null)
+    places = [_by_length(length, random) for length in lengths]
+    halves = [_halves(block, place[:, None]) for block, place in zip(blocks, places, strict=True)]
+    count = sum(len(block.target) for block in blocks)
+    no_corrected = NO_KL if sampled.measure == "kl" else None
+    form = "plugin" if no_corrected else "corrected"
     found: Json = {
-        "field": field,
-        "metric": metric,
+        "metric": sampled.measure,
         "questions": count,
-        "left_out": left_out,
-        # Questions whose samples on either side of the cut are of one length: chance decides between them.
-        "tied_cuts": sum(_tied(group) for group in groups),
-        "samples": sum(2 * group.half * len(group.target) for group in groups),
+        "samples": sum(int(half.sum()) for half in halves),
         "permutations": permutations,
+        "contexts": sum(int((block.context.max(axis=1) > 0).sum()) for block in blocks),
+        "one_context_halves": sum(
+            _of_one_context(block, half) for block, half in zip(blocks, halves, strict=True)
+        ),
+        "no_corrected": no_corrected,
+        "plugin": None,
+        "corrected": None,
     }
-    for i, half in enumerate(("short", "long")):
-        found[half] = with_intervals(
-            {name: value[i] for name, value in values.items()},
-            {name: np.asarray(value)[:, i] for name, value in ends.items()},
-        )
-    found["difference"] = with_intervals(differences, difference_ends)
-    for i, name in enumerate(("incoherence", "accuracy")):
-        found["difference"][name] |= _against(float(differences[name]), null[:, i])
+    for name in FORMS:
+        if name == "plugin" or not no_corrected:
+            found[name] = _compare(sampled, blocks, halves, lengths, name)
+    null = np.concatenate(list(_permuted(sampled.measure, form, blocks, places, permutations, random)))
+    observed = found[form]["difference"]
+    found["test"] = {
+        name: _against(observed[name]["value"], null[:, i]) for i, name in enumerate(TESTED)
+    }
     return found
 
 
-def _against(observed: float, null: Float[np.ndarray, " permutations"]) -> Json:
+def _compare(
+    sampled: Sampled,
+    blocks: Sequence[SampledBlock],
+    halves: Sequence[Bool[np.ndarray, "_questions 2 _samples"]],
+    lengths: Sequence[Float[np.ndarray, "_questions _samples"]],
+    form: str,
+) -> Json:
+    """Return the two halves and their difference in one form."""
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("along", *PARTS)}
+    for block, half, length in zip(blocks, halves, lengths, strict=True):
+        found = decompose_subsets(sampled.measure, block, half)
+        parts = found.plugin if form == "plugin" else found.corrected
+        for name in PARTS:
+            columns[name].append(found.accuracy if name == "accuracy" else getattr(parts, name))
+        sums = np.where(half, length[:, None, :], 0).sum(axis=2)
+        columns["along"].append(sums / half.sum(axis=2))
+    joined = {name: np.concatenate(column) for name, column in columns.items()}
+    both = Grouped(np.ones_like(joined["along"]), **joined)
+    values, ends = group_values(both, sampled.most)
+    compared: Json = {
+        half: with_intervals(
+            {name: value[i] for name, value in values.items()},
+            {name: end[:, i] for name, end in ends.items()},
+        )
+        for i, half in enumerate(("short", "long"))
+    }
+    return compared | {"difference": with_intervals(*halves_difference(both, sampled.most, True))}
+
+
+def _against(observed: float | None, null: Float[np.ndarray, " permutations"]) -> Json:
     """Return the two-sided p of a difference and the null's mean, over the splits that have one.
 
     None where the difference is not known: in a half without an error incoherence is 0/0.
     """
     null = null[np.isfinite(null)]
-    if not np.isfinite(observed) or not len(null):
+    if observed is None or not len(null):
         return {"p": None, "null_mean": None}
     extreme = np.abs(null) >= abs(observed) - 1e-12
     return {"p": float((1 + extreme.sum()) / (1 + len(null))), "null_mean": float(null.mean())}
 
 
-class _Group(NamedTuple):
-    """Questions with one number of samples, as what each metric's decomposition is made of."""
-
-    metric: str
-    # Brier: distributions; kl: log-probabilities; coverage: outcomes over √(number of tests).
-    points: Float[np.ndarray, "questions samples d"]
-    target: Float[np.ndarray, "questions d"]
-    right: Float[np.ndarray, "questions samples"]
-    length: Float[np.ndarray, "questions samples"]
-
-    @property
-    def half(self) -> int:
-        """Samples in each half."""
-        return self.points.shape[1] // 2
-
-
-def _of_choices(
-    records: pl.DataFrame, field: str, settings: AnalysisSettings
-) -> tuple[list[_Group], int]:
-    """Return the questions by number of classes and samples, and how many are left out."""
-    usable = records.filter(pl.col(field).is_not_null())
-    if not usable.height:
-        return [], 0
-    samples = to_samples(usable, settings.unparsed)
-    if not samples.blocks:
-        raise ValueError(samples.why_none)
-    along = usable[field].to_numpy().astype(np.float64)
-    groups: list[_Group] = []
-    for block in samples.blocks:
-        probs = block.probs
-        classes = probs.shape[-1]
-        target = np.eye(classes)[block.target]
-        right = (probs.argmax(axis=-1) == block.target[:, None]) & (probs.max(axis=-1) > 1 / classes)
-        points = probs
-        if settings.metric == "kl":
-            points = np.asarray(smoothed_log(jnp.asarray(probs), settings.smoothing))
-        groups += _by_count(settings.metric, points, target, right, block.present, along[block.record])
-    return groups, samples.questions - sum(len(group.target) for group in groups)
-
-
-def _of_tests(
-    records: pl.DataFrame, field: str, settings: AnalysisSettings
-) -> tuple[list[_Group], int]:
-    """Return the same of unit tests."""
-    usable = records.filter(pl.col(field).is_not_null() & pl.col("tests").is_not_null())
-    tasks = unit_tests(usable)
-    along = usable[field].to_numpy().astype(np.float64)
-    weight = tasks.mask / np.sqrt(np.maximum(tasks.mask.sum(axis=1, keepdims=True), 1))
-    right = (tasks.outcomes | ~tasks.mask[:, None, :]).all(axis=2)
-    points = tasks.outcomes * weight[:, None, :]
-    groups = _by_count("coverage", points, weight, right, tasks.present, along[tasks.record])
-    kept = sum(len(group.target) for group in groups)
-    return groups, usable.select(QUESTION).n_unique() - kept
-
-
-def _by_count(
-    metric: str,
-    points: np.ndarray,
-    target: np.ndarray,
-    right: np.ndarray,
-    present: np.ndarray,
-    length: np.ndarray,
-) -> list[_Group]:
-    """Return a group for each number of samples from four on; samples that are present stand first."""
-    counts = present.sum(axis=1)
-    return [
-        _Group(
-            metric,
-            points[counts == n, :n],
-            target[counts == n],
-            right[counts == n, :n].astype(np.float64),
-            length[counts == n, :n],
-        )
-        for n in np.unique(counts[counts >= 4])
-    ]
-
-
-def _tied(group: _Group) -> int:
-    ordered = np.sort(group.length, axis=1)
-    shorter, longer = ordered[:, group.half - 1], ordered[:, group.length.shape[1] - group.half]
-    return int((shorter == longer).sum())
-
-
-def _by_length(group: _Group, random: np.random.Generator) -> Int[np.ndarray, "questions samples"]:
-    """Return each sample's place by length, ties at random."""
-    order = np.lexsort((random.random(group.length.shape), group.length), axis=-1)
+def _by_length(
+    length: Float[np.ndarray, "questions samples"], random: np.random.Generator
+) -> Int[np.ndarray, "questions samples"]:
+    """Return each sample's place by length, ties at random; those that are absent stand last."""
+    order = np.lexsort((random.random(length.shape), length), axis=-1)
     return np.argsort(order, axis=-1)
 
 
 def _halves(
-    group: _Group, place: Int[np.ndarray, "splits questions samples"]
-) -> dict[str, Float[np.ndarray, "questions splits 2"]]:
-    """Return each question's parts, accuracy and mean length in its first and its last half.
+    block: SampledBlock, place: Int[np.ndarray, "questions splits samples"]
+) -> Bool[np.ndarray, "questions both samples"]:
+    """Return which samples are in the shorter halves of all splits, and then in the longer ones."""
+    number = block.present.sum(axis=1)[:, None, None]
+    half = number // 2
+    present = block.present[:, None, :]
+    return np.concatenate([place < half, place >= number - half], axis=1) & present
 
-    What is decomposed depends on means over samples alone, so that many splits are a matrix product.
+
+def _of_one_context(block: SampledBlock, half: Bool[np.ndarray, "questions 2 samples"]) -> int:
+    """Count questions of several contexts of which a half is of one."""
+    context = block.context[:, None, :]
+    highest = np.where(half, context, -1).max(axis=2)
+    lowest = np.where(half, context, block.context.max(initial=0) + 1).min(axis=2)
+    return int(((block.context.max(axis=1) > 0) & (highest == lowest).any(axis=1)).sum())
+
+
+def _shuffled(
+    block: SampledBlock,
+    place: Int[np.ndarray, "questions samples"],
+    splits: int,
+    random: np.random.Generator,
+) -> Int[np.ndarray, "questions splits samples"]:
+    """Return the places by length that samples have when lengths are shuffled.
+
+    Contexts of one size trade their samples' lengths, which are shuffled within each too.
     """
-    n, d = group.points.shape[1:]
-    squares = (group.points**2).sum(axis=-1)
-    columns = np.concatenate(
-        [group.points, squares[..., None], group.right[..., None], group.length[..., None]], axis=-1
-    )
-    found: dict[str, list[np.ndarray]] = {name: [] for name in PARTS}
-    for chosen in (place < group.half, place >= n - group.half):
-        weights = np.ascontiguousarray(chosen.transpose(1, 0, 2), dtype=columns.dtype)
-        means_of = weights @ columns / group.half
-        error, variance = _parts(group, means_of[..., :d], means_of[..., d])
-        for name, part in zip(
-            PARTS,
-            (error, error - variance, variance, means_of[..., d + 1], means_of[..., d + 2]),
-            strict=True,
-        ):
-            found[name].append(part)
-    return {name: np.stack(parts, axis=-1) for name, parts in found.items()}
-
-
-def _parts(
-    group: _Group, mean: Float[np.ndarray, "questions splits d"], square: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return error and variance from means over samples: of points, and of their squared norms."""
-    target = group.target[:, None, :]
-    if group.metric == "kl":
-        return -(mean * target).sum(axis=-1), np.maximum(-special.logsumexp(mean, axis=-1), 0)
-    variance = np.maximum(square - (mean**2).sum(axis=-1), 0)
-    return ((mean - target) ** 2).sum(axis=-1) + variance, variance
-
-
-def _compare(halves: Arrays, weights: np.ndarray) -> tuple[dict, dict]:
-    """Return means of both halves, and long less short."""
-    found = with_incoherence(means(halves, weights))
-    return found, {name: found[name][:, 1] - found[name][:, 0] for name in ("incoherence", "accuracy")}
+    present, context = block.present, np.maximum(block.context, 0)
+    contexts = int(context.max(initial=0)) + 1
+    sizes = ((context[..., None] == np.arange(contexts)) & present[..., None]).sum(axis=1)
+    size = np.take_along_axis(sizes, context, axis=1)
+    first = np.where(present, size * (contexts + 1) + context, np.inf)
+    base = np.argsort(first, axis=1, kind="stable")
+    drawn = np.argsort(random.random((len(context), splits, contexts)), axis=2)
+    shape = (len(context), splits, context.shape[1])
+    rank = np.take_along_axis(drawn, np.broadcast_to(context[:, None], shape), axis=2)
+    key = size[:, None] * (contexts + 1) + rank + random.random(shape)
+    order = np.argsort(np.where(present[:, None], key, np.inf), axis=2)
+    found = np.empty(shape, int)
+    given = np.take_along_axis(np.broadcast_to(place[:, None], shape), order, axis=2)
+    np.put_along_axis(found, np.broadcast_to(base[:, None], shape), given, axis=2)
+    return found
 
 
 def _permuted(
-    groups: Sequence[_Group], permutations: int, random: np.random.Generator
-) -> Iterator[Float[np.ndarray, "some 2 4"]]:
-    """Yield sums over questions of error, bias2, variance and accuracy in random halves."""
-    largest = max(group.length.size for group in groups)
+    measure: Measure,
+    form: str,
+    blocks: Sequence[SampledBlock],
+    places: Sequence[Int[np.ndarray, "questions samples"]],
+    permutations: int,
+    random: np.random.Generator,
+) -> Iterator[Float[np.ndarray, "some 2"]]:
+    """Yield the differences of incoherence and accuracy between halves by shuffled lengths."""
+    largest = max(block.present.size for block in blocks)
     chunk = max(1, AT_ONCE // largest)
     for first in range(0, permutations, chunk):
         splits = min(chunk, permutations - first)
-        total = np.zeros((splits, 2, 4))
-        for group in groups:
-            places = np.broadcast_to(np.arange(group.length.shape[1]), (splits, *group.length.shape))
-            found = _halves(group, random.permuted(places, axis=2))
-            total += np.stack([found[name].sum(axis=0) for name in PARTS[:4]], axis=-1)
-        yield total
-
-
-def _differences(sums: Float[np.ndarray, "permutations 2 4"]) -> Float[np.ndarray, "permutations 2"]:
-    """Return the differences of incoherence and of accuracy of each permutation."""
-    found = with_incoherence({name: sums[..., i] for i, name in enumerate(PARTS[:4])})
-    pairs = (found["incoherence"], found["accuracy"])
-    return np.stack([pair[:, 1] - pair[:, 0] for pair in pairs], axis=-1)
+        total = np.zeros((4, 2, splits))
+        for block, place in zip(blocks, places, strict=True):
+            chosen = _halves(block, _shuffled(block, place, splits, random))
+            found = decompose_subsets(measure, block, chosen)
+            parts = found.plugin if form == "plugin" else found.corrected
+            total += np.stack([part.sum(axis=0) for part in (*parts, found.accuracy)]).reshape(4, 2, -1)
+        count = sum(len(block.target) for block in blocks)
+        sums = with_incoherence(dict(zip(PARTS, total / count, strict=True)))
+        yield np.stack([sums[name][1] - sums[name][0] for name in TESTED], axis=1)
 
 
 def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> list[Json]:
     """Return accuracy and incoherence of each reasoning budget, beside its natural variation.
 
     Records without a budget are a row of their own. A budget without lengths has a mean length of None
-    and no natural variation, and stands last. What was asked for and what was measured may part: each row
-    has what `budget_kept` returns. A budget that cannot be decomposed is a row that says why in `missing`.
+    and no natural variation, and stands last. `more` is a budget less the one before it, on the questions
+    that both have: of each form the difference of incoherence, as `natural` has it of longer and shorter
+    samples. What was asked for and what was measured may part: each row has what `budget_kept` returns. A
+    budget that cannot be decomposed is a row that says why in `missing`.
 
     Args:
         records: of one model, with budgets.
@@ -275,23 +280,49 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
 
     Source: Hägele et al. 2026, Figures 7a and 17.
     """
+    records = one_series(records, but=["budget"]).table
+    field_of(records, field)
     if "budget" not in records.columns or records["budget"].n_unique() < 2:
         raise ValueError("fewer than two budgets")
-    found = []
+    found: list[tuple[Json, Questions | None]] = []
     for (budget,), part in records.group_by("budget", maintain_order=True):
         row: Json = {"budget": budget, "mean_length": to_json(part[field].mean())}
         row |= budget_kept(part, budget)
-        found.append(row)
         try:
-            row |= overall(questions_of(part, settings), settings)
+            questions = questions_of(part, settings)
+            row |= overall(questions, settings)
         except ValueError as error:
             row |= {"missing": str(error), "samples": part.height}
             row |= {"questions": part.select(QUESTION).n_unique()}
+            found.append((row, None))
             continue
         try:
             row["natural"] = natural_overthinking(part, field, settings, permutations=200)
         except ValueError:
             row["natural"] = None
-    if all("missing" in row for row in found):
-        raise ValueError("; ".join(f"budget {row['budget']}: {row['missing']}" for row in found))
-    return sorted(found, key=lambda row: (row["mean_length"] is None, row["mean_length"] or 0))
+        found.append((row, questions))
+    if all("missing" in row for row, _ in found):
+        said = "; ".join(f"budget {row['budget']}: {row['missing']}" for row, _ in found)
+        raise ValueError(said)
+    found.sort(key=lambda pair: (pair[0]["mean_length"] is None, pair[0]["mean_length"] or 0))
+    known = [(row, questions) for row, questions in found if questions is not None]
+    for i, (row, questions) in enumerate(known):
+        row["more"] = _more(questions, known[i - 1][1]) if i else None
+    return [row for row, _ in found]
+
+
+def _more(questions: Questions, less: Questions) -> Json | None:
+    """Return the difference of incoherence on shared questions; None where fewer than two are shared."""
+    both = [
+        of.table.select(QUESTION).with_row_index(name)
+        for name, of in (("row", questions), ("other", less))
+    ]
+    shared = both[0].join(both[1], on=QUESTION, nulls_equal=True)
+    if shared.height < 2:
+        return None
+    pair = questions.where(shared["row"].to_numpy()), less.where(shared["other"].to_numpy())
+    found: Json = {"questions": shared.height}
+    for form in FORMS:
+        value, ends = incoherence_difference(*pair, form)
+        found[form] = {"value": to_json(value), "ci95": to_json(ends)}
+    return found

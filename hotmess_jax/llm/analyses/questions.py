@@ -1,29 +1,31 @@
 """One model's questions with their decompositions, and estimates over them with intervals."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import numpy as np
 import polars as pl
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 
-from hotmess_jax.llm.analyses.decomposing import Contexts, Metric, decompose_block, drawn_down
+from hotmess_jax.llm.analyses.clusters import among
+from hotmess_jax.llm.analyses.decomposing import METRICS, Contexts, Metric, decompose_block, drawn_down
 from hotmess_jax.llm.analyses.kl_correction import why_none
 from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, Unparsed, to_samples
+from hotmess_jax.llm.analyses.series import one_series
 from hotmess_jax.statistics.intervals import (
+    Clusters,
     difference_interval,
     effective_questions,
     mean_interval,
     ratio_interval,
 )
 from kernels.decompositions import Decomposition
+from kernels.names import check_name
 
 Json = dict[str, Any]
 FORMS = ("plugin", "corrected")
-# An interval needs at least this share of its replicates to be numbers.
-ENOUGH = 0.95
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ class AnalysisSettings:
     # Samples a question that KL's plug-in values are of, so that what is compared has equal numbers; None
     # is the least of the questions at hand.
     kl_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        check_name("metric", self.metric, METRICS)
+        check_name("unparsed", self.unparsed, get_args(Unparsed))
+        if not 0 < self.smoothing < 1:
+            raise ValueError(f"smoothing must be between 0 and 1, got {self.smoothing}")
+        if self.resamples < 1:
+            raise ValueError(f"resamples must be at least 1, got {self.resamples}")
 
 
 class Questions(NamedTuple):
@@ -75,6 +85,7 @@ class Questions(NamedTuple):
 
     def form(self, name: str) -> Decomposition:
         """Return the plug-in or the corrected decomposition."""
+        check_name("form", name, FORMS)
         return self.plugin if name == "plugin" else self.corrected
 
 
@@ -84,13 +95,15 @@ def questions_of(
     """Return one model's questions with their decompositions.
 
     Args:
-        records: of one model.
+        records: of one model and setting, in any order.
         settings: metric, smoothing and treatment of unparsed answers.
         samples: what `to_samples` gives, where it is known.
 
     Raises:
-        ValueError: where no question has two samples, or no answer could be read.
+        ValueError: where no question has two samples or no answer could be read, and for what `to_samples`
+            refuses.
     """
+    records = one_series(records).table
     if samples is None:
         samples = to_samples(records, settings.unparsed)
     if not samples.blocks:
@@ -210,48 +223,6 @@ def with_means(samples: Samples, records: pl.DataFrame) -> pl.DataFrame:
 
 
 Arrays = Mapping[str, np.ndarray]
-# From arrays over questions `[questions, …]` and how often each was drawn `[replicates, questions]` to
-# leaves `[replicates, …]`.
-Statistic = Callable[[Arrays, np.ndarray], PyTree]
-
-
-def estimate(statistic: Statistic, arrays: Arrays, settings: AnalysisSettings) -> tuple[PyTree, PyTree]:
-    """Return a statistic of arrays over questions, and its 95 % interval over resampled ones.
-
-    A bootstrap by weights: a report has hundreds of statistics on arrays of as many lengths, which
-    would each have to be compiled anew.
-
-    Args:
-        statistic: of the arrays and of how often each question was drawn.
-        arrays: leaves `[questions, …]`.
-        settings: resamples and seed.
-
-    Returns:
-        The statistic, and of each leaf `[2, …]` its percentile interval: NaN for a single question, and
-        where more than 5 % of the replicates are NaN, such as the logarithm of a corrected value below
-        0.
-    """
-    count = len(next(iter(arrays.values())))
-    value = jax.tree.map(lambda leaf: leaf[0], statistic(arrays, np.ones((1, count))))
-    if count < 2:
-        return value, jax.tree.map(lambda leaf: np.full((2, *np.shape(leaf)), np.nan), value)
-    random = np.random.default_rng(settings.seed)
-    chunk = max(1, min(settings.resamples, 5_000_000 // count))
-    drawn = []
-    for first in range(0, settings.resamples, chunk):
-        number = min(chunk, settings.resamples - first)
-        weights = random.multinomial(count, np.full(count, 1 / count), number).astype(np.float64)
-        drawn.append(statistic(arrays, weights))
-    return value, jax.tree.map(lambda *leaves: percentiles(np.concatenate(leaves)), *drawn)
-
-
-def percentiles(values: Float[np.ndarray, "replicates *shape"]) -> Float[np.ndarray, "2 *shape"]:
-    """Return the 95 % percentile interval; NaN where more than 5 % of the replicates are NaN."""
-    usable = np.isfinite(values)
-    enough = usable.mean(axis=0) >= ENOUGH
-    # Where there are too few, any number stands in for what is thrown away.
-    kept = np.where(usable | ~enough, values, np.nan)
-    return np.where(enough, np.nanpercentile(np.where(enough, kept, 0), [2.5, 97.5], axis=0), np.nan)
 
 
 def to_json(value: Any) -> Any:
@@ -276,20 +247,6 @@ def with_intervals(values: Mapping[str, Any], intervals: Mapping[str, Any]) -> J
     return found
 
 
-def means(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the weighted means over questions."""
-    total = weights.sum(axis=1)
-    return {
-        name: np.tensordot(weights, part, 1) / total.reshape(-1, *[1] * (part.ndim - 1))
-        for name, part in arrays.items()
-    }
-
-
-def mean_parts(arrays: Arrays, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the means of error, bias2, variance (and all else given), and incoherence."""
-    return with_incoherence(means(arrays, weights))
-
-
 def with_incoherence(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Add variance / (bias2 + variance) of means, NaN where the error is not above 0."""
     total = found["bias2"] + found["variance"]
@@ -303,23 +260,26 @@ def parts_of(questions: Questions, form: str) -> dict[str, np.ndarray]:
     return questions.form(form)._asdict() | {"accuracy": questions.accuracy}
 
 
-def estimate_parts(arrays: Arrays, most: float) -> tuple[dict, dict]:
+def estimate_parts(arrays: Arrays, most: float, clusters: Clusters = None) -> tuple[dict, dict]:
     """Return means and incoherence, and their 95 % intervals over questions (`analysis.intervals`).
 
     Args:
         arrays: error, bias2, variance and perhaps accuracy of each question, `[questions, …]`.
         most: the largest error that a question can have.
+        clusters: of the questions, as in `mean_interval`.
 
     Returns:
         The values, and of each its interval `[2, …]`; NaN for a single question, and for the incoherence of
         questions without error.
     """
-    count = len(arrays["error"])
-    values = {name: part[0] for name, part in mean_parts(arrays, np.ones((1, count))).items()}
+    values = with_incoherence({name: np.asarray(part.mean(axis=0)) for name, part in arrays.items()})
     ends = {
-        name: mean_interval(part, 1.0 if name == "accuracy" else most) for name, part in arrays.items()
+        name: mean_interval(part, 1.0 if name == "accuracy" else most, clusters)
+        for name, part in arrays.items()
     }
-    ends["incoherence"] = ratio_interval(arrays["variance"], arrays["bias2"] + arrays["variance"], most)
+    ends["incoherence"] = ratio_interval(
+        arrays["variance"], arrays["bias2"] + arrays["variance"], most, clusters
+    )
     return values, ends
 
 
@@ -366,7 +326,7 @@ def incoherence_difference(
     )
 
 
-def contexts_summary(contexts: Contexts | None, most: float) -> Json | None:
+def contexts_summary(contexts: Contexts | None, most: float, clusters: Clusters = None) -> Json | None:
     """Return the corrected variance between contexts and within them, means over questions.
 
     Returns:
@@ -390,6 +350,6 @@ def contexts_summary(contexts: Contexts | None, most: float) -> Json | None:
         arrays = {"between": contexts.between[told], "within": contexts.within[told]}
         found |= with_intervals(
             {name: float(part.mean()) for name, part in arrays.items()},
-            {name: mean_interval(part, most) for name, part in arrays.items()},
+            {name: mean_interval(part, most, among(clusters, told)) for name, part in arrays.items()},
         )
     return found

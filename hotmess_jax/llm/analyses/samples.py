@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from hotmess_jax.llm.analyses.series import one_series
+from hotmess_jax.llm.clashes import QUESTION
+from kernels.names import check_name
+
 Unparsed = Literal["uniform", "drop", "wrong"]
-QUESTION = ["benchmark", "question_id"]
 
 
 class Block(NamedTuple):
@@ -92,16 +95,25 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
     """Bring one model's records to arrays, question by question.
 
     Args:
-        records: of one model, from `read_records`.
+        records: of one model and setting, as `read_records` gives them; in any order.
         unparsed: what an answer that could not be parsed is: a uniform distribution over the options,
             no sample at all, or a class of its own, which is always wrong. A question's accuracy is over
             the same samples as its errors; where several options are the most probable, a sample is
             right by the share that is the target's. Where not one answer could be read no question is
             decomposed, whatever they are: what they would be alike in is what was made of them.
+
+    Raises:
+        ValueError: for another name, records of several models or settings, those without options, and
+            for what `records.checked` refuses.
     """
-    columns = [*QUESTION, "context", "sample", "options", "target", "answer", "probs"]
-    rows = records.select(columns).with_row_index("row").sort([*QUESTION, "context", "sample"])
-    lists = {name: rows[name].to_list() for name in ("row", *columns)}
+    check_name("unparsed", unparsed, get_args(Unparsed))
+    rows, places_given = one_series(records)
+    if without := rows["options"].null_count():
+        raise ValueError(
+            f"{without} of {rows.height} records have no options: there is no choice to decompose"
+        )
+    columns = [*QUESTION, "context", "options", "target", "answer", "probs"]
+    lists = {name: rows[name].to_list() for name in columns} | {"row": places_given.tolist()}
     distributions = [None if text is None else json.loads(text) for text in lists["probs"]]
     step = stated_step([p for of in distributions if of is not None for p in of.values()])
     by_classes: dict[int, list[_Rows]] = {}
@@ -149,13 +161,13 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
             "accuracy": right,
         }
     )
-    readable = by_classes if blank < records.height else {}
+    readable = by_classes if blank < rows.height else {}
     return Samples(
         [_block(classes, questions) for classes, questions in readable.items()],
         table,
-        records.height,
-        blank / records.height,
-        records["context"].null_count() < records.height,
+        rows.height,
+        blank / rows.height,
+        rows["context"].null_count() < rows.height,
         step,
     )
 

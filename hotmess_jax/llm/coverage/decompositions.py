@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from hotmess_jax.llm.analyses.ensembles import efficiency, ensembling, sizes_to
 from hotmess_jax.llm.analyses.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
 from hotmess_jax.llm.analyses.questions import AnalysisSettings
-from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage
-from hotmess_jax.statistics.intervals import difference_interval, mean_interval, ratio_interval
+from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
+from hotmess_jax.statistics.intervals import mean_interval, paired_difference, ratio_interval
 
 Random = np.random.Generator
 # Of one run and question: the probability of each of four answers, the first of which is right.
@@ -160,6 +160,13 @@ def unparsed_answers(seed: int, runs: int) -> list[Seen]:
     return found
 
 
+def _truth(probs: Probs) -> tuple[float, ...]:
+    """Return accuracy, bias², variance and incoherence of a population."""
+    right, variance = probs[:, 0].mean(), 1 - (probs**2).sum(axis=-1).mean()
+    error = 2 * (1 - right)
+    return float(right), float(error - variance), float(variance), float(variance / error)
+
+
 def differences(seed: int, runs: int) -> list[Seen]:
     """Simulate two models on the same questions, which are hard for both or easy for both."""
     found = []
@@ -173,30 +180,40 @@ def differences(seed: int, runs: int) -> list[Seen]:
     for name, (draw, power) in cases.items():
         first = _answers(draw(random, (MANY,)), random)
         second = _answers(np.power(first[:, 0], power, dtype=float), random)
-        truths = [
-            (1 - (of**2).sum(axis=-1)).mean() / (2 * (1 - of[:, 0]).mean()) for of in (first, second)
-        ]
+        truths = [_truth(of) for of in (first, second if power != 1 else first)]
         for questions in QUESTIONS:
             for count in (3, 10):
                 right = draw(random, (questions, runs))
+                probs = _answers(right, random)
+                # A model twice has one distribution; a better one is wrong in its own way.
+                others = probs if power == 1 else _answers(np.asarray(right**power), random)
                 parts = [
-                    _brier(
-                        random.multinomial(count, _answers(of, random)) / count, np.asarray([[count]])
-                    )
-                    for of in (right, np.asarray(right**power))
+                    _brier(random.multinomial(count, of) / count, np.asarray([[count]]))
+                    for of in (probs, others)
                 ]
-                _, ends = difference_interval(
-                    (parts[0][2], parts[1][2]), (parts[0][0], parts[1][0]), 2.0
+                found += _of_a_difference(
+                    parts, truths, f"{name}; {questions} questions, {count} samples"
                 )
-                case = f"{name}; {questions} questions, {count} samples"
-                found.append(
-                    _covers(
-                        "difference of incoherence, corrected",
-                        case,
-                        ends,
-                        float(truths[0] - truths[1]),
-                    )
-                )
+    return found
+
+
+def _of_a_difference(
+    parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], truths: Sequence[tuple], case: str
+) -> list[Seen]:
+    """Return how often the interval of each corrected difference covers, and the test rejects."""
+    (error, _, variance), (other_error, _, other_variance) = parts
+    true = [first - second for first, second in zip(*truths, strict=True)]
+    results = {
+        "accuracy": paired_difference((1 - error / 2, 1 - other_error / 2), None, 1.0),
+        "bias²": paired_difference((error - variance, other_error - other_variance), None, 2.0),
+        "variance": paired_difference((variance, other_variance), None, 1.0),
+        "incoherence": paired_difference((variance, other_variance), (error, other_error), 1.0),
+    }
+    found = []
+    for (name, result), truth in zip(results.items(), true, strict=True):
+        printed = f"difference of {name}, corrected"
+        found.append(_covers(printed, case, result.ci95, float(truth)))
+        found.append(seen_rejections(printed, case, result.p, "power" if truth else "size"))
     return found
 
 
@@ -338,7 +355,7 @@ SIMULATIONS: tuple[Simulation, ...] = (
         "unparsed", "The same, where answers could not be parsed (uniform).", unparsed_answers, 1_000
     ),
     Simulation(
-        "differences", "The difference of two models' incoherence on the same questions.", differences
+        "differences", "Differences of two models on the same questions, with their tests.", differences
     ),
     Simulation(
         "kl", "KL's corrected incoherence of one-hot answers, where it is shown.", kl_of_answers, 40

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import tyro
 
 from hotmess_jax.llm.sampling.answers import final_answer, probabilities, split_reasoning, tagged_answer
-from hotmess_jax.llm.sampling.benchmarks.question import Question
+from hotmess_jax.llm.sampling.benchmarks.question import Benchmark, Question
 from hotmess_jax.llm.sampling.prompts import (
     Format,
     Prompt,
@@ -22,11 +22,23 @@ from hotmess_jax.llm.sampling.prompts import (
 from hotmess_jax.llm.sampling.reasoning import unknown_marks
 from hotmess_jax.llm.sampling.seeds import derived_seed
 from hotmess_jax.presentation.limits import Limits, check_limits
+from kernels.names import check_name
 
 Api = Literal["chat", "completions"]
+ShotsFrom = Literal["corpus", "topic"]
 Effort = Literal["minimal", "low", "medium", "high"]
 Preset = Literal["qwen3-thinking", "qwen3-non-thinking", "gemma3", "llama3", "deepseek-r1", "greedy"]
 
+# Fields of the settings that are one of several names.
+CHOICES = {
+    "benchmark": Benchmark,
+    "format": Format,
+    "api": Api,
+    "shots_from": ShotsFrom,
+    "reasoning_effort": Effort,
+    "sampling": Preset,
+}
+MAY_BE_NONE = ("reasoning_effort", "sampling")
 # What the models' vendors recommend, from their model cards.
 SAMPLING_PRESETS: dict[Preset, dict[str, float]] = {
     "qwen3-thinking": {"temperature": 0.6, "top_k": 20, "top_p": 0.95},
@@ -46,7 +58,7 @@ CUT = ("length", "max_tokens", "model_length", "max_output_tokens", "token_limit
 class SamplingSettings:
     """What is asked and how: what tells one run's records from another's."""
 
-    benchmark: Literal["mmlu", "gpqa", "mwe"]
+    benchmark: Benchmark
     """Whose questions."""
 
     data: str
@@ -77,7 +89,7 @@ class SamplingSettings:
     shots: Annotated[int, Limits(0)] = 0
     """Solved examples in each context."""
 
-    shots_from: Literal["corpus", "topic"] = "corpus"
+    shots_from: ShotsFrom = "corpus"
     """Whether examples come from all questions or from the same topic's."""
 
     reasoning_effort: Effort | None = None
@@ -114,6 +126,12 @@ class SamplingSettings:
 
     no_seed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Send no seeds, for endpoints that take none, or draw the same sample for one."""
+
+    def __post_init__(self) -> None:
+        for name, names in CHOICES.items():
+            value = getattr(self, name)
+            if value is not None or name not in MAY_BE_NONE:
+                check_name(name.replace("_", "-"), value, get_args(names))
 
 
 # How much is asked may grow from one start to the next; what is asked may not change.

@@ -22,6 +22,7 @@ from hotmess_jax.llm.sampling.endpoint import (
 )
 from hotmess_jax.llm.sampling.record_file import RecordFile
 from hotmess_jax.llm.sampling.variety import Variety
+from hotmess_jax.machine.disk import WriteFailedError
 
 Answer = TypeVar("Answer")
 # So many requests that fail for good one after the other mean that the endpoint is gone.
@@ -30,6 +31,8 @@ MOST_FAILURES_IN_A_ROW = 50
 PROBES = 3
 # What holds requests back is shown so often while nothing comes.
 SHOWN_EVERY_S = 1.0
+# What has arrived when all is to end is still written, so long.
+FINISH_S = 3.0
 
 
 @dataclass
@@ -70,6 +73,7 @@ async def collect(
 
     Raises:
         EndpointError: where no request can succeed; what has come is in the file.
+        WriteFailedError: where the disk refuses what has come.
     """
     run = _Run(endpoint, settings, file, concurrency, counts, on_progress)
 
@@ -85,7 +89,7 @@ async def collect(
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
                 group.create_task(_work(endpoint, asks, run))
-    except* EndpointError as errors:
+    except* (EndpointError, WriteFailedError) as errors:
         raise _first(errors) from None
     finally:
         showing.cancel()
@@ -168,9 +172,9 @@ class _Run:
         if answered.choices < n:
             endpoint.learn([_at_most(answered.choices, "gives no more")], most_n=answered.choices)
         if n > 1 and self._variety is not None and self._variety.open:
-            await self._look(here, answered)
+            await _finished(self._look(here, answered))
         else:
-            await self._write(here, answered)
+            await _finished(self._write(here, answered))
         return None
 
     async def _look(self, here: Ask, answered: Answered) -> None:
@@ -225,6 +229,17 @@ class _Run:
                     ["lengths come a request only: --samples-per-request 1 gives each sample its own"]
                 )
         self.on_progress()
+
+
+async def _finished(writing: Coroutine[Any, Any, None]) -> None:
+    """Await what writes an answer down, and where all is cancelled meanwhile, a moment longer."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=FINISH_S)
+        task.cancel()
+        raise
 
 
 def _first(errors: BaseExceptionGroup) -> BaseException:

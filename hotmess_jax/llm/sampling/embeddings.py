@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from hotmess_jax.llm.records import IDENTITY, Record
 from hotmess_jax.llm.sampling.record_file import beside
 from hotmess_jax.machine.files import written_whole
+from kernels.names import check_name
 
 # From texts to a table of their vectors.
 Embed = Callable[[Sequence[str]], ArrayLike]
@@ -69,6 +70,7 @@ def embed_records(
     Raises:
         ValueError: where no line has an answer, the vectors' lengths differ, or a short text is refused.
     """
+    check_name("too_long", too_long, get_args(TooLong))
     path = embeddings_path(records)
     lines = sum(1 for _ in _answers(records))
     table = np.load(path) if path.exists() else np.empty((0, 0), np.float32)

@@ -22,6 +22,7 @@ def collect_offline(
     counts: Counts,
     engine_arguments: Mapping[str, Any],
     on_progress: Callable[[], None] = lambda: None,
+    stop_here: Callable[[], bool] = lambda: False,
 ) -> None:
     """Generate all that is missing, and append each request's records as it ends.
 
@@ -35,8 +36,11 @@ def collect_offline(
         engine_arguments: further arguments of `vllm.LLM`; with `reasoning_parser` that parser of vLLM's
             tells reasoning from answers.
         on_progress: called after each request.
+        stop_here: asked between the engine's steps; where it says so, what has ended by then is in the
+            file, and the rest is left.
 
     Raises:
+        WriteFailedError: where the disk refuses a record.
         ValueError: where vLLM is not installed, or does not take the arguments.
     """
     try:
@@ -61,7 +65,7 @@ def collect_offline(
 
         waiting: dict[str, Ask] = {}
         names = map(str, itertools.count())
-        while True:
+        while not stop_here():
             for ask in itertools.islice(asks, REQUESTS_IN_THE_ENGINE - len(waiting)):
                 name, prompt = next(names), _prompt(settings, tokenizer, ask)
                 try:

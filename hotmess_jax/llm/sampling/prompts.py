@@ -7,10 +7,11 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from hotmess_jax.llm.sampling.benchmarks.question import Question
+from hotmess_jax.llm.sampling.benchmarks.question import Benchmark, Question
 from hotmess_jax.llm.sampling.seeds import derived_seed
+from kernels.names import check_name
 
 Format = Literal["choice", "probability", "open"]
 
@@ -47,8 +48,14 @@ class PromptText:
 
 @functools.cache
 def prompt_text(name: str) -> PromptText:
-    """Return the text of this name."""
-    file = resources.files("hotmess_jax.llm.sampling").joinpath("prompt_texts", f"{name}.toml")
+    """Return the text of this name.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    texts = resources.files("hotmess_jax.llm.sampling").joinpath("prompt_texts")
+    check_name("prompt", name, sorted(of.name.removesuffix(".toml") for of in texts.iterdir()))
+    file = texts.joinpath(f"{name}.toml")
     return PromptText(name=name, **tomllib.loads(file.read_text(encoding="utf-8")))
 
 
@@ -56,8 +63,10 @@ def prompt_name(benchmark: str, format: Format, chain_of_thought: bool, chat: bo
     """Return which text a benchmark, a format and an endpoint call for.
 
     Raises:
-        ValueError: for a combination that has none.
+        ValueError: for a combination that has none, or another benchmark or format.
     """
+    check_name("benchmark", benchmark, get_args(Benchmark))
+    check_name("format", format, get_args(Format))
     if chain_of_thought and format != "choice":
         raise ValueError(f"chain of thought has the choice format only, got {format!r}")
     if format == "open":

@@ -11,7 +11,9 @@ from typing import Any
 
 import filelock
 
+from hotmess_jax.machine.disk import writing
 from hotmess_jax.machine.files import write_json, write_text
+from hotmess_jax.machine.processes import read_holder, this_process
 
 Key = tuple[str, int, int]
 # What a run finds out, beside its settings: no setting, and never compared.
@@ -23,7 +25,7 @@ class RecordFile:
 
     `FILE.settings.json` holds the settings, and what was found out of the endpoint and the samples,
     `FILE.failures.jsonl` each request that failed for good and has not come since, with the time, and
-    `FILE.lock` keeps a second process away.
+    `FILE.lock` keeps a second process away, which is told who holds it by `FILE.holder`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +34,7 @@ class RecordFile:
         self.failures_path = beside(path, "failures.jsonl")
         # (question_id, context) → the samples there are, as bits: a million take a few MB.
         self._present: dict[tuple[str, int], int] = {}
-        self._stream: io.BufferedWriter | None = None
+        self._stream: io.FileIO | None = None
         self._settings: dict[str, Any] = {}
 
     @contextlib.contextmanager
@@ -50,26 +52,28 @@ class RecordFile:
             ValueError: where another process writes to it, it cannot be written, it came from other
                 settings, or a line in it is no record.
         """
-        lock = filelock.FileLock(beside(self.path, "lock"))
+        lock, holder = filelock.FileLock(beside(self.path, "lock")), beside(self.path, "holder")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # A try of one's own says why where it is not another process that keeps it.
             beside(self.path, "lock").open("ab").close()
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            raise ValueError(f"{self.path} is being written by another process") from None
+            raise ValueError(f"{self.path} is being written by {read_holder(holder)}") from None
         except (OSError, NotImplementedError) as error:
             raise ValueError(f"{beside(self.path, 'lock')} cannot be locked: {error}") from None
         try:
+            write_text(holder, this_process())
             self._check_settings(settings, may_grow)
             mended = self._mend()
             self._read_present()
             self._forget_failures()
-            with self.path.open("ab") as self._stream:
+            with self.path.open("ab", buffering=0) as self._stream:
                 yield mended
             self._forget_failures()
         finally:
             self._stream = None
+            holder.unlink(missing_ok=True)
             lock.release()
 
     def read_present(self) -> None:
@@ -101,21 +105,35 @@ class RecordFile:
         return sum(bits.bit_count() for bits in self._present.values())
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Add records, all of them in one write."""
+        """Add records, all of them or none.
+
+        Raises:
+            WriteFailedError: where the disk refuses them; the file is as it was.
+        """
         assert self._stream is not None
-        lines = []
+        lines: dict[Key, str] = {}
         for record in records:
             key = record["question_id"], record["context"], record["sample"]
-            if key not in self:
-                self._mark(key)
-                lines.append(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-        self._stream.write("".join(lines).encode("utf-8", errors="replace"))
-        self._stream.flush()
+            if key not in self and key not in lines:
+                lines[key] = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+        left = memoryview("".join(lines.values()).encode("utf-8", errors="replace"))
+        size = os.fstat(self._stream.fileno()).st_size
+        with writing(self.path):
+            try:
+                while left:  # a disk that fills up takes a part first
+                    left = left[self._stream.write(left) :]
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._stream.truncate(size)
+                raise
+        for key in lines:
+            self._mark(key)
 
     def append_failure(self, failure: Mapping[str, Any]) -> None:
         """Add a request that failed for good to the failures beside the records, and when it did."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        with self.failures_path.open("a", encoding="utf-8") as stream:
+        path = self.failures_path
+        with writing(path), path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"time": now} | dict(failure)) + "\n")
 
     def _forget_failures(self) -> None:

@@ -19,6 +19,7 @@ from hotmess_jax.synthetic.verdicts import Verdict, learned
 TITLE = "# What the conclusions hang on"
 SYMBOLS: dict[Verdict, str] = {"supported": "✓", "not supported": "✗", "inconclusive": "?"}
 # What is estimated, not what was set: further draws, and the name of the defaults.
+FINAL = ("bias2", "variance", "incoherence")
 _FREE = ("seed", "preset")
 
 
@@ -44,6 +45,8 @@ class Row:
     """Mean validation loss of the smallest and of the largest size, in nats per token."""
     strayed: tuple[float, float] | None
     """Mean share of starts that strayed, of the same two."""
+    final: dict[str, tuple[float, float]]
+    """Means of bias2, variance and incoherence at the last step, of the same two."""
     exponents: dict[str, Quoted | None]
     """Of validation_loss, bias2 and variance."""
     exponent_difference: Quoted | None
@@ -146,6 +149,7 @@ def _row(
         draws.names,
         _ends(draws, lambda model, _: model["validation_loss"]),
         strayed,
+        {part: _ends(draws, of_final(part)) for part in FINAL},
         {
             name: _quoted(sweep["fits"].get(name), "exponent")
             for name in ("validation_loss", "bias2", "variance")
@@ -175,7 +179,8 @@ def markdown(found: Choices) -> str:
     others = [part for row in found.rows for part in
               (*row.exponents.values(), row.exponent_difference, row.incoherence_slope)
               if part is not None and part.over != "draws"]  # fmt: skip
-    header = ["setting", "value", "draws", "sizes", "loss", "strayed", "exponent of loss", "of bias²",
+    header = ["setting", "value", "draws", "sizes", "loss", "strayed", "bias²", "variance",
+              "incoherence", "exponent of loss", "of bias²",
               "of variance", "difference", "incoherence per factor of ten",
               *(str(i + 1) for i in range(len(found.claims)))]  # fmt: skip
     rows = [
@@ -186,6 +191,7 @@ def markdown(found: Choices) -> str:
             " ".join(row.sizes),
             " → ".join(number(value) for value in row.loss),
             "–" if row.strayed is None else " → ".join(f"{value:.1%}" for value in row.strayed),
+            *(" → ".join(map(number, row.final[part])) for part in FINAL),
             *map(_cell, row.exponents.values()),
             _cell(row.exponent_difference),
             _cell(row.incoherence_slope),
@@ -197,12 +203,18 @@ def markdown(found: Choices) -> str:
     lines = [TITLE, "", _above(found), "", table(header, rows), ""]
     lines += [f"{i}. {claim}." for i, claim in enumerate(found.claims, start=1)]
     lines += ["", ", ".join(f"{symbol} {verdict}" for verdict, symbol in SYMBOLS.items()) + ". "
-              "Loss (validation, nats per token) and the share of starts that strayed are means over all "
-              "models of the smallest size → of the largest. Difference: exponent of bias² less that of "
+              "Loss (validation, nats per token), the share of starts that strayed, and bias², variance "
+              "and incoherence at the last step are means over all models of the smallest size → of the "
+              "largest. Difference: exponent of bias² less that of "
               "variance. In brackets 95 % intervals over draws of the problem"
               + ("; † over sizes or replicates of one draw, which says nothing of other problems"
                  if others else "") + "."]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def label(row: Row) -> str:
+    """Return what a row differs in from the base, in words."""
+    return ", ".join(f"{_name(n)} {_value(v)}" for n, v in row.differing.items()) or "base"
 
 
 def _above(found: Choices) -> str:

@@ -13,6 +13,7 @@ from hotmess_jax.synthetic.ends import Ends
 
 COLOURED = 6  # places with a colour of their own
 LEAST_HALF = 1.2  # half the side of what is shown, in units of x
+LARGE, MARGIN = 0.01, 0.3  # a place of this share of the starts is shown, with so much around it
 
 
 @matplotlib.rc_context(STYLE)
@@ -61,7 +62,9 @@ def ends_of_rollouts(
             axes.scatter(*at, s=area, facecolor="none", edgecolor=colours[k], linewidth=0.8, zorder=2)
         axes.plot(*origin, "+", markersize=9, mew=1.4, color="black", label="minimum", zorder=4)
         arrived = sum(place.share for place in found.places if place.arrived)
-        axes.set_title(f"{name}: {arrived:.0%} at b, {found.count} places")
+        outside = float((np.abs(points - origin).max(axis=-1) > half).mean())
+        beyond = f"\n{outside:.1%} of ends lie outside" if outside else ""
+        axes.set_title(f"{name}: {arrived:.0%} at b, {found.count} places{beyond}")
         axes.set(aspect="equal", xlim=sides[[0, -1], 0], ylim=sides[[0, -1], 1])
     for axes in panels[count:]:
         axes.remove()
@@ -80,12 +83,18 @@ def ends_of_rollouts(
 def _half_side(
     b: Float[np.ndarray, " d"], plane: Float[np.ndarray, "d 2"], models: Mapping[str, Ends]
 ) -> float:
-    """Return half the side of a square about b that shows nine tenths of the ends of each size."""
-    furthest = [
-        np.quantile(np.abs((np.asarray(found.points) - b) @ plane).max(axis=-1), 0.9)
-        for found in models.values()
-    ]
-    return float(min(max([LEAST_HALF, *furthest]) * 1.1, 8.0))
+    """Return half the side of a square about b: it shows nine tenths of each size's ends, and its larger places.
+
+    Not more, up to 8 units of x: a few runaways would hide all the others.
+    """
+    furthest = [LEAST_HALF]
+    for found in models.values():
+        of_ends = np.abs((np.asarray(found.points) - b) @ plane).max(axis=-1)
+        furthest.append(float(np.quantile(of_ends, 0.9)))
+        for place in found.places[:COLOURED]:
+            if place.share >= LARGE:
+                furthest.append(float(np.abs((np.asarray(place.centre) - b) @ plane).max()) + MARGIN)
+    return min(max(furthest) * 1.1, 8.0)
 
 
 def _seam_lines(axes: Axes, sides: Float[np.ndarray, "n 2"]) -> None:

@@ -20,9 +20,10 @@ from hotmess_jax.machine.files import (
     read_sealed,
     write_json,
     write_sealed,
+    write_text,
     written_whole,
 )
-from hotmess_jax.machine.processes import differing, from_first
+from hotmess_jax.machine.processes import differing, from_first, read_holder, this_process
 from hotmess_jax.synthetic.study.settings import SweepConfig
 
 EXAMPLES = 8  # trajectories kept of each model, for figures
@@ -214,18 +215,23 @@ def held(folder: Path, wait: float) -> Iterator[None]:
     """Keep other runs away from a folder, in the first process; wait so many seconds until it is free.
 
     Raises:
-        FolderInUseError: where it is not free by then.
+        FolderInUseError: where it is not free by then, naming who works in it.
     """
-    lock = filelock.FileLock(folder / "run.lock")
+    lock, holder = filelock.FileLock(folder / "run.lock"), folder / "run.holder"
 
     def acquire() -> None:
         try:
             lock.acquire(timeout=wait)
         except filelock.Timeout:
-            raise FolderInUseError(f"another process works in {folder}; wait for its end") from None
+            raise FolderInUseError(
+                f"{read_holder(holder)} works in {folder}; wait for its end"
+            ) from None
+        write_text(holder, this_process())
 
     from_first(acquire)
     try:
         yield
     finally:
+        if lock.is_locked:
+            holder.unlink(missing_ok=True)
         lock.release()

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hotmess_jax.machine.files import write_json, write_text
+from hotmess_jax.presentation import plotting
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.draws import problems_of
@@ -108,6 +109,8 @@ def write_outputs(document: Mapping, folder: Path, examples: Examples | None) ->
         examples: paths of rollouts; None leaves two figures out.
     """
     figures = draw_figures(learned(document), examples) if document["models"] else {}
+    for figure in figures.values():  # which lie about alone, and look alike
+        plotting.signed(figure, folder.absolute().name)
     save_figures(figures, folder / "figures")
     write_text(folder / "report.md", report(document, figures))
     # Last, so that where it is, the others are.

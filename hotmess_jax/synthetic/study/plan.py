@@ -1,7 +1,11 @@
 """What a sweep would cost: the plan that --dry-run prints."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from hotmess_jax.machine.disk import free, held_by, size, there
+from hotmess_jax.synthetic.checkpoints import OVERHEAD_BYTES
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.flops import training_flops, update_flops
 from hotmess_jax.synthetic.model import parameter_count, parse_size
@@ -43,13 +47,13 @@ def plan(config: SweepConfig) -> list[SizePlan]:
     first = half - 1 if config.loss_on == "update" else 0
     plans = []
     for name in config.sizes:
-        size = parse_size(name)
-        parameters = parameter_count(size, length)
+        shape = parse_size(name)
+        parameters = parameter_count(shape, length)
         sequences = config.train_steps * config.batch_size
-        kept = config.batch_size * length * size.layers * 4
-        activations = kept * (16 * size.width + 2 * size.heads * length)
+        kept = config.batch_size * length * shape.layers * 4
+        activations = kept * (16 * shape.width + 2 * shape.heads * length)
         together = min(config.replicates, max(1, ROWS_AT_ONCE // rows))
-        caches = together * rows * length * size.layers * 2 * size.width * 4
+        caches = together * rows * length * shape.layers * 2 * shape.width * 4
         states = config.replicates * rows * (config.rollout_steps + 1) * config.dimension * 4
         plans.append(
             SizePlan(
@@ -57,8 +61,8 @@ def plan(config: SweepConfig) -> list[SizePlan]:
                 parameters,
                 sequences * 2 * half,
                 updates * 2 * half,
-                sequences * training_flops(size, length, first),
-                updates * update_flops(size, config.dimension, tokens),
+                sequences * training_flops(shape, length, first),
+                updates * update_flops(shape, config.dimension, tokens),
                 3 * 4 * parameters,
                 config.replicates * 4 * 4 * parameters
                 + max(config.replicates * activations, caches + 3 * states),
@@ -78,9 +82,46 @@ def disk_bytes(config: SweepConfig) -> int:
     points, d = config.rollout_steps + 1, config.dimension
     paths = 4 * (EXAMPLES * points * d + config.starts * (d + 1))
     numbers = CHARACTERS * points * (10 + 4 * d)
-    checkpoints = CHECKPOINTS * config.replicates * sum(row.checkpoint_bytes for row in plan(config))
+    states = config.replicates * sum(row.checkpoint_bytes for row in plan(config))
+    checkpoints = CHECKPOINTS * (states + len(config.sizes) * OVERHEAD_BYTES)
     # Twice the numbers: a model's own file, and sweep.json.
     return store_bytes(config) + checkpoints + models * (paths + 2 * numbers)
+
+
+class NoRoomError(ValueError):
+    """A disk plainly lacks the space for what a sweep will write."""
+
+
+def check_room(config: SweepConfig, stores: Sequence[Path]) -> str:
+    """Return, in a line, what a sweep will still write at most, and how much is free there.
+
+    Args:
+        config: the sweep's.
+        stores: where the trajectories of its draws are, or will be.
+
+    Raises:
+        NoRoomError: where a disk has less.
+    """
+    draw = store_bytes(config) // config.draws
+    of_run = disk_bytes(config) - store_bytes(config) - held_by(config.folder)
+    needs = {
+        config.store: draw * sum(not store.exists() for store in stores),
+        config.folder: max(0, of_run),
+    }
+    for folder in needs:
+        # Both may lie on one disk.
+        disk = there(folder).stat().st_dev
+        needed = sum(n for other, n in needs.items() if there(other).stat().st_dev == disk)
+        if (left := free(folder)) < needed:
+            raise NoRoomError(
+                f"no space: the sweep writes up to {size(needed)} to the disk of {folder}, and "
+                f"{size(left)} are free there"
+            )
+    return "; ".join(
+        f"writes up to {size(needed)} into {folder} ({size(free(folder))} free)"
+        for folder, needed in needs.items()
+        if needed
+    )
 
 
 def host_bytes(config: SweepConfig) -> int:

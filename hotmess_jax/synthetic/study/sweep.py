@@ -1,7 +1,9 @@
 """A sweep: the problem, its trajectories, every model trained and rolled out, and what came of it."""
 
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int, Key, PyTree
 
+from hotmess_jax.machine.disk import try_folder
 from hotmess_jax.machine.files import DamagedFileError, read_sealed, write_sealed
-from hotmess_jax.machine.processes import check_alike, from_first, is_first, wait_for_all
+from hotmess_jax.machine.interruption import between_steps
+from hotmess_jax.machine.processes import check_alike, check_shared, from_first, wait_for_all
 from hotmess_jax.machine.provenance import provenance
 from hotmess_jax.machine.sharding import fetch, make_mesh
 from hotmess_jax.machine.threads import in_threads
+from hotmess_jax.synthetic.checkpoints import Checkpoints, TrainState
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.curves import (
     OVER_STARTS,
@@ -40,6 +45,7 @@ from hotmess_jax.synthetic.data import (
     batch_iterator,
     lanes_of,
     read_trajectories,
+    store_path,
     store_trajectories,
     validation_states,
 )
@@ -65,14 +71,13 @@ from hotmess_jax.synthetic.study.folder import (
     write_paths,
     write_result,
 )
+from hotmess_jax.synthetic.study.plan import check_room
 from hotmess_jax.synthetic.study.progress import SweepProgress
 from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.teacher import teacher_trajectories
 from hotmess_jax.synthetic.train import (
-    Checkpoints,
     NonFiniteLossError,
     Trainer,
-    TrainState,
     check_attention,
     make_optimiser,
     of_replicate,
@@ -81,6 +86,7 @@ from hotmess_jax.synthetic.train import (
 SCHEMA = 2
 SETTLED_STEPS = 40  # how far each start wanders over the last of its steps is kept
 SEAM_STARTS = 256  # whose teacher's paths say how often numerals change on the way
+REDRAWS, ONE_IN = 16, 20  # of starts beyond the codec; see `draw_within`
 STRAY_STEPS = 5  # so many of the teacher's step norms from the minimum, a start has strayed
 
 
@@ -90,6 +96,8 @@ class Study(NamedTuple):
     problem: Quadratic
     training_starts: Float[Array, "trajectories d"]
     rollout_starts: Float[Array, "starts d"]
+    drawn_again: dict[str, int]
+    """How many starts of training and of rollouts were beyond the codec at first."""
 
 
 class TrainingData(NamedTuple):
@@ -136,8 +144,12 @@ def stream(config: SweepConfig, name: str, index: int = 0) -> Key[Array, ""]:
 def draw_study(config: SweepConfig, index: int = 0) -> Study:
     """Draw a problem and its starts.
 
+    A start that the codec cannot write is drawn again, the displacement from the minimum with it, from the
+    key of its use with the attempt's number folded in: at most `REDRAWS` times, and only where at most one
+    in `ONE_IN` starts is beyond. All other starts stay as they are, and so does a draw without such a start.
+
     Raises:
-        ValueError: where a start is beyond what the codec can write.
+        ValueError: where more starts are beyond what the codec can write, or one still is.
     """
     problem = random_quadratic(
         stream(config, "problem", index),
@@ -148,12 +160,19 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
         config.minimum_offset,
     )
 
+    again: dict[str, int] = {}
+
     def starts(
         of: str, count: int, distribution: StartDistribution, offset: float, scale: float
     ) -> Float[Array, "count d"]:
         key = stream(config, f"{of}_starts", index)
-        drawn = draw_starts(key, count, problem.b, distribution, offset, scale)
-        limit, furthest = FloatCodec(config.precision).limit, float(jnp.abs(drawn).max())
+        limit = FloatCodec(config.precision).limit
+
+        def draw(key: Key[Array, ""]) -> Float[Array, "count d"]:
+            return draw_starts(key, count, problem.b, distribution, offset, scale)
+
+        drawn, again[of] = draw_within(draw, key, limit)
+        furthest = float(jnp.abs(drawn).max())
         if not furthest <= limit:
             raise ValueError(
                 f"{of} starts ({distribution}) leave the codec's range: a coordinate is {furthest:.4g} away "
@@ -179,7 +198,35 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
             config.rollout_start_offset,
             config.rollout_start_scale,
         ),
+        again,
     )
+
+
+def draw_within(
+    draw: Callable[[Key[Array, ""]], Float[Array, "count d"]], key: Key[Array, ""], limit: float
+) -> tuple[Float[Array, "count d"], int]:
+    """Return what `draw` makes of a key and how many of its rows were drawn again: the few beyond a limit.
+
+    What is drawn depends on the starts alone: the problem, and b with it, is never drawn again, so that the
+    problems of a sweep are those of its settings, whatever its starts. Where more than one in `ONE_IN` rows
+    is beyond, the settings and not chance are at fault, and the rows are returned as they were drawn.
+
+    Args:
+        draw: makes all rows from a key.
+        key: of the first attempt; attempt n has `fold_in(key, n)`.
+        limit: of each coordinate's size.
+    """
+    rows = draw(key)
+    beyond = ~(jnp.abs(rows) <= limit).all(axis=1)
+    several = int(beyond.sum())
+    if several * ONE_IN > len(rows):
+        return rows, 0
+    for attempt in range(1, REDRAWS + 1):
+        if not bool(beyond.any()):
+            break
+        rows = jnp.where(beyond[:, None], draw(jax.random.fold_in(key, attempt)), rows)
+        beyond = ~(jnp.abs(rows) <= limit).all(axis=1)
+    return rows, several
 
 
 def failure(bad_step: int, params: PyTree, last_step: int) -> Json | None:
@@ -283,7 +330,8 @@ class Sweep:
         Raises:
             ValueError: for a setting out of range, attention that this machine lacks, starts beyond the
                 codec, a folder of another run, or processes that cannot share the work evenly.
-            DisagreementError: where the processes were not started alike.
+            DisagreementError: where the processes were not started alike, or do not share the folders.
+            OSError: where a folder cannot be written.
         """
         self._provenance = provenance()
         check_alike(
@@ -300,6 +348,9 @@ class Sweep:
         self.codec = FloatCodec(config.precision)
         self._trainers: dict[tuple[str, int], Trainer] = {}
         self._rollouts: dict[tuple[str, int, float], ModelRollout] = {}
+        places = config.folder, config.store
+        from_first(lambda: list(map(try_folder, places)))
+        check_shared(places)
         from_first(lambda: claim_folder(config))
 
     def study_index(self, run: Run) -> int:
@@ -338,6 +389,9 @@ class Sweep:
 
         Raises:
             FolderInUseError: where another process works in the folder.
+            NoRoomError: where a disk plainly lacks space for what will be written.
+            WriteFailedError: where a disk refuses a file; the same sweep goes on from what is there.
+            StoppedError: where a signal stopped the training, and it is saved.
             CorruptStoreError: where the trajectories cannot be read.
             DamagedFileError: where a result cannot be read, before any work.
             CorruptCheckpointError: where a checkpoint to go on from cannot be read.
@@ -358,7 +412,11 @@ class Sweep:
             if failed:
                 once_more = again(group, failed, 1 + max(filter(None, of_runs)))
                 to_do.append((once_more, [False] * len(failed)))
-        data = [self._data(index) for index in range(len(self.studies))] if to_do else []
+        draws = range(len(self.studies))
+        if to_do:
+            stores = [self._store_path(index) for index in draws]
+            self.progress.say(from_first(lambda: check_room(self.config, stores)))
+        data = [self._data(index) for index in draws] if to_do else []
         begun = from_first(lambda: [group.checkpoints.exists() for group, _ in to_do])
         self._check_checkpoints(
             [group for (group, _), there in zip(to_do, begun, strict=True) if there], data
@@ -402,6 +460,16 @@ class Sweep:
             "versions": self._provenance["versions"],
         }))  # fmt: skip
         return found
+
+    def _store_path(self, index: int) -> Path:
+        config, study = self.config, self.studies[index]
+        return store_path(
+            config.store,
+            study.problem,
+            study.training_starts,
+            config.imitated,
+            config.trajectory_steps,
+        )
 
     def _store(self, index: int) -> str:
         """Write a draw's trajectories, unless they are there; return where."""
@@ -472,8 +540,6 @@ class Sweep:
         except NonFiniteLossError as error:
             self.progress.say(f"{group.name}: {error}; the last good checkpoint is kept")
             failed = [_not_finite(step) for step in error.steps]
-        if not is_first():
-            return
 
         def measure(place: int) -> None:
             run, why = group.runs[place], failed[place]
@@ -489,7 +555,8 @@ class Sweep:
             provenance_of = {"trained_on": trained_on, "measured_on": self._provenance}
             write_result(self.config, run, self._about(run) | found | {"provenance": provenance_of})
 
-        in_threads(measure, [place for place, done in enumerate(finished) if not done])
+        to_measure = [place for place, done in enumerate(finished) if not done]
+        from_first(lambda: in_threads(measure, to_measure))
 
     def _about(self, run: Run) -> Json:
         """Return what a result says of the run itself."""
@@ -558,8 +625,12 @@ class Sweep:
     def _train(self, group: Group, data: list[TrainingData]) -> Trained:
         """Train a group to the end from where it stands."""
         config, trainer = self.config, self.trainer(group.size, len(group.runs))
-        checkpoints = self._checkpoints(group)
-        try:
+        checkpoints, step = self._checkpoints(group), 0
+
+        def reached() -> str:
+            return f"{group.name} is saved at step {step:,} of {config.train_steps:,}"
+
+        with between_steps(reached) as stop_here, contextlib.closing(checkpoints):
             batches = self._batches(group, data)
             found = checkpoints.restore(trainer.abstract_state(len(group.runs)), batches)
             if found is None:
@@ -585,10 +656,10 @@ class Sweep:
                 config.checkpoint_every,
                 seconds,
                 on_step,
+                stop_here,
             )
-            return Trained(state, seconds, checkpoints.trained_on)
-        finally:
-            checkpoints.close()
+            step = int(state.step)
+        return Trained(state, seconds, checkpoints.trained_on)
 
     def _roll_out(
         self, group: Group, params: PyTree, temperature: float, samples: int
@@ -716,7 +787,8 @@ class Sweep:
             self.config.imitated,
             self._validation(index, Path(self._store(index))),
         )
-        return {
+        again = self.studies[index].drawn_again
+        return ({"starts_drawn_again": again} if any(again.values()) else {}) | {
             "A": to_lists(problem.A),
             "b": to_lists(problem.b),
             "eigenvalues": to_lists(problem.eigen()[0]),

@@ -462,6 +462,7 @@ def start_run(tmp_path, url, *more):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background
     )
 
 
@@ -501,6 +502,37 @@ def test_ten_thousand_requests_a_fault_in_every_fifth_and_three_kills(tmp_path):
     assert KEY not in said
     for file in tmp_path.iterdir():
         assert KEY.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_sampling_with_what_has_arrived(tmp_path, number):
+    write_questions(tmp_path / "made_test.csv", 500)
+    port_file = tmp_path / "port"
+    server = subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "fault_server.py", port_file, "0", "3600"]
+    )
+    try:
+        while not port_file.exists():
+            time.sleep(0.05)
+        url = f"http://127.0.0.1:{port_file.read_text()}/v1"
+        path = tmp_path / "r.jsonl"
+        run = start_run(tmp_path, url, "--samples", "20", "--samples-per-request", "1")
+        while run.poll() is None and not (path.exists() and path.read_bytes().count(b"\n") >= 50):
+            time.sleep(0.02)
+        run.send_signal(number)
+        begun = time.monotonic()
+        said = run.communicate()[0]
+        assert run.returncode == 128 + number, said
+        assert time.monotonic() - begun < 30
+        text = path.read_text()
+        assert text.endswith("\n") and "Traceback" not in said
+        there = len(text.splitlines())
+        last = said.strip().splitlines()[-1]
+        assert f"stopped by {number.name}: {there:,} of 10,000 samples are in {path}" in last
+        assert "go on with: python -m experiments.llm_sample" in last and KEY not in said
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_the_command_line_from_dry_run_to_exit_status(tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interruptions import small_disk
 from places import ROOT
 
 from hotmess_jax.llm.records import Record, read_records
@@ -46,6 +48,7 @@ from hotmess_jax.llm.sampling.seeds import derived_seed
 from hotmess_jax.llm.sampling.tally import tally_of
 from hotmess_jax.llm.sampling.variety import Variety, chance_of_equal
 from hotmess_jax.llm.sampling.vectors import read_vectors
+from hotmess_jax.machine.disk import WriteFailedError
 
 
 def question(i, topic="anatomy", **more):
@@ -320,9 +323,26 @@ def test_other_settings_on_the_same_file_are_refused(tmp_path):
 
 def test_two_processes_do_not_write_to_one_file(tmp_path):
     path = tmp_path / "r.jsonl"
-    with RecordFile(path).opened({"a": 1}, ()), pytest.raises(ValueError, match="another process"):
+    said = f"is being written by process {os.getpid()} on "
+    with RecordFile(path).opened({"a": 1}, ()), pytest.raises(ValueError, match=said):
         fill(path, [], {"a": 1})
     fill(path, [], {"a": 1})
+
+
+def test_records_that_a_full_disk_refuses_leave_the_file_as_it_was(tmp_path):
+    with small_disk(tmp_path / "disk", 64) as disk:
+        path = disk / "r.jsonl"
+        fill(path, [record(0)])
+        before = path.read_bytes()
+        file = RecordFile(path)
+        with (
+            pytest.raises(WriteFailedError, match=r"cannot write .*r\.jsonl: No space left on device"),
+            file.opened({"model": "m", "samples": 2}, ("samples",)),
+        ):
+            file.append([record(1) | {"text": "x" * 100_000}])
+        assert path.read_bytes() == before and len(file) == 1
+        fill(path, [record(1)])
+        assert len(path.read_text().splitlines()) == 2
 
 
 def test_a_line_that_is_no_record_is_named(tmp_path):

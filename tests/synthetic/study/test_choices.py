@@ -4,11 +4,13 @@ import functools
 import json
 
 import commands
+import numpy as np
 import pytest
 from made_sweeps import made_sweep
 
 from experiments import choices as command
-from hotmess_jax.synthetic.study.choices import TITLE, choices, markdown
+from hotmess_jax.synthetic.study.choices import SYMBOLS, TITLE, choices, markdown
+from hotmess_jax.synthetic.study.choices_figure import choices_figure
 from hotmess_jax.synthetic.study.outputs import conclude
 from hotmess_jax.synthetic.study.pooling import pool
 
@@ -105,6 +107,23 @@ def test_seeds_are_pooled_and_a_pool_beside_its_parts_counts_once(base):
     assert choices([whole], ["w"]).rows[0].seeds == (0, 1)
 
 
+def test_the_last_step_is_the_mean_over_all_models_and_is_drawn(base):
+    found = choices([base, changed(base, teacher="newton")], ["a", "b"])
+    of_sizes = []
+    for size in ("3k", "83k"):
+        values = [model["final"]["bias2"] for model in base["models"] if model["size"] == size]
+        of_sizes.append(sum(values) / len(values))
+    for row in found.rows:
+        np.testing.assert_allclose(row.final["bias2"], of_sizes, rtol=1e-12)
+    figure = choices_figure(found)
+    small, large = figure.axes[0].lines[:2]
+    np.testing.assert_allclose(small.get_xdata(), [of_sizes[0]] * 2)
+    np.testing.assert_allclose(large.get_xdata(), [of_sizes[1]] * 2)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["base", "teacher newton"]
+    marks = [text.get_text() for text in figure.axes[-1].texts]
+    assert marks == [SYMBOLS[verdict] for row in found.rows for verdict in row.verdicts]
+
+
 def test_intervals_over_sizes_are_marked():
     one = conclude(made_sweep(draws=1, noise=0.05))
     text = markdown(choices([one], ["a"]))
@@ -119,11 +138,15 @@ def test_the_command_writes_both_files_and_only_over_such_a_table(base, tmp_path
     for _ in range(2):
         code, said, _ = run(monkeypatch, capsys, tmp_path / "runs", "--out", out)
         assert code == 0 and str(out) in said
-    assert out.read_text().startswith(TITLE)
+    assert out.read_text().startswith(TITLE) and "![" in out.read_text()
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     document = json.loads(out.with_suffix(".json").read_text())
     assert [row["differing"] for row in document["rows"]] == [{}, {"teacher": "newton"}]
     code, said, _ = run(monkeypatch, capsys, tmp_path / "runs")
-    assert code == 0 and said == out.read_text()
+    assert code == 0 and out.read_text().startswith(said)
+    (tmp_path / "mine.png").write_text("a picture")
+    code, _, error = run(monkeypatch, capsys, tmp_path / "runs", "--out", tmp_path / "mine.md")
+    assert code == 2 and "mine.png exists, without a table" in error
     for path, other in ((out, "# My notes"), (out.with_suffix(".json"), '{"kind": "notes"}')):
         before = path.read_text()
         path.write_text(other)

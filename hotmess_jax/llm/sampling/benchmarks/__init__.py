@@ -1,10 +1,13 @@
 """Benchmarks: small loaders that all yield the same questions."""
 
+from typing import get_args
+
 from hotmess_jax.llm.sampling.benchmarks import gpqa, mmlu, mwe
 from hotmess_jax.llm.sampling.benchmarks.gpqa import Subset
 from hotmess_jax.llm.sampling.benchmarks.mwe import Target
-from hotmess_jax.llm.sampling.benchmarks.question import Loaded, Question, RowError
+from hotmess_jax.llm.sampling.benchmarks.question import Benchmark, Loaded, Question, RowError
 from hotmess_jax.llm.sampling.benchmarks.rows import Rows
+from kernels.names import check_name
 
 
 def load(benchmark: str, data: str, subset: Subset = "main", target: Target = "aligned") -> Loaded:
@@ -20,8 +23,11 @@ def load(benchmark: str, data: str, subset: Subset = "main", target: Target = "a
         The questions in the data's order, each once, and the rows that are none, with file and line.
 
     Raises:
-        ValueError: where nothing can be read.
+        ValueError: where nothing can be read, or for a name that is none of these.
     """
+    check_name("benchmark", benchmark, get_args(Benchmark))
+    check_name("subset", subset, get_args(Subset))
+    check_name("target", target, get_args(Target))
     questions: dict[str, tuple[str, Question]] = {}
     problems = []
     for where, make in _rows(benchmark, data, subset, target):

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from hotmess_jax.llm.sampling.benchmarks.question import Question, hash_order, make_question
 from hotmess_jax.llm.sampling.benchmarks.rows import (
@@ -18,9 +18,10 @@ from hotmess_jax.llm.sampling.benchmarks.rows import (
     lazily,
     on_a_hub,
 )
+from kernels.names import check_name
 
 Subset = Literal["main", "diamond", "extended"]
-SUBSETS: tuple[Subset, ...] = ("main", "diamond", "extended")
+SUBSETS: tuple[Subset, ...] = get_args(Subset)
 
 
 def rows(data: str, subset: Subset = "main") -> Rows:
@@ -34,6 +35,7 @@ def rows(data: str, subset: Subset = "main") -> Rows:
     Raises:
         ValueError: where nothing can be read, or a file is of another set.
     """
+    check_name("subset", subset, SUBSETS)
     make = functools.partial(_question, subset)
     if on_a_hub(data):
         if Path(data).is_dir():

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from hotmess_jax.llm.sampling.benchmarks.question import LABELS, Question, RowError, make_question
 from hotmess_jax.llm.sampling.benchmarks.rows import Row, Rows, field, files, json_rows, lazily
+from kernels.names import check_name
 
 Target = Literal["aligned", "matching"]
 
@@ -88,6 +89,7 @@ def rows(data: str, target: Target = "aligned") -> Rows:
     Raises:
         ValueError: where nothing can be read.
     """
+    check_name("target", target, get_args(Target))
     for path in files(data, "*.jsonl"):
         why = _no_aligned_answer(path) if target == "aligned" else None
         if why is None:

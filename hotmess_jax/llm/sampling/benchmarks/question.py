@@ -4,8 +4,9 @@ import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+Benchmark = Literal["mmlu", "gpqa", "mwe"]
 LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

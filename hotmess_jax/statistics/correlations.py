@@ -1,0 +1,103 @@
+"""Rank correlations over units, as they are and corrected for the noise of what was measured."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+# Fewer units give no interval: its standard error divides by n − 3, and of one degree nothing is known.
+LEAST = 5
+# Splits of measurements in halves that a reliability is averaged over.
+SPLITS = 50
+
+
+def rank_correlation(
+    x: Float[np.ndarray, " units"], y: Float[np.ndarray, " units"]
+) -> tuple[float, Float[np.ndarray, " 2"]]:
+    """Return Spearman's ρ and its 95 % interval over units; NaN where either is constant, or of few units.
+
+    Source: Bonett and Wright 2000.
+    """
+    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan, np.full(2, np.nan)
+    rho = float(stats.spearmanr(x, y).statistic)
+    if len(x) < LEAST:
+        return rho, np.full(2, np.nan)
+    width = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    middle = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
+    return rho, np.tanh(middle + np.asarray([-width, width]))
+
+
+def permutation_p(
+    x: Float[np.ndarray, " units"],
+    y: Float[np.ndarray, " units"],
+    permutations: int,
+    random: np.random.Generator,
+) -> float:
+    """Return the two-sided p of Spearman's ρ when units are permuted; NaN where either is constant."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan
+    a, b = (stats.rankdata(of) - (len(x) + 1) / 2 for of in (x, y))
+    drawn = np.abs(random.permuted(np.tile(b, (permutations, 1)), axis=1) @ a)
+    return float((1 + (drawn >= abs(a @ b) - 1e-9).sum()) / (1 + permutations))
+
+
+def disattenuated(
+    rho: float, ends: Float[np.ndarray, " 2"], reliabilities: Sequence[float]
+) -> tuple[float, Float[np.ndarray, " 2"]]:
+    """Return ρ and its interval divided by the root of both reliabilities, cut at ±1.
+
+    NaN where a reliability is not known, or not above 0.
+
+    Source: Spearman 1904.
+    """
+    if not min(reliabilities) > 0:
+        return np.nan, np.full(2, np.nan)
+    root = np.sqrt(np.prod(reliabilities))
+    return float(np.clip(rho / root, -1, 1)), np.clip(ends / root, -1, 1)
+
+
+def lengthened(correlation: float, times: float = 2) -> float:
+    """Return the reliability of so many times as many measurements as correlate so.
+
+    NaN where it is not known: for a correlation of −1 / (times − 1) or less.
+
+    Source: Spearman 1910; Brown 1910.
+    """
+    below = 1 + (times - 1) * correlation
+    return times * correlation / below if below > 0 else np.nan
+
+
+def reliability(
+    values: Float[np.ndarray, "units measurements"],
+    random: np.random.Generator,
+    same_halves: bool = False,
+) -> float:
+    """Return the reliability of units' mean measurements, from random halves of each unit's own.
+
+    Args:
+        values: NaN where a unit has fewer.
+        random: randomness of the halves.
+        same_halves: whether the measurements are the same in all units, such as raters, and halved as one.
+
+    Returns:
+        The rank correlation of the halves' means, averaged over splits and stepped up to all measurements;
+        NaN for fewer than three units, where one has fewer than two measurements, and where all are alike.
+    """
+    number = (~np.isnan(values)).sum(axis=1)
+    if len(values) < 3 or number.min() < 2:
+        return np.nan
+    shape = (SPLITS, 1 if same_halves else len(values), values.shape[1])
+    place = np.argsort(np.argsort(np.where(np.isnan(values), np.inf, random.random(shape))))
+    half = (number // 2)[:, None]
+    ranks = [
+        stats.rankdata(np.where(chosen, values, 0).sum(axis=2) / chosen.sum(axis=2), axis=1)
+        for chosen in (place < half, (place >= half) & (place < 2 * half))
+    ]
+    a, b = (of - of.mean(axis=1, keepdims=True) for of in ranks)
+    spread = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    if spread.min() == 0:
+        return np.nan
+    correlation = float(((a * b).sum(axis=1) / spread).mean())
+    return lengthened(correlation, float(number.mean() / (number // 2).mean()))

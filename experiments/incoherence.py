@@ -198,16 +198,25 @@ def with_options(records: pl.DataFrame) -> pl.DataFrame:
     """Return the records with a choice among options, and say how many others there are.
 
     Raises:
-        ValueError: where no record has any: unit tests and outcomes alone have no distribution here.
+        ValueError: where no record has any: open answers, unit tests and outcomes alone have no distribution
+            here.
     """
-    chosen = records.filter(pl.col("options").is_not_null())
-    others = records.height - chosen.height
-    said = "unit tests or outcomes alone, which python -m experiments.llm_report analyses"
-    if not chosen.height:
-        raise ValueError(f"all {others} records are {said}")
-    if others:
-        print(f"left out: {others} records are {said}", file=sys.stderr)
-    return chosen
+    chosen = pl.col("options").is_not_null()
+    is_open = pl.col("format").eq_missing("open") if "format" in records.columns else pl.lit(False)
+    for rows, said in (
+        (records.filter(is_open), "open answers, of whose vectors python -m experiments.llm_report tells "
+         "the variance (FILE.embeddings.npy)"),
+        (records.filter(~is_open & ~chosen),
+         "unit tests or outcomes alone, which python -m experiments.llm_report analyses"),
+    ):  # fmt: skip
+        if rows.height == records.height:
+            raise ValueError(f"all {rows.height} records are {said}")
+        if rows.height:
+            print(f"left out: {rows.height} records are {said}", file=sys.stderr)
+    kept = records.filter(chosen & ~is_open)
+    if not kept.height:
+        raise ValueError("no record has a choice among options")
+    return kept
 
 
 def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console: Console) -> None:
@@ -252,7 +261,7 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console
         for group in groups:
             plugin = group["metrics"][metric]
             if plugin is None:
-                table.add_row(label(group), "none: no question has two samples")
+                table.add_row(label(group), f"none: {group['why_none']}")
                 continue
             for name, form in (("plug-in", plugin), ("corrected", plugin["corrected"])):
                 if form is not None:

@@ -28,6 +28,8 @@ from hotmess_jax.llm.importers import (
 )
 from hotmess_jax.llm.importers.reconcile import Compared
 from hotmess_jax.llm.importers.table_answers import Reading
+from hotmess_jax.llm.origins import RECONCILED, write_reconciled
+from hotmess_jax.llm.sampling.record_file import beside
 from hotmess_jax.machine.files import write_json, written_whole
 from hotmess_jax.presentation.command_line import ending_in_one_line, fail, parse_any, try_outputs
 from hotmess_jax.presentation.tables import right_aligned_table
@@ -42,7 +44,7 @@ class Writing:
     """How the records are written."""
 
     overwrite: bool = False
-    """Replace the file if it exists."""
+    """Replace the files if they exist."""
 
     json: str | None = None
     """Also write the comparison with the logs' own figures, and all that was said, as one JSON document to
@@ -54,7 +56,8 @@ class Output(Writing):
     """Where the records go."""
 
     out: Path
-    """The file of records, JSON lines."""
+    """The file of records, JSON lines; beside it FILE.reconciled.json is written, what they were compared
+    with, for experiments.llm_report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +124,7 @@ class Table(Writing):
     """Tables whose rows are samples; also as gzip."""
 
     out: Path | None = None
-    """The file of records, JSON lines."""
+    """The file of records, JSON lines; beside it FILE.reconciled.json is written."""
 
     columns: tuple[str, ...] = ()
     """FIELD=COLUMN …, such as question_id=doc_id answer=pred target=gold sample=seed. Dots reach into
@@ -178,8 +181,9 @@ def main() -> None:
         return print_looks(config, console)
     if config.out is None:
         fail("where the records go is not said: --out FILE")
-    if config.out.exists() and not config.overwrite:
-        fail(f"{config.out} exists; --overwrite replaces it")
+    for path in (config.out, beside(config.out, RECONCILED)):
+        if path.exists() and not config.overwrite:
+            fail(f"{path} exists; --overwrite replaces it")
     try_outputs([config.out, None if config.json in (None, "-") else Path(config.json)])
     try:
         imported = read(config)
@@ -192,6 +196,7 @@ def main() -> None:
     with written_whole(config.out) as aside, aside.open("w", encoding="utf-8") as stream:
         for record in imported.records:
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+    write_reconciled(config.out, document(imported))
     if config.json == "-":
         json.dump(document(imported), sys.stdout, indent=1, allow_nan=False)
         print()

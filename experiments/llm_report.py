@@ -15,6 +15,7 @@ import tyro
 from rich.console import Console
 
 from hotmess_jax.llm.analyses import AnalysisSettings, Metric, Unparsed
+from hotmess_jax.llm.origins import origins_of
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.sampling.embeddings import with_vectors
@@ -39,7 +40,8 @@ class ReportConfig:
     """Analyse samples of language models, and write a report."""
 
     records: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Files of records, JSON lines; FILE.embeddings.npy beside one is read too."""
+    """Files of records, JSON lines; FILE.embeddings.npy, FILE.reconciled.json (what an importer compared) and
+    FILE.settings.json (what a run says of itself) beside one are read too."""
 
     out: Path
     """The folder of the report; what an earlier one left there is replaced."""
@@ -106,6 +108,7 @@ def main() -> None:
         settings = settings_of(config)
         try_outputs(folders=[config.out])
         records, vectors = read(config)
+        origins = origins_of(config.records)
         with console.status("analysing") as status:
             found = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
     except RecordErrors as error:
@@ -115,6 +118,7 @@ def main() -> None:
     found["records"] = {
         "files": [path.name for path in config.records],
         "where": list(config.where),
+        "origins": [one.to_json() for one in origins],
     }
     found["provenance"] = provenance()
     figures = draw(found)

@@ -42,6 +42,8 @@ class Form:
     expects: str = ""
     """What is said of it."""
     reasons: bool = False
+    short: int = 0
+    """So many replies are short, whatever was asked for."""
     alone: bool = False
     """Whether samples are asked for one by one in the end."""
 
@@ -60,6 +62,12 @@ FORMS = {
     "Ollama": Form(models=[f"{MODEL}:latest"], most_n=1, shape="reasoning", reasons=True, alone=True),
     "llama-cpp-python": Form(
         models=["/models/file.gguf"], most_n=1, length=("max_tokens",), alone=True, expects="sent as max_tokens"
+    ),
+    "llama-cpp-python, short at first": Form(
+        models=["/models/file.gguf"], most_n=1, length=("max_tokens",), short=6, alone=True, expects="sent as max_tokens"
+    ),
+    "no length is heeded": Form(
+        refuses={"max_tokens": named("max_tokens")}, most_n=1, length=(), short=3, alone=True, expects="takes no other"
     ),
     "llama.cpp's server": Form(
         shape="reasoning_content", loading=3, most_n=1, n_error=(501, error("Only one completion choice is allowed")), reasons=True, alone=True
@@ -203,6 +211,8 @@ class FormServer:
         reply = {"choices": choices, "model": MODEL, "object": "chat.completion"}
         if form.usage:
             tokens = min(longest, 900 if longest > 100 else 20)
+            if form.short:
+                form.short, tokens = form.short - 1, 2
             details = {"reasoning_tokens": 12} if form.shape == "hidden" else None
             reply["usage"] = {"completion_tokens": tokens * n, "completion_tokens_details": details}
         return 200, reply

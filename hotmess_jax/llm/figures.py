@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hotmess_jax.llm.analyses.budgets import not_kept
 from hotmess_jax.llm.analyses.decomposing import METRICS
 from hotmess_jax.llm.analyses.subsets import Measure
 from hotmess_jax.presentation.plotting import (
@@ -288,9 +289,10 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
     Args:
         found: of each model, what `analysis.by_budget` returns.
     """
-    form = _known(row for rows in found.values() for row in rows)
+    form = _known(row for rows in found.values() for row in rows if "missing" not in row)
     figure, panels = new_figure(COLUMN, 4.4, 2, 1)
-    for i, (name, rows) in enumerate(found.items()):
+    for i, (name, every) in enumerate(found.items()):
+        rows = [row for row in every if "missing" not in row]
         x = _values([row["mean_length"] for row in rows])
         color = series_look(i, len(found))["color"]
         for axes, quantity in zip(panels, ("accuracy", "incoherence"), strict=True):
@@ -303,6 +305,8 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
                 where = row["mean_length"], row[form][quantity]["value"]
                 if None not in where:
                     text = "no budget" if row["budget"] is None else str(row["budget"])
+                    if said := not_kept(row):  # asked for, and not kept
+                        text += f" ({said})"
                     axes.annotate(
                         text, where, textcoords="offset points", xytext=(2, 4), fontsize=SMALL
                     )
@@ -318,7 +322,8 @@ def budgets(found: Mapping[str, Sequence[Json]]) -> Figure:
     for axes in panels:
         _log(axes, "x", lengths)
     figure.supxlabel(
-        "mean length (dotted: each budget's shorter and\nlonger samples, half as many each)", fontsize=8
+        "mean length, as measured (dotted: each budget's shorter\nand longer samples, half as many each)",
+        fontsize=8,
     )
     return with_legend(figure)
 
@@ -372,7 +377,7 @@ def changes(found: Mapping[str, Sequence[Json]]) -> Figure:
         for k in ("resampling", "context", "both")
         if any(k in row for rows in found.values() for row in rows)
     ]
-    if "context" not in kinds:  # then all changes are under resampling
+    if "context" not in kinds and "both" in kinds:  # then all changes are under resampling
         kinds.remove("both")
     groups = list(dict.fromkeys(row["group"] for rows in found.values() for row in rows))
     by_length = not any(isinstance(group, str) for group in groups)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hotmess_jax.llm.analyses.budgets import not_kept
+from hotmess_jax.llm.origins_report import origins_section
 from hotmess_jax.llm.repeat_tables import differences_section, repeats_section
 from hotmess_jax.llm.study_figures import setting_file
 from hotmess_jax.presentation.tables import table
@@ -20,6 +22,7 @@ CAVEAT = (
     "and of incoherence neither end is better."
 )
 DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
+NAMED = {"bias2": "bias²"}
 FORMS = {"plugin": "plug-in", "corrected": "corrected"}
 
 
@@ -43,6 +46,8 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         CAVEAT,
         *study["meanings"],
     ]
+    if origins := source.get("origins"):
+        lines.append(origins_section(origins))
     if any(series["settings"] for series in study["series"]):
         lines.append(
             "Samples of different settings are not pooled: each row is of one model at one setting."
@@ -186,7 +191,15 @@ def _forms(result: Json) -> list[tuple[str, str]]:
     return [(form, FORMS[form]) for form in ("corrected", "plugin") if result[form] is not None]
 
 
-def _by_field(found: Mapping[str, Json]) -> str:
+def _by_field(found: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) -> str:
+    """Return differences of halves, and slopes against a field.
+
+    Args:
+        found: each model's result.
+        shown: what is told of it: all, or of embeddings, which have nothing else, the variance.
+    """
+    slopes_of = [name for name in shown if name != "accuracy"]
+    decides = "incoherence" if "incoherence" in shown else "variance"
     field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in found.values()))
     rows, halves = [], []
     for model, result in found.items():
@@ -195,30 +208,34 @@ def _by_field(found: Mapping[str, Json]) -> str:
                 cells = [
                     _cell(slopes[k])
                     + (f", R² {number(slopes[k]['r2'], 2)}" if slopes[k]["r2"] is not None else "")
-                    for k in ("incoherence", "bias2", "variance", "error")
+                    for k in slopes_of
                 ]
                 rows.append([model, text, *_counts(result), count, *cells])
-            cells = [_cell(result[form]["halves"][k]) for k in DIFFERENCES]
+            cells = [_cell(result[form]["halves"][k]) for k in shown]
             halves.append([model, text, *_counts(result), *cells])
     first = ["model", "estimate", "questions", "samples"]
-    names = ["incoherence", "bias²", "variance", "error", "accuracy"]
-    notes = [f"- {model}: {' '.join(_field_notes(result))}" for model, result in found.items()]
+    notes = [f"- {model}: {' '.join(_field_notes(result, decides))}" for model, result in found.items()]
     return "\n\n".join([
         f"The half of the questions with the higher mean {field}, less the other half. Which half a question "
         "is in is said by some of its samples, and what is measured by the others, over "
         f"{next(iter(found.values()))['splits']} splits both ways: samples that say both make differences "
         "out of noise. Few samples say a question's length badly, which brings differences and slopes nearer "
         "to 0.",
-        table([*first, *names], halves),
+        table([*first, *(NAMED.get(name, name) for name in shown)], halves),
         f"Slopes k of value ∝ (mean {field})^k through groups of equal size, of ten questions at least.",
-        table([*first, "groups", *names[:4]], rows),
+        table([*first, "groups", *(NAMED.get(name, name) for name in slopes_of)], rows),
         "\n".join(notes),
     ])  # fmt: skip
 
 
-def _field_notes(result: Json) -> list[str]:
+def _open_answers(found: Mapping[str, Json]) -> str:
+    """Vectors of answers that nothing is right among have a variance, and nothing else."""
+    return _by_field(found, ("variance",))
+
+
+def _field_notes(result: Json, decides: str) -> list[str]:
     """Say what is concluded, and what must be known of it."""
-    notes = [_conclusion(result)]
+    notes = [_conclusion(result, decides)]
     if result["no_corrected"]:
         notes.append(f"{result['no_corrected']}.")
     notes.append(f"Plug-in values are of {result['plugin_samples']} samples a question.")
@@ -234,14 +251,14 @@ def _field_notes(result: Json) -> list[str]:
     return notes
 
 
-def _conclusion(result: Json) -> str:
-    """Say what the slopes of incoherence, and the difference of the halves, agree on, in the leading form."""
+def _conclusion(result: Json, name: str) -> str:
+    """Say what slopes and halves of incoherence, or of another part, agree on, in the leading form."""
     form, text = _forms(result)[0]
-    estimates = [result[form]["halves"]["incoherence"]]
-    estimates += [slopes["incoherence"] for slopes in result[form]["slopes"].values()]
+    estimates = [result[form]["halves"][name]]
+    estimates += [slopes[name] for slopes in result[form]["slopes"].values()]
     intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
     if not intervals:
-        return "nothing can be said of incoherence."
+        return f"nothing can be said of {name}."
     words = [
         "rises" if low > 0 else "falls" if high < 0 else "is not seen to change"
         for low, high in intervals
@@ -249,7 +266,7 @@ def _conclusion(result: Json) -> str:
     counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
     return (
         f"of {len(estimates)} {text} estimates (halves, and slopes in groups: {len(estimates) - 1}; of the "
-        f"same samples), {len(intervals)} have an interval: incoherence {counts}."
+        f"same samples), {len(intervals)} have an interval: {name} {counts}."
     )
 
 
@@ -307,37 +324,51 @@ def _overthinking(found: Mapping[str, Json]) -> str:
 
 
 def _budgets(found: Mapping[str, Sequence[Json]]) -> str:
-    rows = []
-    for model, budgets in found.items():
-        for row in budgets:
-            forms = [form for form in ("corrected", "plugin")
-                     if row[form]["incoherence"]["value"] is not None] or ["plugin"]  # fmt: skip
-            for form in forms:
-                natural = row["natural"] and row["natural"][form]
-                rows.append(
-                    [model, "none" if row["budget"] is None else str(row["budget"]), FORMS[form],
-                     "–" if row["mean_length"] is None else number(row["mean_length"]), *_counts(row),
-                     *(_cell(row[form][k]) for k in ("accuracy", "incoherence")),
-                     _cell(row["more"] and row["more"][form]),
-                     _cell(natural["difference"]["incoherence"]) if natural else "–"]
-                )  # fmt: skip
+    rows = [
+        [model, "none" if row["budget"] is None else str(row["budget"]), number(row["reasoning_tokens"]),
+         not_kept(row) or "–", number(row["mean_length"]), *_counts(row), *cells]
+        for model, budgets in found.items()
+        for row in budgets
+        for cells in _budget_cells(row)
+    ]  # fmt: skip
     header = [
         "model",
-        "budget",
-        "estimate",
+        "budget asked for",
+        "reasoning tokens measured",
+        "not kept",
         "mean length",
         "questions",
         "samples",
+        "estimate",
         "accuracy",
         "incoherence",
         "less the budget before",
         "longer less shorter half",
     ]
+    parts = any(not_kept(row) for budgets in found.values() for row in budgets)
+    warning = "Budgets are what was asked for, and were not all kept; lengths are what was measured. "
     return (
-        "A budget's incoherence less that of the budget before it, on shared questions, beside the difference "
+        (warning if parts else "")
+        + "A budget's incoherence less that of the budget before it, on shared questions, beside the difference "
         "within the budget. Halves have half as many samples: only corrected differences are of one kind.\n\n"
         + table(header, rows)
     )
+
+
+def _budget_cells(row: Json) -> list[list[str]]:
+    """Return a budget's estimates, form by form, or why there is none."""
+    if "missing" in row:
+        return [["–", row["missing"], "–", "–", "–"]]
+    forms = [form for form in ("corrected", "plugin") if row[form]["incoherence"]["value"] is not None]
+    cells = []
+    for form in forms or ["plugin"]:
+        natural = row["natural"] and row["natural"][form]
+        cells.append(
+            [FORMS[form], *(_cell(row[form][k]) for k in ("accuracy", "incoherence")),
+             _cell(row["more"] and row["more"][form]),
+             _cell(natural["difference"]["incoherence"]) if natural else "–"]
+        )  # fmt: skip
+    return cells
 
 
 def _labels(found: Mapping[str, Sequence[Json]]) -> str:
@@ -629,5 +660,5 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "unit_tests": ("Unit tests", _overall),
     "unit_tests_by": ("Unit tests against", _by_field),
     "unit_tests_overthinking": ("Unit tests: longer against shorter runs", _overthinking),
-    "open_answers": ("Open answers: variance of embeddings against length", _by_field),
+    "open_answers": ("Open answers: variance of embeddings against length", _open_answers),
 }

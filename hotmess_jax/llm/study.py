@@ -56,6 +56,7 @@ from kernels.names import check_names, nearest
 
 Json = dict[str, Any]
 NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
+NO_OPTIONS = "no record has a choice among options: they are open answers, unit tests or outcomes alone"
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,13 @@ def study(
     ]
     budgets = _choice_parts(budgets)
     samples = {part.label: to_samples(part.records, settings.analysis.unparsed) for part in choice}
+    chosen = {part.label for part in choice}
+    for part in series:
+        if part.label not in chosen:
+            state.leave_out("overall", part.label, NO_OPTIONS)
     least = min((of.least for of in samples.values() if of.blocks), default=None)
     for part in choice:
-        if samples[part.label].left_out:
+        if samples[part.label].left_out and samples[part.label].blocks:
             state.run("left_out", part.label, left_out_by_difficulty, part.records, samples[part.label])
     for metric in settings.metrics:
         # KL is compared at equal numbers of samples, those of all series.
@@ -446,6 +451,10 @@ def _other_outcomes(
             with state.noting("unit_tests", name):
                 tasks = unit_test_questions(records)
                 state.run("unit_tests", name, overall, tasks, analysis)
+                of = records.filter(pl.col("tests").is_not_null()).select(QUESTION).n_unique()
+                if of > tasks.table.height:
+                    few = f"{of - tasks.table.height} further tasks have fewer than two runs"
+                    state.leave_out("unit_tests", name, few)
                 for field in ("actions", "output_tokens", "reasoning_tokens"):
                     if field in has:
                         state.run(f"unit_tests_by_{field}", name, by_field, records, field, analysis,

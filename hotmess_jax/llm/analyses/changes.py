@@ -96,10 +96,16 @@ def answer_changes_by_length(records: pl.DataFrame, field: str, count: int, seed
 def _answers(
     records: pl.DataFrame,
 ) -> tuple[SampledBlock, Int[np.ndarray, "questions samples"], pl.DataFrame]:
-    """Return questions with their answers as numbers, those of a question from 0 on."""
+    """Return questions with their answers as numbers, those of a question from 0 on.
+
+    Raises:
+        ValueError: where not one answer could be read: they would be alike in that alone.
+    """
+    given_answers = with_answers(records)
+    if (given_answers["given"] == "").all():
+        raise ValueError(f"none of {given_answers.height} answers could be read")
     rows = (
-        with_answers(records)
-        .with_row_index("place")
+        given_answers.with_row_index("place")
         .sort([*QUESTION, "context", "sample"])
         .group_by(QUESTION, maintain_order=True)
         .agg("given", "context", "place")

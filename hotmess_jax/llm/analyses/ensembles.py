@@ -77,7 +77,7 @@ def ensembling(
         raise ValueError("ensembles need brier or kl")
     kl = settings.metric == "kl"
     enough = LEAST_ENSEMBLES if kl else 4
-    samples, fewer = _with_enough(to_samples(records, settings.unparsed), enough)
+    samples, fewer = _with_enough(_readable(records, settings), enough)
     least = samples.least
     if least < enough:
         what = "KL of ensembles needs" if kl else "ensembles need"
@@ -156,6 +156,14 @@ def _ensembles_of(
     alone = np.zeros(probs.shape[:2], int)
     many = np.tile(block.target, len(orders)), np.tile(block.question, len(orders))
     return Block(probs, many[0], np.ones(probs.shape[:2], bool), many[1], alone - 1, alone)
+
+
+def _readable(records: pl.DataFrame, settings: AnalysisSettings) -> Samples:
+    """Return the samples, where any question is decomposed."""
+    samples = to_samples(records, settings.unparsed)
+    if not samples.blocks:
+        raise ValueError(samples.why_none)
+    return samples
 
 
 def _with_enough(samples: Samples, least: int) -> tuple[Samples, int]:
@@ -239,7 +247,7 @@ def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: in
 
     Source: Hägele et al. 2026, Figure 21.
     """
-    samples, fewer = _with_enough(to_samples(records, settings.unparsed), 4)
+    samples, fewer = _with_enough(_readable(records, settings), 4)
     least = samples.least
     if least < 4:
         raise ValueError(

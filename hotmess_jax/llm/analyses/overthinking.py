@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from hotmess_jax.llm.analyses.budgets import budget_kept
 from hotmess_jax.llm.analyses.cross_fitting import (
     FORMS,
     LEAST,
@@ -266,7 +267,8 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
     Records without a budget are a row of their own. A budget without lengths has a mean length of None
     and no natural variation, and stands last. `more` is a budget less the one before it, on the questions
     that both have: of each form the difference of incoherence, as `natural` has it of longer and shorter
-    samples.
+    samples. What was asked for and what was measured may part: each row has what `budget_kept` returns. A
+    budget that cannot be decomposed is a row that says why in `missing`.
 
     Args:
         records: of one model, with budgets.
@@ -274,7 +276,7 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
         settings: as `natural_overthinking` has them.
 
     Raises:
-        ValueError: where fewer than two budgets are there.
+        ValueError: where fewer than two budgets are there, or none can be decomposed.
 
     Source: Hägele et al. 2026, Figures 7a and 17.
     """
@@ -282,22 +284,30 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
     field_of(records, field)
     if "budget" not in records.columns or records["budget"].n_unique() < 2:
         raise ValueError("fewer than two budgets")
-    found: list[tuple[Json, Questions]] = []
+    found: list[tuple[Json, Questions | None]] = []
     for (budget,), part in records.group_by("budget", maintain_order=True):
         row: Json = {"budget": budget, "mean_length": to_json(part[field].mean())}
+        row |= budget_kept(part, budget)
         try:
             questions = questions_of(part, settings)
             row |= overall(questions, settings)
         except ValueError as error:
-            raise ValueError(f"budget {budget}: {error}") from None
+            row |= {"missing": str(error), "samples": part.height}
+            row |= {"questions": part.select(QUESTION).n_unique()}
+            found.append((row, None))
+            continue
         try:
             row["natural"] = natural_overthinking(part, field, settings, permutations=200)
         except ValueError:
             row["natural"] = None
         found.append((row, questions))
+    if all("missing" in row for row, _ in found):
+        said = "; ".join(f"budget {row['budget']}: {row['missing']}" for row, _ in found)
+        raise ValueError(said)
     found.sort(key=lambda pair: (pair[0]["mean_length"] is None, pair[0]["mean_length"] or 0))
-    for i, (row, questions) in enumerate(found):
-        row["more"] = _more(questions, found[i - 1][1]) if i else None
+    known = [(row, questions) for row, questions in found if questions is not None]
+    for i, (row, questions) in enumerate(known):
+        row["more"] = _more(questions, known[i - 1][1]) if i else None
     return [row for row, _ in found]
 
 

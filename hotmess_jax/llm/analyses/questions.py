@@ -100,13 +100,14 @@ def questions_of(
         samples: what `to_samples` gives, where it is known.
 
     Raises:
-        ValueError: where no question has two samples, and for what `to_samples` refuses.
+        ValueError: where no question has two samples or no answer could be read, and for what `to_samples`
+            refuses.
     """
     records = one_series(records).table
     if samples is None:
         samples = to_samples(records, settings.unparsed)
     if not samples.blocks:
-        raise ValueError("no question has two samples")
+        raise ValueError(samples.why_none)
     found = decompose_blocks(samples.blocks, settings)
     place = np.concatenate([block.question for block in samples.blocks])
     table = with_means(samples, records)[place]
@@ -293,7 +294,12 @@ def overall(questions: Questions, settings: AnalysisSettings) -> Json:
     found: Json = {
         "questions": questions.table.height,
         "samples": questions.samples,
-        "effective_questions": to_json(float(effective_questions(np.asarray(questions.plugin.error)))),
+        # Of embeddings, which have no error, there are none to count.
+        "effective_questions": to_json(
+            float(effective_questions(np.asarray(questions.plugin.error)))
+            if np.isfinite(questions.plugin.error).all()
+            else np.nan
+        ),
         "no_corrected": questions.no_corrected,
         "kl_samples": questions.kl_samples,
         "stated_step": questions.step,

@@ -62,6 +62,13 @@ class Samples(NamedTuple):
         return self.questions - sum(len(block.target) for block in self.blocks)
 
     @property
+    def why_none(self) -> str:
+        """Why no question is decomposed, where none is."""
+        if self.unparsed == 1:
+            return f"none of {self.samples} answers could be read: there is no distribution of them"
+        return "no question has two samples"
+
+    @property
     def kept(self) -> Bool[np.ndarray, " questions"]:
         """Which questions are in a decomposition: those with two samples or more."""
         found = np.zeros(self.questions, bool)
@@ -92,7 +99,8 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
         unparsed: what an answer that could not be parsed is: a uniform distribution over the options,
             no sample at all, or a class of its own, which is always wrong. A question's accuracy is over
             the same samples as its errors; where several options are the most probable, a sample is
-            right by the share that is the target's.
+            right by the share that is the target's. Where not one answer could be read no question is
+            decomposed, whatever they are: what they would be alike in is what was made of them.
 
     Raises:
         ValueError: for another name, records of several models or settings, those without options, and
@@ -153,8 +161,9 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
             "accuracy": right,
         }
     )
+    readable = by_classes if blank < rows.height else {}
     return Samples(
-        [_block(classes, questions) for classes, questions in by_classes.items()],
+        [_block(classes, questions) for classes, questions in readable.items()],
         table,
         rows.height,
         blank / rows.height,

@@ -98,7 +98,7 @@ def summarise(
 
     Returns:
         A dictionary a group, in order, as the command line's JSON document has them. Metrics are None
-        where no question has two samples.
+        where no question has two samples or no answer could be read, and `why_none` says which.
 
     Raises:
         ValueError: for a field that no record has, another metric or treatment, and for what
@@ -130,7 +130,10 @@ def summarise(
                 "questions": samples.questions,
                 "samples": samples.samples,
                 "left_out": samples.left_out,
-                "left_out_by": left_out_by_difficulty(group, samples) if samples.left_out else [],
+                "left_out_by": left_out_by_difficulty(group, samples)
+                if samples.left_out and samples.blocks
+                else [],
+                "why_none": None if samples.blocks else samples.why_none,
                 "accuracy": samples.accuracy,
                 "unparsed": samples.unparsed,
                 "stated_step": samples.step,

@@ -59,7 +59,7 @@ def import_inspect(
         paths: logs, or folders of them.
         scorer: whose score to take; None is the first that states an answer.
         correctness: where a sample has no choices, take right or wrong as its outcome. Where any score of a
-            log is a fraction, its samples have an `outcome` alone.
+            task is a fraction, in whichever log, its samples have an `outcome` alone.
 
     Raises:
         ValueError: where a path is nowhere, or inspect_ai is not installed.
@@ -90,6 +90,7 @@ def import_inspect(
         for identity, reason, where in one.left_out:
             if not identity & seen:  # a retry has it
                 imported.leave_out(one.path, reason, where)
+    _settle_scores(read, imported)
     for one in read:
         # 1 for every single turn is no length.
         single = all((of.record.get("actions") or 0) <= 1 for of in one.samples)
@@ -121,6 +122,9 @@ class _Log:
     model: str
     results: Any
     scorer: str | None = None
+    # Whether some scores are neither right nor wrong, but between; and whether they are no scores at all.
+    fractions: bool = False
+    distance: bool = False
     samples: list[_Sample] = field(default_factory=list)
     left_out: list[tuple[set[tuple], str, str]] = field(default_factory=list)
     # Samples that another log gave already, whose scores count for this log's figures too.
@@ -153,18 +157,14 @@ def _read(
         if one.name == found.scorer
         for name in one.metrics
     ]
-    told = _Scoring(
-        scorer,
-        correctness,
-        any(value not in (0, 1) for value in values),
-        is_distance(found.scorer or "", values, metrics),
-    )
+    found.fractions = any(value not in (0, 1) for value in values)
+    found.distance = is_distance(found.scorer or "", values, metrics)
     settings = _settings(log)
     for sample in log.samples or []:
         identity = _identities(log, sample)
         notes: list[str] = []
         try:
-            record = _record(log, sample, told, notes)
+            record = _record(log, sample, scorer, correctness, notes)
         except _LeftOut as reason:
             where = f"sample {sample.id} (epoch {sample.epoch})"
             found.left_out.append((identity, str(reason), where))
@@ -184,6 +184,37 @@ def _read(
         seen |= identity
         found.samples.append(one)
     return found
+
+
+def _settle_scores(read: Sequence[_Log], imported: Imported) -> None:
+    """Make outcomes of the scores of samples without choices: of one kind in all logs of a task."""
+    fractions = {(log.benchmark, log.scorer) for log in read if log.fractions}
+    distances = {(log.benchmark, log.scorer) for log in read if log.distance}
+    for log in read:
+        kind = log.benchmark, log.scorer
+        kept = []
+        for sample in log.samples:
+            record = sample.record
+            if _SCORE in record and kind in distances:
+                where = f"sample {sample.name} (epoch {sample.epoch})"
+                imported.leave_out(
+                    log.path,
+                    "the score is a distance, or out of 0 to 1: it is neither right nor wrong",
+                    where,
+                )
+                continue
+            kept.append(sample)
+            if _SCORE not in record:
+                continue
+            value = record.pop(_SCORE)
+            if kind not in fractions:
+                record |= outcome(None if value is None else value == 1)
+            elif value is None:
+                record |= {"outcome": 0.0, "answered": False}
+            else:
+                record |= {"outcome": value}
+        log.samples = kept
+        log.again = [one for one in log.again if _SCORE not in one.record or kind not in distances]
 
 
 def _add(
@@ -212,6 +243,8 @@ def _add(
 
 def _right(record: Record) -> float | None:
     """Return what was read of a sample as a score: 1 is right."""
+    if _SCORE in record:
+        return record[_SCORE] or 0.0
     if record.get("tests") is not None:
         return float(all(record["tests"].values()))
     if record.get("target") is not None:
@@ -266,16 +299,6 @@ def _reconcile(log: _Log, imported: Imported) -> None:
             imported.without_figures.append(str(log.path))
 
 
-class _Scoring(NamedTuple):
-    """Which score is taken, and what kind of score a log has."""
-
-    scorer: str | None
-    correctness: bool
-    # Some are neither right nor wrong, but between.
-    fractions: bool
-    distance: bool
-
-
 def _settings(log: Any) -> Record:
     """Return what a log's samples were drawn with: settings as records have them."""
     told: dict[str, Any] = {}
@@ -310,6 +333,8 @@ def _listed(values: Any) -> str | None:
 
 # In a record that is not finished: what is missing is a run's tests, which are unchanged.
 _UNCHANGED = "unchanged"
+# Likewise: what a sample without choices scored, None where it has no answer.
+_SCORE = "score"
 
 
 class _Tests(NamedTuple):
@@ -338,11 +363,11 @@ class _LeftOut(Exception):
     """Why a sample is no record."""
 
 
-def _record(log: Any, sample: Any, told: _Scoring, notes: list[str]) -> Record:
+def _record(log: Any, sample: Any, scorer: str | None, correctness: bool, notes: list[str]) -> Record:
     """Return what a sample has of its own; what was not read as it stood is added to the notes."""
     if sample.error is not None:
         raise _LeftOut("the sample ended in an error")
-    _, score = score_of(sample, told.scorer)
+    _, score = score_of(sample, scorer)
     limit = getattr(sample, "limit", None)
     made = generations(log, sample)
     record: Record = {
@@ -359,29 +384,25 @@ def _record(log: Any, sample: Any, told: _Scoring, notes: list[str]) -> Record:
         "finish_reason": f"limit: {limit.type}" if limit is not None else _stop(sample),
     }  # fmt: skip
     # What has no choices may be of SWE-bench too, which another run then tells.
-    if limit is not None and (_is_swe_bench(sample, score) or not (sample.choices or told.correctness)):
+    if limit is not None and (_is_swe_bench(sample, score) or not (sample.choices or correctness)):
         return record | {_UNCHANGED: True}
     if _holds_tests(score):
         return record | {"tests": _outcomes(score.explanation)}
     if score is None and limit is None:
-        raise _LeftOut("the sample has no score" + (f" of {told.scorer!r}" if told.scorer else ""))
+        raise _LeftOut("the sample has no score" + (f" of {scorer!r}" if scorer else ""))
     if limit is not None:
         notes.append("samples that hit a limit, kept")
-    if sample.choices and not (_several(sample) and told.correctness):
+    if sample.choices and not (_several(sample) and correctness):
         return record | _choice(sample, score, notes)
-    if not told.correctness:
+    if not correctness:
         raise _LeftOut("the sample has no choices (--correctness takes right or wrong as its outcome)")
-    if told.distance:
-        raise _LeftOut("the score is a distance, or out of 0 to 1: it is neither right nor wrong")
     if score is None or is_no_answer(score.value):
         notes.append("samples without an answer, taken as unparsed")
-        return record | ({"outcome": 0.0, "answered": False} if told.fractions else outcome(None))
+        return record | {_SCORE: None}
     value = value_of(score.value)
     if value is None:
         raise _LeftOut(f"the score {score.value!r} is neither right nor wrong"[:120])
-    if told.fractions:
-        return record | {"outcome": value}
-    return record | outcome(value == 1)
+    return record | {_SCORE: value}
 
 
 def _targets(sample: Any) -> list[str]:
@@ -421,6 +442,8 @@ def _choice(sample: Any, score: Any, notes: list[str]) -> Record:
     return {
         "options": list(labels),
         "option_texts": [apart[i] for i in order],
+        # By which the text calls them: it may say "A" of what is the record's D.
+        "shown_labels": [labels[i] for i in order],
         "target": place[target],
         "answer": place[answer] if answer else "",
         "outcome": answer == target,

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 # Names of scores, or of metrics, whose best value is 0.
-_DISTANCES = ("distance", "error", "loss", "perplexity", "wer", "cer", "edit")
+_DISTANCES = (
+    "distance", "error", "loss", "perplexity", "wer", "cer", "ter", "edit", "levenshtein", "mae", "mse",
+    "rmse", "brier", "nll",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from hotmess_jax.llm.sampling.answers import final_answer, split_reasoning
 from hotmess_jax.llm.sampling.benchmarks.question import LABELS, RowError, hash_order, make_question
 
 # Scores that are right or wrong of each document.
-_OF_LIKELIHOODS = ("acc", "acc_norm", "acc_bytes", "exact_match")
+_OF_LIKELIHOODS = ("acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match")
 _OF_RESPONSES = ("exact_match", "acc")
 # Filters that take something else than the first response.
 _OF_SEVERAL = ("majority_vote", "take_first_k", "maj")
@@ -90,6 +90,8 @@ class _Document:
     responses: list[Any]
     scored: bool
     asked: Asked
+    # Of log-likelihoods, those of the options alone; empty where they were not asked for.
+    unconditional: list[Any]
     gold: int | None = None
     readings: dict[str, int] = field(default_factory=dict)
     # What was read, by the harness' name of the score: 1 is right.
@@ -148,10 +150,10 @@ def _documents(samples: Samples, correctness: bool, imported: Imported) -> list[
     found = []
     for name, (where, rows) in by_name.items():
         try:
-            arguments, responses = without_unconditional(arguments_of(rows[0]), rows[0]["resps"])
+            arguments, responses, alone = without_unconditional(arguments_of(rows[0]), rows[0]["resps"])
             scored = not isinstance(responses[0][0], str)
             of = asked(rows[0], arguments, scored, samples.config.get("target_delimiter"))
-            document = _Document(name, where, rows, arguments, responses, scored, of)
+            document = _Document(name, where, rows, arguments, responses, scored, of, alone)
             if len(of.options) >= 2:
                 if scored and len(responses) != len(of.options):
                     raise RowError(f"{len(responses)} log-likelihoods for {len(of.options)} options")
@@ -195,7 +197,7 @@ def _tell_right(documents: list[_Document], samples: Samples, imported: Imported
                 raise RowError(SEVERAL)
             document.readings = readings(document.rows[0], of, document.scored, template)
             if document.scored and right is not None and (right or len(of.options) == 2):
-                best = _best(_likelihoods(document))
+                best = _best(_likelihoods(document.responses))
                 document.readings["its own score"] = best if right else 1 - best
         except (RowError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             _leave_out(samples, document.where, error, imported)
@@ -223,7 +225,7 @@ def _confirmed(documents: Sequence[_Document]) -> str | None:
     for document in documents:
         told = document.readings
         right = _own_score(document)
-        best = _best(_likelihoods(document)) if document.scored else None
+        best = _best(_likelihoods(document.responses)) if document.scored else None
         for name, place in told.items():
             if name == "target":
                 continue
@@ -242,8 +244,8 @@ def _own_score(document: _Document) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _likelihoods(document: _Document) -> list[float]:
-    return [float(repeats[0][0]) for repeats in document.responses]
+def _likelihoods(responses: Sequence[Any]) -> list[float]:
+    return [float(repeats[0][0]) for repeats in responses]
 
 
 def _best(values: Sequence[float]) -> int:
@@ -275,7 +277,7 @@ def _records(
     }
     if not document.scored:
         return _answered(document, base, label)
-    logs = _likelihoods(document)
+    logs = _likelihoods(document.responses)
     measured = {"acc": logs}
     if of.choices is not None and all(of.choices):
         for name, lengths in (
@@ -283,6 +285,9 @@ def _records(
             ("acc_bytes", [len(choice.encode()) for choice in of.choices]),
         ):
             measured[name] = [value / length for value, length in zip(logs, lengths, strict=True)]
+    if document.unconditional:
+        alone = _likelihoods(document.unconditional)
+        measured["acc_mutual_info"] = [value - own for value, own in zip(logs, alone, strict=True)]
     for name, values in measured.items():
         document.scores[name] = float(_best(values) == document.gold)
     greedy = document.responses[document.gold][0]
@@ -301,6 +306,9 @@ def _answered(document: _Document, base: Record, label: Mapping[int, str]) -> li
     """Return the records of responses that name an option."""
     of = document.asked
     shown = of.labels if all(one in LABELS for one in of.labels) else of.letters
+    # By which the text calls them: it may say "A" of what is the record's D.
+    places = {label[i]: one for i, one in enumerate(of.labels)}
+    base = base | {"shown_labels": [places[one] for one in base["options"]]}
     records = []
     for response in document.responses[0]:
         stated = final_answer(in_letters(response, of.labels), shown, of.options)

@@ -51,14 +51,14 @@ def arguments_of(row: Mapping[str, Any]) -> list[list[Any]]:
 
 def without_unconditional(
     arguments: Sequence[list[Any]], responses: Sequence[Any]
-) -> tuple[list[list[Any]], list[Any]]:
-    """Return requests without those of `acc_mutual_info`, whose second half has no context."""
+) -> tuple[list[list[Any]], list[Any], list[Any]]:
+    """Return requests without those of `acc_mutual_info`, whose second half has no context, and these."""
     half = len(responses) // 2
     contexts = [one[0] if one else None for one in arguments]
     twice = half and len(arguments) == len(responses) == 2 * half
     if twice and any(contexts[:half]) and not any(contexts[half:]):
-        return list(arguments[:half]), list(responses[:half])
-    return list(arguments), list(responses)
+        return list(arguments[:half]), list(responses[:half]), list(responses[half:])
+    return list(arguments), list(responses), []
 
 
 def asked(

@@ -1,7 +1,7 @@
 """What was read of a log, held against what the log says of itself."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 # Two means of the same numbers, summed in another order.
@@ -32,6 +32,16 @@ class Compared:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return asdict(self) | {"questions": list(self.questions), "agrees": self.agrees}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Compared":
+        """Return what `to_json` gave.
+
+        Raises:
+            KeyError: where it is something else.
+        """
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: found[name] for name in names} | {"questions": tuple(found["questions"])})
 
 
 def same(log: int | float, read: int | float, over: int | None = None) -> bool:

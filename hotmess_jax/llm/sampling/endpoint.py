@@ -254,8 +254,15 @@ class Endpoint:
                 self.empty += n
                 raise
             if (shorter := self._other_length(trial, samples)) is not None:
-                trial = shorter
-                samples, headers = await self._ask_once(prompt, n, sent, trial)
+                try:
+                    samples, headers = await self._ask_once(prompt, n, sent, shorter)
+                    trial = shorter
+                except (openai.BadRequestError, openai.UnprocessableEntityError):
+                    own = trial.length_fields[0]  # it takes no other: what came stands, and is named
+                    note = (
+                        f"the length of replies is not kept: it does not heed {own}, and takes no other"
+                    )
+                    trial = trial.noted(note, length_fields=(own,))
             self.empty += samples.choices - len(samples.replies)
             replies = [self._clean(reply) for reply in samples.replies[:n]]
             return Answered(replies, sent, samples.choices, samples.shared_length), headers
@@ -460,14 +467,12 @@ class Endpoint:
         return True
 
     def _other_length(self, trial: Capabilities, samples: Samples) -> Capabilities | None:
-        """Return capabilities with the other field for the length, where this one is ignored."""
+        """Return capabilities with the other field for the length, where this one is ignored.
+
+        The first reply that is too long tells, whenever it comes: the first of all may be a short one.
+        """
         longest = sampling_parameters(self._settings).max_tokens
-        if (
-            longest is None
-            or self._settings.api != "chat"
-            or len(trial.length_fields) < 2
-            or self._proven
-        ):
+        if longest is None or self._settings.api != "chat" or len(trial.length_fields) < 2:
             return None
         over = [reply for reply in samples.replies if (reply.output_tokens or 0) > longest]
         if not over or any((reply.finish_reason or "").casefold() in CUT for reply in over):

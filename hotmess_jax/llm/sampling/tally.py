@@ -53,6 +53,20 @@ class Tally:
             said.append(f"marks that are not known: {' '.join(self.unknown_marks)}")
         return f"of {self.samples:,} samples: " + ", ".join(said)
 
+    def budget_note(self, budget: str | None) -> str | None:
+        """Say that the budget that was asked for was not kept; None where it was, or none was asked for."""
+        shares = (
+            (self.over_budget, "reasoned for longer"),
+            (self.unreasoned, "show no reasoning"),
+        )
+        said = [f"{_percent(share)} of its samples {what}" for share, what in shares if share]
+        if budget is None or not said:
+            return None
+        return (
+            f"A budget of {budget} was asked for and not kept: {' and '.join(said)}. What is set along a "
+            "budget is along what was asked for; lengths are what was measured."
+        )
+
 
 def tally(records: Path, max_tokens: int | None) -> Tally:
     """Return the shares of a file of records.

@@ -303,6 +303,15 @@ def test_scores_between_right_and_wrong_are_outcomes(tmp_path, inspect_ai):
     between = log("between", ["C", "I", "P", 0.25])
     assert [r["outcome"] for r in between.records] == [1, 0, 0.5, 0.25]
     assert not any("answer" in r for r in between.records) and not between.parted
+    # One log of the task has fractions, the other none: what is exactly 0 or 1 is no choice of its own.
+    for name, values in (("one", ["C", "I", "N"]), ("other", ["C", 0.5])):
+        content = inspect_log([sample(i, scores={"match": score(v, "x")}, choices=None, target="x")
+                               for i, v in enumerate(values)])  # fmt: skip
+        content["eval"] |= {"task_id": name, "run_id": name}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    both = import_inspect([tmp_path / "one.json", tmp_path / "other.json"], correctness=True)
+    assert [r["outcome"] for r in both.records] == [1, 0, 0, 1, 0.5]
+    assert not any("answer" in r for r in both.records) and both.records[2]["answered"] is False
     distance = log("distance", [0.0, 1.0, 17.0])
     ((_, reason),) = distance.unread
     assert not distance.records and "distance" in reason

@@ -1,0 +1,188 @@
+"""What cannot be measured is refused by name, and one question with few samples takes nothing from the others."""
+
+import json
+
+import commands
+import jax
+import numpy as np
+import polars as pl
+import pytest
+from made_records import any_answers, table, two_answers
+
+from experiments import incoherence
+from hotmess_jax.llm.analyses import (
+    AnalysisSettings,
+    answer_changes,
+    by_budget,
+    by_measured_field,
+    difficulty_groups,
+    efficiency,
+    embedding_questions,
+    ensembling,
+    length_correlation,
+    natural_overthinking,
+    overall,
+    questions_of,
+    summarise,
+)
+from hotmess_jax.llm.analyses.questions import incoherence_difference
+
+BRIER = AnalysisSettings(resamples=20)
+UNREADABLE = "none of 24 answers could be read"
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def unreadable(**columns):
+    return any_answers(
+        np.eye(5)[[4] * 3], 8, np.random.default_rng(0), output_tokens=np.arange(24), **columns
+    )
+
+
+@pytest.mark.parametrize("unparsed", ["uniform", "drop", "wrong"])
+def test_answers_of_which_none_could_be_read_have_no_variance(unparsed):
+    settings = AnalysisSettings(unparsed=unparsed, resamples=20)
+    records = unreadable()
+    for analysis in (
+        lambda: questions_of(records, settings),
+        lambda: ensembling(records, settings),
+        lambda: efficiency(records, settings),
+        lambda: natural_overthinking(records, "output_tokens", settings),
+        lambda: answer_changes(records, settings),
+    ):
+        with pytest.raises(ValueError, match=UNREADABLE):
+            analysis()
+    (group,) = summarise(records, metrics=("brier",), unparsed=unparsed)
+    assert group["metrics"]["brier"] is None and UNREADABLE in group["why_none"]
+    assert group["unparsed"] == 1 and group["samples"] == 24
+
+
+def test_a_budget_of_which_no_answer_could_be_read_takes_nothing_from_the_others():
+    random = np.random.default_rng(0)
+    good = any_answers(np.full((3, 5), 0.2), 8, random, output_tokens=np.arange(24))
+    records = pl.concat(
+        [good.with_columns(budget=pl.lit("low")), unreadable().with_columns(budget=pl.lit("high"))]
+    )
+    rows = {row["budget"]: row for row in by_budget(records, "output_tokens", BRIER)}
+    assert UNREADABLE in rows["high"]["missing"] and rows["high"]["samples"] == 24
+    assert "plugin" not in rows["high"] and rows["low"]["plugin"]["incoherence"]["value"] > 0
+
+
+def test_a_budget_that_is_not_kept_is_said():
+    records = table(
+        question_id=["a", "a", "b", "b"] * 2,
+        sample=[0, 1] * 4,
+        answer=["A", "B"] * 4,
+        budget=["100"] * 4 + ["low"] * 4,
+        reasoning_tokens=pl.Series([50, 150, 700, None, None, None, None, 0], dtype=pl.Int64),
+        output_tokens=np.arange(8),
+        reasoning=[None, None, None, "hm"] * 2,
+    )
+    rows = {row["budget"]: row for row in by_budget(records, "output_tokens", BRIER)}
+    assert rows["100"]["over_budget"] == pytest.approx(2 / 3) and rows["100"]["unreasoned"] == 0
+    assert rows["100"]["reasoning_tokens"] == 300
+    assert rows["low"]["over_budget"] is None and rows["low"]["unreasoned"] == 0.75
+
+
+@pytest.mark.parametrize("kind", ["open", "unparsed"])
+def test_the_command_refuses_them_by_name(kind, tmp_path, monkeypatch, capsys):
+    # As llm_sample writes open answers: with options, and "" for the choice that nobody asked for.
+    rows = [
+        {"model": "m", "question_id": str(i // 4), "sample": i % 4, "options": ["A", "B"], "target": "A",
+         "answer": "", "open_answer": "yes", "format": "open" if kind == "open" else "choice"}
+        for i in range(12)
+    ]  # fmt: skip
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, said, error = commands.outcome(incoherence, monkeypatch, capsys, path, "--metric", "brier")
+    if kind == "open":
+        assert code == 2 and "all 12 records are open answers" in error
+    else:
+        assert code == 0 and "none of 12 answers could be read" in said.replace("\n", " ")
+        assert "[0, 0]" not in said
+
+
+def test_a_difference_of_embeddings_has_a_variance_and_nothing_else():
+    random = np.random.default_rng(0)
+    records = any_answers(np.full((6, 4), 0.25), 6, random, row=np.arange(36),
+                          output_tokens=np.repeat(np.arange(6), 6) + np.arange(36) % 3)  # fmt: skip
+    vectors = random.normal(size=(36, 3))
+    questions = embedding_questions(records, vectors)
+    found = overall(questions, BRIER)
+    along = by_measured_field(
+        records, "output_tokens", lambda part: embedding_questions(part, vectors), BRIER, (3,)
+    )
+    assert found["effective_questions"] is None
+    for form in ("plugin", "corrected"):
+        assert found[form]["variance"]["value"] > 0
+        halves, slopes = along[form]["halves"], along[form]["slopes"]["3"]
+        assert halves["variance"]["value"] is not None and None not in halves["variance"]["ci95"]
+        for name in ("error", "bias2", "incoherence", "accuracy"):
+            nothing = {"value": None, "ci95": [None, None]}
+            assert found[form][name] == halves[name] == nothing
+            if name != "accuracy":
+                assert slopes[name] == nothing | {"r2": None}
+        value, ends = incoherence_difference(questions, questions, form)
+        assert np.isnan(value) and np.isnan(ends).all()
+
+
+def one_of_thirty(few):
+    """Thirty questions of eight samples, of which one has but a few."""
+    random = np.random.default_rng(1)
+    length = random.lognormal(4, 0.5, (30, 8)).round()
+    records = two_answers(random.uniform(0.2, 0.8, 30), length, 8, random)
+    return records.filter((pl.col("question_id") != "q0000") | (pl.col("sample") < few)), records
+
+
+def test_one_question_with_few_samples_is_counted_and_takes_nothing_from_the_others():
+    short, whole = one_of_thirty(3)
+    others = whole.filter(pl.col("question_id") != "q0000")
+    for analysis in (ensembling, efficiency):
+        found, alone = analysis(short, BRIER), analysis(others, BRIER)
+        assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
+    found = natural_overthinking(short, "output_tokens", BRIER, permutations=20)
+    assert (found["questions"], found["left_out"]) == (29, 1)
+    along = by_measured_field(
+        short, "output_tokens", lambda part: questions_of(part, BRIER), BRIER, (3,)
+    )
+    assert (along["questions"], along["without_field"]) == (29, 1)
+    single, _ = one_of_thirty(1)
+    (found,) = answer_changes(single, BRIER)
+    (alone,) = answer_changes(others, BRIER)
+    assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
+
+
+def test_kinds_of_change_are_of_the_questions_that_can_change_so():
+    answers = {"q0": "AABB", "q1": "AA", "q2": "AB", "q3": "A"}
+    context = {"q0": [0, 0, 1, 1], "q1": [0, 0], "q2": [0, 1], "q3": [0]}
+    records = table(
+        question_id=[q for q, given in answers.items() for _ in given],
+        context=[c for q in answers for c in context[q]],
+        sample=[0, 1, 0, 1, 0, 1, 0, 0, 0],
+        answer=[a for given in answers.values() for a in given],
+    )
+    (found,) = answer_changes(records, BRIER)
+    assert (found["questions"], found["fewer_samples"]) == (3, 1)
+    shares = [found[k]["value"] for k in ("resampling", "context", "both")]
+    # Within a context q0 and q1 could, and did not; between contexts q0 and q2 could, and did.
+    assert shares == [0, 1, pytest.approx(2 / 3)]
+    with pytest.raises(ValueError, match="no question has two answers, of 1"):
+        answer_changes(records.filter(pl.col("question_id") == "q3"), BRIER)
+
+
+def test_along_a_constant_nothing_is_harder_and_ties_are_counted():
+    random = np.random.default_rng(0)
+    length = np.asarray([[1.0, 1, 1, 2], [1, 2, 3, 4], [1, 1, 2, 2]])
+    records = two_answers([0.5] * 3, length, 4, random)
+    found = natural_overthinking(records, "output_tokens", BRIER, permutations=20)
+    assert found["tied_cuts"] == 1  # the first question's: 1 1 | 1 2
+    constant = records.with_columns(output_tokens=pl.lit(7.0))
+    with pytest.raises(ValueError, match="is the same of all questions"):
+        difficulty_groups(questions_of(constant, BRIER), "output_tokens", 2)
+    of = questions_of(records, BRIER)
+    with pytest.raises(ValueError, match="share five questions"):
+        length_correlation({"a": of, "b": of}, {"a": "output_tokens", "b": "output_tokens"})

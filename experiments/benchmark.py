@@ -155,6 +155,7 @@ def main() -> None:
         if config.preset not in PRESETS:
             fail(f"unknown preset {config.preset!r}: expected one of {', '.join(PRESETS)}")
         try_outputs(folders=[config.folder])
+        config.folder.mkdir(parents=True, exist_ok=True)
         found = data_speed(PRESETS[config.preset], config.folder, config.batches)
         show([{"benchmark": "data", "preset": config.preset} | found | about()], config.json)
         return

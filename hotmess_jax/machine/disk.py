@@ -49,32 +49,40 @@ def held_by(folder: Path) -> int:
     return total
 
 
-def try_folder(folder: Path) -> None:
+def try_folder(folder: Path, keep: bool = True) -> None:
     """Make a folder where there is none, and write into it, so that work is not begun in vain.
+
+    Args:
+        folder: that will be written into.
+        keep: whether what was made stays there; without it, bad input that is found later leaves nothing.
 
     Raises:
         OSError: with the folder's path and the reason.
     """
+    missing = [] if keep else [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".tried-", dir=folder)
         os.close(handle)
         os.unlink(name)
+        for each in missing:
+            with contextlib.suppress(OSError):  # somebody else has put something there
+                each.rmdir()
     except FileExistsError:
         raise NotADirectoryError(errno.ENOTDIR, "is no folder", str(folder)) from None
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
-def try_file(path: Path) -> None:
-    """Make a file's folder, and write into it; the file itself is left as it is.
+def try_file(path: Path, keep: bool = True) -> None:
+    """Make a file's folder, and write into it as `try_folder` does; the file itself is left as it is.
 
     Raises:
         OSError: with the path and the reason.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    try_folder(path.absolute().parent)
+    try_folder(path.absolute().parent, keep)
 
 
 @contextlib.contextmanager

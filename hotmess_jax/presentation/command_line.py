@@ -50,14 +50,14 @@ def failing_to_write() -> Iterator[None]:
 
 
 def try_outputs(files: Sequence[Path | None] = (), folders: Sequence[Path | None] = ()) -> None:
-    """Make the outputs' folders and write into them; what cannot be is one line and status 2."""
+    """Write into the outputs' folders, or where they will be; what cannot be is one line and status 2."""
     with failing_to_write():
         for file in files:
             if file is not None:
-                try_file(file)
+                try_file(file, keep=False)
         for folder in folders:
             if folder is not None:
-                try_folder(folder)
+                try_folder(folder, keep=False)
 
 
 @contextlib.contextmanager

@@ -106,7 +106,8 @@ def test_parts_are_compared_within_and_what_cannot_be_is_said():
     for wrong, text in ((("hint", "z"), "there are a, b"), (("tip", "a"), "no record has a field 'tip'"),
                         (("model", "m"), "no record has another value")):  # fmt: skip
         with pytest.raises(ValueError, match=text):
-            compare(records, *wrong, metrics=["brier"], settings=BRIER)
+            by = ["topic"] if wrong[0] == "hint" else ["topic", "hint"]
+            compare(records, *wrong, by, metrics=["brier"], settings=BRIER)
 
 
 def simulated(random, runs, questions, samples, effect):

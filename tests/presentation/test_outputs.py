@@ -40,6 +40,9 @@ def test_a_try_leaves_nothing_behind(tmp_path):
     try_file(tmp_path / "a" / "c.json")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
     assert not list((tmp_path / "a" / "b").iterdir())
+    try_folder(tmp_path / "c" / "d", keep=False)
+    try_folder(tmp_path / "a" / "b" / "e", keep=False)
+    assert not (tmp_path / "c").exists() and not list((tmp_path / "a" / "b").iterdir())
     with pytest.raises(IsADirectoryError):
         try_file(tmp_path / "a")
     with pytest.raises(NotADirectoryError, match="is no folder"):

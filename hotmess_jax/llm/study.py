@@ -411,9 +411,10 @@ def _answers(state: _Study, parts: Sequence[_Part], settings: StudySettings) -> 
     """Run what looks at answers alone."""
     for part in parts:
         state.run("answer_changes", part.label, answer_changes, part.records)
-        if part.length is not None:
+        changes = state.found.get("answer_changes", {})
+        if part.length is not None and part.label in changes:
             with state.noting("answer_changes_by_length", part.label):
-                state.found["answer_changes"][part.label] += answer_changes_by_length(
+                changes[part.label] += answer_changes_by_length(
                     part.records, part.length, settings.difficulties, settings.analysis.seed
                 )
         state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records)

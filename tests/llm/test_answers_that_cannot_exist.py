@@ -14,18 +14,13 @@ from hotmess_jax.llm.analyses import (
     AnalysisSettings,
     answer_changes,
     by_budget,
-    by_measured_field,
-    difficulty_groups,
+    by_field,
     efficiency,
-    embedding_questions,
     ensembling,
-    length_correlation,
     natural_overthinking,
-    overall,
     questions_of,
     summarise,
 )
-from hotmess_jax.llm.analyses.questions import incoherence_difference
 
 BRIER = AnalysisSettings(resamples=20)
 UNREADABLE = "none of 24 answers could be read"
@@ -52,7 +47,7 @@ def test_answers_of_which_none_could_be_read_have_no_variance(unparsed):
         lambda: ensembling(records, settings),
         lambda: efficiency(records, settings),
         lambda: natural_overthinking(records, "output_tokens", settings),
-        lambda: answer_changes(records, settings),
+        lambda: answer_changes(records),
     ):
         with pytest.raises(ValueError, match=UNREADABLE):
             analysis()
@@ -111,23 +106,15 @@ def test_a_difference_of_embeddings_has_a_variance_and_nothing_else():
     records = any_answers(np.full((6, 4), 0.25), 6, random, row=np.arange(36),
                           output_tokens=np.repeat(np.arange(6), 6) + np.arange(36) % 3)  # fmt: skip
     vectors = random.normal(size=(36, 3))
-    questions = embedding_questions(records, vectors)
-    found = overall(questions, BRIER)
-    along = by_measured_field(
-        records, "output_tokens", lambda part: embedding_questions(part, vectors), BRIER, (3,)
-    )
-    assert found["effective_questions"] is None
+    along = by_field(records, "output_tokens", BRIER, (3,), vectors)
     for form in ("plugin", "corrected"):
-        assert found[form]["variance"]["value"] > 0
-        halves, slopes = along[form]["halves"], along[form]["slopes"]["3"]
+        halves = along[form]["halves"]
+        (slopes,) = along[form]["slopes"].values()
         assert halves["variance"]["value"] is not None and None not in halves["variance"]["ci95"]
         for name in ("error", "bias2", "incoherence", "accuracy"):
-            nothing = {"value": None, "ci95": [None, None]}
-            assert found[form][name] == halves[name] == nothing
+            assert halves[name] == {"value": None, "ci95": [None, None]}
             if name != "accuracy":
-                assert slopes[name] == nothing | {"r2": None}
-        value, ends = incoherence_difference(questions, questions, form)
-        assert np.isnan(value) and np.isnan(ends).all()
+                assert slopes[name]["value"] is None and slopes[name]["r2"] is None
 
 
 def one_of_thirty(few):
@@ -146,13 +133,11 @@ def test_one_question_with_few_samples_is_counted_and_takes_nothing_from_the_oth
         assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
     found = natural_overthinking(short, "output_tokens", BRIER, permutations=20)
     assert (found["questions"], found["left_out"]) == (29, 1)
-    along = by_measured_field(
-        short, "output_tokens", lambda part: questions_of(part, BRIER), BRIER, (3,)
-    )
-    assert (along["questions"], along["without_field"]) == (29, 1)
+    along = by_field(short, "output_tokens", BRIER, (3,))
+    assert (along["questions"], along["without_field"], along["too_few"]) == (29, 0, 1)
     single, _ = one_of_thirty(1)
-    (found,) = answer_changes(single, BRIER)
-    (alone,) = answer_changes(others, BRIER)
+    (found,) = answer_changes(single)
+    (alone,) = answer_changes(others)
     assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
 
 
@@ -165,24 +150,18 @@ def test_kinds_of_change_are_of_the_questions_that_can_change_so():
         sample=[0, 1, 0, 1, 0, 1, 0, 0, 0],
         answer=[a for given in answers.values() for a in given],
     )
-    (found,) = answer_changes(records, BRIER)
+    (found,) = answer_changes(records)
     assert (found["questions"], found["fewer_samples"]) == (3, 1)
     shares = [found[k]["value"] for k in ("resampling", "context", "both")]
     # Within a context q0 and q1 could, and did not; between contexts q0 and q2 could, and did.
     assert shares == [0, 1, pytest.approx(2 / 3)]
     with pytest.raises(ValueError, match="no question has two answers, of 1"):
-        answer_changes(records.filter(pl.col("question_id") == "q3"), BRIER)
+        answer_changes(records.filter(pl.col("question_id") == "q3"))
 
 
-def test_along_a_constant_nothing_is_harder_and_ties_are_counted():
+def test_along_a_constant_nothing_is_longer():
     random = np.random.default_rng(0)
-    length = np.asarray([[1.0, 1, 1, 2], [1, 2, 3, 4], [1, 1, 2, 2]])
-    records = two_answers([0.5] * 3, length, 4, random)
-    found = natural_overthinking(records, "output_tokens", BRIER, permutations=20)
-    assert found["tied_cuts"] == 1  # the first question's: 1 1 | 1 2
-    constant = records.with_columns(output_tokens=pl.lit(7.0))
-    with pytest.raises(ValueError, match="is the same of all questions"):
-        difficulty_groups(questions_of(constant, BRIER), "output_tokens", 2)
-    of = questions_of(records, BRIER)
-    with pytest.raises(ValueError, match="share five questions"):
-        length_correlation({"a": of, "b": of}, {"a": "output_tokens", "b": "output_tokens"})
+    records = two_answers([0.5] * 6, np.full((6, 4), 7.0), 4, random)
+    for analysis in (by_field, natural_overthinking):
+        with pytest.raises(ValueError, match="is the same of all"):
+            analysis(records, "output_tokens", BRIER)

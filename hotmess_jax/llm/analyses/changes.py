@@ -32,7 +32,9 @@ def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) ->
 
     What does not hang on their number: `within`, how often two answers of one context differ, `between`, how
     often two answers of different contexts do, means over the questions that have both, and `effect`, the
-    second less the first. Answers that cannot be parsed count as an answer of their own.
+    second less the first. Answers that cannot be parsed count as an answer of their own. Each kind is of the
+    questions that can change so (two answers, two in one context, two contexts); those with fewer than two
+    answers are left out, and counted in `fewer_samples` of the first row.
 
     Args:
         records: of one model and setting; of probabilities the most probable option is the answer.
@@ -41,12 +43,24 @@ def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) ->
     Returns:
         A row of all questions, and one a group; each number with its interval over questions.
 
+    Raises:
+        ValueError: where no question has two answers, or none could be read.
+
     Source: Hägele et al. 2026, Figure 20.
     """
     block, codes, who = _answers(one_series(records).table)
+    enough = enough_samples(block, 2)
+    if not enough.any():
+        raise ValueError(f"no question has two answers, of {len(who)}")
+    block, codes, who = (
+        SampledBlock(*(part[enough] for part in block)),
+        codes[enough],
+        who.filter(enough),
+    )
     chosen = block.present[:, None, :]
     found = changes_of(block, codes, chosen)
     rows = [change_row(None, np.ones((len(who), 1)), found, chosen)]
+    rows[0]["fewer_samples"] = int((~enough).sum())
     if labels is not None:
         group = who.join(labels, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")[
             "group"
@@ -164,9 +178,9 @@ def _changes_of(codes: np.ndarray, context: np.ndarray, chosen: np.ndarray) -> d
         in_all &= counts == counts.max(axis=2, keepdims=True)
     changes = ~in_all.any(axis=2)
     return {
-        "resampling": (differ_within > 0) * 1.0,
+        "resampling": np.where(within > 0, (differ_within > 0) * 1.0, np.nan),
         "context": np.where(between > 0, changes, np.nan),
-        "both": (differ_within + differ_between > 0) * 1.0,
+        "both": np.where(within + between > 0, (differ_within + differ_between > 0) * 1.0, np.nan),
         "within": rates[0],
         "between": rates[1],
         "effect": rates[1] - rates[0],

@@ -94,7 +94,7 @@ def successes(records: pl.DataFrame, unparsed: Unparsed) -> Successes:
             wrong, and votes for nothing, or with `wrong` for a class of its own.
 
     Raises:
-        ValueError: where no question has a sample.
+        ValueError: where no question has a sample, or not one answer could be read.
     """
     names = ["options", "target", "answer", "probs", "tests", "outcome"]
     columns = [
@@ -102,9 +102,11 @@ def successes(records: pl.DataFrame, unparsed: Unparsed) -> Successes:
         for name in names
     ]
     keys = list(zip(*(records[name].to_list() for name in QUESTION), strict=True))
+    readable = False
     right: dict[tuple, list[float]] = {}
     answers: dict[tuple, dict[str, int] | None] = {}
     for key, options, target, answer, probs, tests, outcome in zip(keys, *columns, strict=True):
+        readable |= options is None or probs is not None or bool(answer) or outcome is not None
         if options is None or (outcome is not None and tuple(options) == SUCCESS):
             right.setdefault(key, []).append(
                 float(outcome) if tests is None else float(all(json.loads(tests).values()))
@@ -123,6 +125,8 @@ def successes(records: pl.DataFrame, unparsed: Unparsed) -> Successes:
         assert counts is not None
         if given is not None:
             counts[given] += 1
+    if not readable:
+        raise ValueError(f"none of {records.height} answers could be read")
     if not right:
         raise ValueError("no question has a sample that counts")
     numbers = np.asarray([len(of) for of in right.values()])

@@ -69,7 +69,7 @@ def sampled_choices(records: pl.DataFrame, settings: AnalysisSettings) -> Sample
     """Return a model's choices among options.
 
     Raises:
-        ValueError: for the 0/1 error, which has no incoherence.
+        ValueError: for the 0/1 error, which has no incoherence, and where not one answer could be read.
     """
     if settings.metric == "zero_one":
         raise ValueError("zero_one has no incoherence: metric must be kl or brier")
@@ -78,6 +78,8 @@ def sampled_choices(records: pl.DataFrame, settings: AnalysisSettings) -> Sample
         return Sampled(settings.metric, blocks, records.select(QUESTION)[:0], 1.0)
     samples = to_samples(records, settings.unparsed)
     if not samples.blocks:
+        if samples.unparsed == 1:
+            raise ValueError(samples.why_none)
         return Sampled(settings.metric, blocks, records.select(QUESTION)[:0], 1.0)
     for block in samples.blocks:
         probs, classes = block.probs, block.probs.shape[-1]

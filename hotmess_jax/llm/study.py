@@ -136,6 +136,10 @@ def study(
     Raises:
         ValueError: for a model, a numeric field of lengths or a field in `by` that no record has.
     """
+    if settings.compare is not None:
+        value_named(records, settings.compare, settings.baseline or "none")
+        if settings.compare not in ("model", *settings.by):
+            settings = replace(settings, by=[*settings.by, settings.compare])
     check_fields(records, settings.by, " to tell settings apart")
     records = as_given(records, settings.by)
     if settings.length is not None:
@@ -145,10 +149,6 @@ def study(
     for name in named:
         if name not in models:
             raise ValueError(f"no record is of the model {name!r}{nearest(name, models)}")
-    if settings.compare is not None:
-        value_named(records, settings.compare, settings.baseline or "none")
-        if settings.compare not in ("model", *settings.by):
-            settings = replace(settings, by=[*settings.by, settings.compare])
     state = _Study(say)
     whole = records
     records, shares = with_successes(records)

@@ -534,3 +534,28 @@ def test_the_readme_carries_the_map_of_figures(monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, paper_figures, "--list")
     assert code == 0 and out.strip() in (ROOT / "README.md").read_text()
     assert run(monkeypatch, capsys, paper_figures)[0] == 2
+
+
+def test_the_report_compares_conditions_that_number_their_samples_alike(tmp_path, monkeypatch, capsys):
+    random = np.random.default_rng(0)
+    rows = [
+        {"model": "m", "question_id": f"q{q}", "sample": i, "hint": hint, "options": ["A", "B"], "target": "A",
+         "answer": "A" if random.random() < right else "B"}
+        for q in range(12) for hint, right in (("none", 0.8), ("wrong", 0.4)) for i in range(4)
+    ]  # fmt: skip
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = [
+        "--metric",
+        "brier",
+        "--compare",
+        "hint",
+        "--baseline",
+        "none",
+        "--out",
+        tmp_path / "out",
+    ]
+    code, _, error = commands.outcome(llm_report, monkeypatch, capsys, path, *arguments)
+    assert code == 0, error
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "wrong" in text and "hint none" in text

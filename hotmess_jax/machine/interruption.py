@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from hotmess_jax.machine.files import remove_unfinished
 from hotmess_jax.machine.processes import agreed_stop, processes
@@ -33,14 +34,14 @@ class StoppedError(BaseException):
         return StoppedError(self.number, f"{what}: {self.reached}")
 
 
+@dataclass
 class _Watch:
     """What a process knows of the signals it was sent; there is one."""
 
-    def __init__(self) -> None:
-        self.watching = False
-        self.asked: int | None = None
-        self.deferring = False
-        self.kept = ""
+    watching: bool = False
+    asked: int | None = None
+    deferring: bool = False
+    kept: str = ""
 
 
 _WATCH = _Watch()
@@ -82,8 +83,7 @@ def watched(kept: str) -> Iterator[None]:
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    _WATCH.__init__()  # type: ignore[misc]
-    _WATCH.watching, _WATCH.kept = True, kept
+    _WATCH.watching, _WATCH.asked, _WATCH.deferring, _WATCH.kept = True, None, False, kept
     thread = threading.Thread(target=_obey, args=(read,), daemon=True, name="signals")
     thread.start()
     try:

@@ -52,6 +52,20 @@ class Imported:
         if where is not None:
             self.first.setdefault(key, where)
 
+    def compare(
+        self,
+        file: Path | str,
+        benchmark: str,
+        model: str,
+        figure: str,
+        log: int | float,
+        read: int | float,
+        parted: tuple[str, ...] = (),
+        over: int | None = None,
+    ) -> None:
+        """Hold a figure of what was read against the log's own, as `Compared` has them."""
+        self.compared.append(Compared(str(file), benchmark, model, figure, log, read, parted, over))
+
     @property
     def parted(self) -> list[Compared]:
         """The figures that part from the log's own."""

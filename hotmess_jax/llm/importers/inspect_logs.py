@@ -1,5 +1,6 @@
 """Logs of Inspect (UK AISI), through its own reader; needs the extra inspect."""
 
+import functools
 import json
 import re
 from collections import Counter
@@ -26,7 +27,7 @@ from hotmess_jax.llm.importers.inspect_samples import (
     transcript_of,
     value_of,
 )
-from hotmess_jax.llm.importers.reconcile import Compared, mean, parting
+from hotmess_jax.llm.importers.reconcile import mean, parting
 from hotmess_jax.llm.sampling.benchmarks.question import LABELS, hash_order
 
 # How the scorer of SWE-bench in inspect_evals writes the outcome of each test.
@@ -256,17 +257,7 @@ def _reconcile(log: _Log, imported: Imported) -> None:
     """Hold what was read against the log's number of samples, its accuracy, and each sample's own score."""
     samples = [*log.samples, *log.again]
 
-    def compare(
-        figure: str,
-        said: int | float,
-        found: int | float,
-        parted: tuple[str, ...] = (),
-        over: int | None = None,
-    ) -> None:
-        imported.compared.append(
-            Compared(str(log.path), log.benchmark, log.model, figure, said, found, parted, over)
-        )
-
+    compare = functools.partial(imported.compare, log.path, log.benchmark, log.model)
     if log.results is not None:
         compare("samples", log.results.completed_samples, len(samples))
     named = {f"{of.name} (epoch {of.epoch})": of for of in samples}

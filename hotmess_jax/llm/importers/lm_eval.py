@@ -1,5 +1,6 @@
 """Samples of lm-evaluation-harness: every repeat, of which its default filter keeps one."""
 
+import functools
 import hashlib
 import json
 import math
@@ -21,7 +22,7 @@ from hotmess_jax.llm.importers.lm_eval_documents import (
     without_unconditional,
 )
 from hotmess_jax.llm.importers.lm_eval_files import Samples, samples_of
-from hotmess_jax.llm.importers.reconcile import Compared, mean, parting
+from hotmess_jax.llm.importers.reconcile import mean, parting
 from hotmess_jax.llm.sampling.answers import final_answer, split_reasoning
 from hotmess_jax.llm.sampling.benchmarks.question import LABELS, RowError, hash_order, make_question
 
@@ -368,17 +369,7 @@ def _reconcile(
     """Hold what was read against the log's number of documents, its scores, and each row's own."""
     read = [document for document in documents if document.scores]
 
-    def compare(
-        figure: str,
-        log: int | float,
-        found: int | float,
-        parted: tuple[str, ...] = (),
-        over: int | None = None,
-    ) -> None:
-        imported.compared.append(
-            Compared(str(samples.path), samples.task, model, figure, log, found, parted, over)
-        )
-
+    compare = functools.partial(imported.compare, samples.path, samples.task, model)
     if samples.number is not None:
         compare("questions", samples.number, len(read))
     scored = any(document.scored for document in read)

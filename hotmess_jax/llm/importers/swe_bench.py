@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from hotmess_jax.llm.importers.imported import Imported, Record, read_bytes
-from hotmess_jax.llm.importers.reconcile import Compared
 
 FAIL_TO_PASS, PASS_TO_PASS = "FAIL_TO_PASS", "PASS_TO_PASS"
 # A run's report of a task: of each kind, the tests that passed and those that failed.
@@ -289,8 +288,8 @@ def _reconcile(
 ) -> None:
     of = run.model or ""
 
-    def compare(file: Path, figure: str, log: int, found: int, questions: tuple[str, ...]) -> None:
-        imported.compared.append(Compared(str(file), benchmark, of, figure, log, found, questions))
+    def compare(file: Path, figure: str, log: int, found: int, parted: tuple[str, ...]) -> None:
+        imported.compare(file, benchmark, of, figure, log, found, parted)
 
     own = {task: resolved for task, (_, resolved) in run.reports.items() if resolved is not None}
     if own:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hotmess_jax.llm.importers.imported import Imported, told_apart
-from hotmess_jax.llm.importers.reconcile import Compared, mean
+from hotmess_jax.llm.importers.reconcile import mean
 from hotmess_jax.llm.importers.table_answers import (
     Options,
     Reading,
@@ -538,7 +538,5 @@ def _reconcile(rows: Sequence[_Row], given: TableMap, imported: Imported) -> Non
             if abs(log[i] - read[i]) > 1e-9
         )
         whole = len(scored) if all(value in (0, 1) for value in log.values()) else None
-        imported.compared.append(
-            Compared(file, benchmark, model, f"accuracy by {given.score}".rstrip("|"), mean(log), mean(read),
-                     tuple(parted), whole)
-        )  # fmt: skip
+        figure = f"accuracy by {given.score}".rstrip("|")
+        imported.compare(file, benchmark, model, figure, mean(log), mean(read), tuple(parted), whole)

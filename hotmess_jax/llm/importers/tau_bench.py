@@ -1,5 +1,6 @@
 """Results of tau-bench and tau2-bench: an agent's trials of each task, with reward and trajectory."""
 
+import functools
 import hashlib
 import json
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hotmess_jax.llm.importers.imported import Imported, Record, files_below, read_bytes
-from hotmess_jax.llm.importers.reconcile import Compared, mean, parting
+from hotmess_jax.llm.importers.reconcile import mean, parting
 
 # How tau-bench names the file of a run, and what those of its published runs end in.
 _RUN_NAME = re.compile(
@@ -297,17 +298,7 @@ def _add(run: _Run, imported: Imported) -> None:
     ):
         imported.notes[f"{run.path.name}: trials of one number, numbered anew"] += twice
 
-    def compare(
-        figure: str,
-        said: int | float,
-        found: int | float,
-        parted: tuple[str, ...] = (),
-        over: int | None = None,
-    ) -> None:
-        imported.compared.append(
-            Compared(str(run.path), run.benchmark, run.model, figure, said, found, parted, over)
-        )
-
+    compare = functools.partial(imported.compare, run.path, run.benchmark, run.model)
     for figure, said in run.figures:
         compare(figure, said, len(run.trials))
     read = {where: float(record["outcome"]) for where, _, record in run.trials}

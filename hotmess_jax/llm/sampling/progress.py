@@ -4,13 +4,12 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hotmess_jax.llm.sampling.collect import Counts
-from hotmess_jax.presentation.pace import LINE_EVERY_S, minutes_left
+from hotmess_jax.presentation.pace import LINE_EVERY_S, LiveLine, minutes_left
 
 
-class SamplingProgress:
+class SamplingProgress(LiveLine):
     """One live line: samples done, failed, retried, tokens/s and time left."""
 
     def __init__(self, console: Console, wanted: int, present: int, counts: Counts) -> None:
@@ -22,23 +21,11 @@ class SamplingProgress:
             present: samples in the file.
             counts: what the run does, kept up to date by others.
         """
-        self._console, self._counts = console, counts
+        super().__init__(console, "samples", "{task.fields[detail]}")
+        self._counts = counts
         self._wanted, self._present = wanted, present
-        self._live = Progress(
-            TextColumn("samples"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
         self._task = self._live.add_task("samples", total=wanted, completed=present, detail="")
         self._start = self._last = time.monotonic()
-
-    def __enter__(self) -> "SamplingProgress":
-        self._live.start()
-        return self
 
     def __exit__(
         self,
@@ -46,17 +33,17 @@ class SamplingProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._live.stop()
-        if not self._console.is_terminal:
-            self._say()
+        super().__exit__(kind, error, trace)
+        if not self.console.is_terminal:
+            self._say_counts()
 
     def update(self) -> None:
         """Show the counts as they are now."""
         self._live.update(
             self._task, completed=self._present + self._counts.done, detail=self._detail()
         )
-        if not self._console.is_terminal and time.monotonic() - self._last > LINE_EVERY_S:
-            self._say()
+        if not self.console.is_terminal and time.monotonic() - self._last > LINE_EVERY_S:
+            self._say_counts()
 
     def _detail(self) -> str:
         counts = self._counts
@@ -64,13 +51,9 @@ class SamplingProgress:
         detail = f"{counts.failed} failed, {counts.retried} retried, {rate:,.0f} tokens/s"
         return f"{detail}, {counts.held_back}" if counts.held_back else detail
 
-    def _say(self) -> None:
+    def _say_counts(self) -> None:
         self._last = time.monotonic()
         done = self._present + self._counts.done
         seconds = time.monotonic() - self._start
         left = minutes_left(self._present, done, self._wanted, seconds)
-        self._console.print(
-            f"{done:,} of {self._wanted:,} samples, {self._detail()}{left}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        self.say(f"{done:,} of {self._wanted:,} samples, {self._detail()}{left}")

@@ -1,50 +1,21 @@
 """What a person sees while a sweep runs: live lines on a terminal, now and then one elsewhere."""
 
 import time
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID
 
-from hotmess_jax.presentation.pace import LINE_EVERY_S, minutes_left
+from hotmess_jax.presentation.pace import LINE_EVERY_S, LiveLine, minutes_left
 
 
-class SweepProgress:
+class SweepProgress(LiveLine):
     """One live line for each model, with step, loss, pairs/s and time left."""
 
     def __init__(self, console: Console) -> None:
-        self.console = console
-        self._live = Progress(
-            TextColumn("{task.description:<14}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]:<34}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        super().__init__(console, "{task.description:<14}", "{task.fields[detail]:<34}")
         self._task: TaskID | None = None
         self._name, self._total, self._begun = "", 0, 0
         self._start = self._last = time.monotonic()
-
-    def __enter__(self) -> "SweepProgress":
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()
 
     def begin(self, name: str, total: int, done: int = 0, detail: str = "") -> None:
         """Start a line; the one before stays as it ended."""
@@ -61,7 +32,3 @@ class SweepProgress:
             self._last = now
             left = minutes_left(self._begun, done, self._total, now - self._start)
             self.say(f"{self._name}: {done:,} of {self._total:,}, {detail}{left}")
-
-    def say(self, text: str) -> None:
-        """Print a line that stays, also where there is no terminal."""
-        self.console.print(text, highlight=False, soft_wrap=True)

@@ -60,6 +60,10 @@ class ReportConfig:
     baseline: str = "none"
     """Its value; none is also that of records without the field."""
 
+    cluster: str | None = None
+    """The field whose values are clusters of questions, such as a passage or a repository that they share:
+    every interval is then over whole clusters."""
+
     metric: tuple[Metric, ...] = ("brier", "kl")
     """Which decompositions: brier (0 to 2), whose corrected values are exact; kl (nats), the paper's."""
 
@@ -147,7 +151,9 @@ def settings_of(config: ReportConfig) -> StudySettings:
             parameters[model] = float(number)
         if not 0 < parameters.get(model, 0) < float("inf"):
             raise ValueError(f"parameters must be MODEL=NUMBER, got {model}={number}")
-    analysis = AnalysisSettings("kl", config.unparsed, config.smoothing, config.resamples, config.seed)
+    analysis = AnalysisSettings(
+        "kl", config.unparsed, config.smoothing, config.resamples, config.seed, cluster=config.cluster
+    )
     return StudySettings(
         config.metric,
         analysis,

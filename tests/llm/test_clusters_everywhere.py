@@ -160,5 +160,7 @@ def test_a_series_without_the_field_is_left_out_by_name():
     assert not any("large" in label for label in found["analyses"]["overall_brier"])
     why = {row["why"] for row in found["missing"] if row["model"].startswith("large")}
     assert "no record has a field 'passage' to cluster by" in why
-    with pytest.raises(ValueError, match="no record has a field 'pasage' to cluster by .did you mean"):
+    with pytest.raises(
+        ValueError, match=r"no record has a field 'pasage' to cluster by \(did you mean"
+    ):
         of_study(records, "pasage")

@@ -336,7 +336,7 @@ def test_what_cannot_be_read_is_said_with_what_there_is(tmp_path, monkeypatch, c
     twice = ("model=gold", "question_id=doc_id", "outcome=correct")
     assert "model is said twice" in refused(path, "--columns", *twice, "--set", "model=m")
     assert "answer is needed" in refused(path)
-    assert "takes NAME=VALUE" in refused(path, "--columns", "question_id")
+    assert "--columns must be NAME=VALUE" in refused(path, "--columns", "question_id")
     assert "is no table" in refused(lines(tmp_path / "t.txt", ROWS), "--columns", "question_id=doc_id")
     document = tmp_path / "d.json"
     document.write_text(json.dumps({"config": {"n": 1}, "results": {"rows": ROWS}}))

@@ -20,6 +20,7 @@ from rich.console import Console
 from hotmess_jax.llm.analyses import Unparsed, series_of
 from hotmess_jax.llm.analyses.comparing import value_named
 from hotmess_jax.llm.analyses.series import check_fields
+from hotmess_jax.llm.analyses.successes import with_successes
 from hotmess_jax.llm.pilots import pilot_of
 from hotmess_jax.llm.plan_tables import print_plan
 from hotmess_jax.llm.planning import Plan, plan
@@ -80,9 +81,11 @@ def main() -> None:
         apart = [*config.by, *filter(None, [config.compare])]
         with jax.enable_x64(True):
             records = read_records(config.pilot, apart)
-            records = records.filter(pl.col("options").is_not_null())
+            records = with_successes(records)[0].filter(pl.col("options").is_not_null())
             if not records.height:
-                raise ValueError("no record has a choice among options")
+                raise ValueError(
+                    "no record has a choice among options, or an outcome of right or wrong"
+                )
             found = plans_of(records, config, questions, samples)
     except RecordErrors as error:
         fail_lines(str(error).splitlines())

@@ -62,11 +62,11 @@ def run_of(chance, samples, random):
 
 
 def widths(chance, samples, random, clusters=None):
-    """Return the mean half-width of each printed interval."""
+    """Return the mean half-width of each printed interval, over the runs that have one."""
     share, bias2, variance, error = run_of(chance, samples, random)
     ends = (mean_interval(share, 1.0, clusters), mean_interval(bias2, 2.0, clusters),
             mean_interval(variance, 2.0, clusters), ratio_interval(variance, error, 2.0, clusters))  # fmt: skip
-    return dict(zip(QUANTITIES, [(high - low).mean() / 2 for low, high in ends], strict=True))
+    return dict(zip(QUANTITIES, [np.nanmean(high - low) / 2 for low, high in ends], strict=True))
 
 
 @pytest.mark.parametrize("questions, samples", [(100, 5), (300, 3), (200, 20)])

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int
 
+from hotmess_jax.llm.analyses.series import check_field
 from hotmess_jax.llm.clashes import QUESTION
 from hotmess_jax.statistics.intervals import Clusters
 
@@ -34,8 +35,7 @@ def with_clusters(questions: pl.DataFrame, records: pl.DataFrame, field: str | N
     """
     if field is None:
         return questions
-    if field not in records.columns or records[field].null_count() == records.height:
-        raise ValueError(f"no record has a field {field!r} to cluster by")
+    check_field(records, field, " to cluster by")
     known = (
         records.filter(pl.col(field).is_not_null())
         .select(*QUESTION, pl.col(field).cast(pl.String).alias(CLUSTER))

@@ -16,8 +16,12 @@ MISSPELT = [
     ('trainer(loss_on="updates")', "loss_on", "update"),
     ('trainer(compute="float23")', "compute", "float32"),
     ('trainer(attention="cuddn")', "attention", "cudnn"),
-    ('SweepConfig(teacher="newtn").validate()', "teacher", "newton"),
-    ('SweepConfig(replicate_varies="problems").validate()', "replicate-varies", "problem"),
+    ('SweepConfig(problem=ProblemSettings(teacher="newtn")).validate()', "teacher", "newton"),
+    (
+        'SweepConfig(model=ModelSettings(replicate_varies="problems")).validate()',
+        "replicate-varies",
+        "problem",
+    ),
     ('bootstrap(KEY, lambda q: q, np.zeros(3), over="question")', "over", "questions"),
 ]
 SCRIPT = """
@@ -25,7 +29,7 @@ import json
 import jax
 import numpy as np
 from hotmess_jax.synthetic.codec import FloatCodec
-from hotmess_jax.synthetic.study.settings import SweepConfig
+from hotmess_jax.synthetic.study.settings import ModelSettings, ProblemSettings, SweepConfig
 from hotmess_jax.synthetic.model import parse_size
 from hotmess_jax.synthetic.quadratic import random_quadratic
 from hotmess_jax.statistics.fits import power_law

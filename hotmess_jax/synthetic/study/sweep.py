@@ -153,11 +153,11 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
     """
     problem = random_quadratic(
         stream(config, "problem", index),
-        config.dimension,
-        config.condition_number,
-        config.spectrum,
-        config.minimum_scale,
-        config.minimum_offset,
+        config.problem.dimension,
+        config.problem.condition_number,
+        config.problem.spectrum,
+        config.problem.minimum_scale,
+        config.problem.minimum_offset,
     )
 
     again: dict[str, int] = {}
@@ -166,7 +166,7 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
         of: str, count: int, distribution: StartDistribution, offset: float, scale: float
     ) -> Float[Array, "count d"]:
         key = stream(config, f"{of}_starts", index)
-        limit = FloatCodec(config.precision).limit
+        limit = FloatCodec(config.problem.precision).limit
 
         def draw(key: Key[Array, ""]) -> Float[Array, "count d"]:
             return draw_starts(key, count, problem.b, distribution, offset, scale)
@@ -177,8 +177,8 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
             raise ValueError(
                 f"{of} starts ({distribution}) leave the codec's range: a coordinate is {furthest:.4g} away "
                 f"from 0, and {limit:g} is the most it can write; lower {of}-start-offset ({offset:g}), "
-                f"{of}-start-scale ({scale:g}), minimum-offset ({config.minimum_offset:g}) or "
-                f"minimum-scale ({config.minimum_scale:g})"
+                f"{of}-start-scale ({scale:g}), minimum-offset ({config.problem.minimum_offset:g}) or "
+                f"minimum-scale ({config.problem.minimum_scale:g})"
             )
         return drawn
 
@@ -186,17 +186,17 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
         problem,
         starts(
             "training",
-            config.trajectories,
-            config.training_start_distribution,
-            config.training_start_offset,
-            config.training_start_scale,
+            config.data.trajectories,
+            config.data.training_start_distribution,
+            config.data.training_start_offset,
+            config.data.training_start_scale,
         ),
         starts(
             "rollout",
-            config.starts,
-            config.rollout_start_distribution,
-            config.rollout_start_offset,
-            config.rollout_start_scale,
+            config.rollout.starts,
+            config.rollout.rollout_start_distribution,
+            config.rollout.rollout_start_offset,
+            config.rollout.rollout_start_scale,
         ),
         again,
     )
@@ -252,7 +252,7 @@ def _not_finite(step: int) -> Json:
 def learning_rate(config: SweepConfig, size: str) -> float:
     """Return the peak learning rate of a size."""
     width = parse_size(size).width
-    return config.learning_rate * (32 / width) ** config.learning_rate_exponent
+    return config.training.learning_rate * (32 / width) ** config.training.learning_rate_exponent
 
 
 def share_of_lanes(config: SweepConfig) -> tuple[int, range]:
@@ -261,15 +261,15 @@ def share_of_lanes(config: SweepConfig) -> tuple[int, range]:
     Raises:
         ValueError: where the processes cannot share them, or the starts, evenly.
     """
-    training = config.training_trajectories
-    processes, lanes = jax.process_count(), lanes_of(training, config.batch_size)
+    training = config.data.training_trajectories
+    processes, lanes = jax.process_count(), lanes_of(training, config.training.batch_size)
     if lanes % processes:
         raise ValueError(
             f"{processes} processes cannot share {training} training trajectories and batches of "
-            f"{config.batch_size} evenly: both can be divided by {lanes}, of at most 16"
+            f"{config.training.batch_size} evenly: both can be divided by {lanes}, of at most 16"
         )
-    if config.starts % processes:
-        raise ValueError(f"{processes} processes cannot share {config.starts} starts evenly")
+    if config.rollout.starts % processes:
+        raise ValueError(f"{processes} processes cannot share {config.rollout.starts} starts evenly")
     each = lanes // processes
     return lanes, range(jax.process_index() * each, (jax.process_index() + 1) * each)
 
@@ -278,24 +278,24 @@ def make_trainer(config: SweepConfig, size: str, replicates: int) -> Trainer:
     """Prepare the training of a size, so many replicates at once."""
     optimiser = make_optimiser(
         learning_rate(config, size),
-        config.train_steps,
-        config.warmup_steps,
-        config.weight_decay,
-        config.clip_norm,
+        config.training.train_steps,
+        config.training.warmup_steps,
+        config.training.weight_decay,
+        config.training.clip_norm,
     )
-    mesh = make_mesh(config.batch_size, replicates=replicates)
+    mesh = make_mesh(config.training.batch_size, replicates=replicates)
     return Trainer(
         parse_size(size),
-        config.dimension,
-        FloatCodec(config.precision),
-        config.imitated,
+        config.problem.dimension,
+        FloatCodec(config.problem.precision),
+        config.problem.imitated,
         optimiser,
         mesh,
-        config.loss_on,
-        config.micro_batch,
-        config.steps_per_dispatch,
-        config.compute,
-        config.attention,
+        config.training.loss_on,
+        config.machine.micro_batch,
+        config.machine.steps_per_dispatch,
+        config.model.compute,
+        config.machine.attention,
     )
 
 
@@ -307,9 +307,9 @@ def check(config: SweepConfig) -> list[Study]:
             codec, a folder of another run, or processes that cannot share the work evenly.
     """
     config.validate()
-    check_attention(config.attention, config.compute)
+    check_attention(config.machine.attention, config.model.compute)
     share_of_lanes(config)
-    studies = [draw_study(config, index) for index in range(config.draws)]
+    studies = [draw_study(config, index) for index in range(config.model.draws)]
     from_first(lambda: check_folder(config))
     return studies
 
@@ -336,7 +336,7 @@ class Sweep:
         self._provenance = provenance()
         check_alike(
             {name: json.loads(json.dumps(value, default=str))
-             for name, value in asdict(config).items() if name not in ("process", "coordinator")}
+             for name, value in config.flat().items() if name not in ("process", "coordinator")}
             | {"platform": jax.default_backend(), "git_commit": self._provenance["git_commit"]}
             | {f"version of {name}": version for name, version in self._provenance["versions"].items()}
         )  # fmt: skip
@@ -345,17 +345,17 @@ class Sweep:
         self.config = config
         self.progress = progress
         self._wait = wait
-        self.codec = FloatCodec(config.precision)
+        self.codec = FloatCodec(config.problem.precision)
         self._trainers: dict[tuple[str, int], Trainer] = {}
         self._rollouts: dict[tuple[str, int, float], ModelRollout] = {}
-        places = config.folder, config.store
+        places = config.folder, config.output.store
         from_first(lambda: list(map(try_folder, places)))
         check_shared(places)
         from_first(lambda: claim_folder(config))
 
     def study_index(self, run: Run) -> int:
         """Return which draw of the problem a run belongs to."""
-        return run.replicate // self.config.initialisations if len(self.studies) > 1 else 0
+        return run.replicate // self.config.model.initialisations if len(self.studies) > 1 else 0
 
     def study(self, run: Run) -> Study:
         """Return the draw of the problem that a run belongs to."""
@@ -363,7 +363,7 @@ class Sweep:
 
     def trainer(self, size: str, replicates: int | None = None) -> Trainer:
         """Return the trainer of so many replicates of a size, of all by default."""
-        count = replicates or self.config.replicates
+        count = replicates or self.config.model.replicates
         if (size, count) not in self._trainers:
             self._trainers[size, count] = make_trainer(self.config, size, count)
         return self._trainers[size, count]
@@ -372,13 +372,13 @@ class Sweep:
         self, size: str, temperature: float, rows: int, replicates: int | None = None
     ) -> ModelRollout:
         """Return the rollout of so many replicates of a size, of all by default."""
-        count = replicates or self.config.replicates
+        count = replicates or self.config.model.replicates
         if (size, count, temperature) not in self._rollouts:
             self._rollouts[size, count, temperature] = ModelRollout(
                 self.trainer(size, count).graph,
                 self.codec,
-                self.config.dimension,
-                self.config.rollout_steps,
+                self.config.problem.dimension,
+                self.config.rollout.rollout_steps,
                 temperature,
                 make_mesh(rows, replicates=count),
             )
@@ -443,7 +443,7 @@ class Sweep:
             return 0
         if (
             result["failed"].get("circumstances") == self._circumstances()
-            and not self.config.retry_failed
+            and not self.config.output.retry_failed
         ):
             return 0
         return int(result["failed"].get("attempt", 1))
@@ -452,9 +452,9 @@ class Sweep:
         """Return what changes rounding: the machine, the versions, and settings that are not of the results."""
         config = self.config
         found: Json = json.loads(json.dumps({
-            "micro_batch": config.micro_batch,
-            "attention": config.attention,
-            "steps_per_dispatch": config.steps_per_dispatch,
+            "micro_batch": config.machine.micro_batch,
+            "attention": config.machine.attention,
+            "steps_per_dispatch": config.machine.steps_per_dispatch,
             "processes": jax.process_count(),
             "device": self._provenance["device"],
             "versions": self._provenance["versions"],
@@ -464,37 +464,37 @@ class Sweep:
     def _store_path(self, index: int) -> Path:
         config, study = self.config, self.studies[index]
         return store_path(
-            config.store,
+            config.output.store,
             study.problem,
             study.training_starts,
-            config.imitated,
-            config.trajectory_steps,
+            config.problem.imitated,
+            config.data.trajectory_steps,
         )
 
     def _store(self, index: int) -> str:
         """Write a draw's trajectories, unless they are there; return where."""
         config, study = self.config, self.studies[index]
         path = store_trajectories(
-            config.store,
+            config.output.store,
             study.problem,
             study.training_starts,
-            config.imitated,
-            config.trajectory_steps,
+            config.problem.imitated,
+            config.data.trajectory_steps,
             lambda done: self.progress.update(done, "writing"),
         )
         return str(path)
 
     def _validation(self, index: int, path: Path) -> Float32[np.ndarray, "pairs d"]:
         config = self.config
-        held_out = read_trajectories(path, config.training_trajectories, config.trajectories)
-        return validation_states(held_out, config.validation_pairs, (config.seed, index))
+        held_out = read_trajectories(path, config.data.training_trajectories, config.data.trajectories)
+        return validation_states(held_out, config.data.validation_pairs, (config.seed, index))
 
     def _data(self, index: int) -> TrainingData:
         config = self.config
-        self.progress.begin("trajectories", config.trajectories)
+        self.progress.begin("trajectories", config.data.trajectories)
         path = Path(from_first(lambda: self._store(index)))
-        self.progress.update(config.trajectories, "stored")
-        lanes, of_lane = self._own_lanes, config.training_trajectories // self._lanes
+        self.progress.update(config.data.trajectories, "stored")
+        lanes, of_lane = self._own_lanes, config.data.training_trajectories // self._lanes
         return TrainingData(
             read_trajectories(path, lanes.start * of_lane, lanes.stop * of_lane),
             self._validation(index, path),
@@ -503,9 +503,9 @@ class Sweep:
     def _batches(self, group: Group, data: list[TrainingData]) -> grain.DatasetIterator:
         config = self.config
         seeds = [(config.seed, run.replicate) for run in group.runs]
-        share = config.batch_size // self._lanes * len(self._own_lanes)
+        share = config.training.batch_size // self._lanes * len(self._own_lanes)
         states = [data[self.study_index(run)].training for run in group.runs]
-        return batch_iterator(states, share, config.train_steps, seeds, self._own_lanes)
+        return batch_iterator(states, share, config.training.train_steps, seeds, self._own_lanes)
 
     def _checkpoints(self, group: Group) -> Checkpoints:
         numbers = ", ".join(str(run.replicate) for run in group.runs)
@@ -532,7 +532,7 @@ class Sweep:
             trained_on = trained.on
             params = fetch(trained.state.params)
             failed = [
-                failure(bad_step, of_replicate(params, place), self.config.train_steps)
+                failure(bad_step, of_replicate(params, place), self.config.training.train_steps)
                 for place, bad_step in enumerate(fetch(trained.state.bad_step).tolist())
             ]
             if None in failed:
@@ -561,13 +561,13 @@ class Sweep:
     def _about(self, run: Run) -> Json:
         """Return what a result says of the run itself."""
         config = self.config
-        length = 2 * config.dimension * self.codec.tokens_per_number - 1
+        length = 2 * config.problem.dimension * self.codec.tokens_per_number - 1
         return {
             "size": run.size,
             "parameters": parameter_count(parse_size(run.size), length),
             "replicate": run.replicate,
             "problem": self.study_index(run),
-            "train_steps": config.train_steps,
+            "train_steps": config.training.train_steps,
             "learning_rate": learning_rate(config, run.size),
             "git_commit": self._provenance["git_commit"],
         }
@@ -576,14 +576,16 @@ class Sweep:
         """Roll a group's models out, in all processes."""
         config = self.config
         begin = time.perf_counter()
-        self.progress.begin("  rolling out", config.rollout_steps)
+        self.progress.begin("  rolling out", config.rollout.rollout_steps)
         states, saturated = self._roll_out(group, params, 0.0, 1)
         sampled = None
-        if config.temperature > 0:
-            sampled, _ = self._roll_out(group, params, config.temperature, config.samples)
+        if config.rollout.temperature > 0:
+            sampled, _ = self._roll_out(
+                group, params, config.rollout.temperature, config.rollout.samples
+            )
         jax.block_until_ready((states, sampled))
         seconds = time.perf_counter() - begin
-        self.progress.update(config.rollout_steps, f"{seconds:.1f} s")
+        self.progress.update(config.rollout.rollout_steps, f"{seconds:.1f} s")
         models = len(group.runs)
         return RolledOut(params, states, saturated, sampled, train_seconds / models, seconds / models)
 
@@ -598,7 +600,7 @@ class Sweep:
         if not np.isfinite(loss.by_token).all():
             return {
                 "failed": {
-                    "step": self.config.train_steps,
+                    "step": self.config.training.train_steps,
                     "reason": "the validation loss is not finite",
                 }
             }
@@ -628,7 +630,7 @@ class Sweep:
         checkpoints, step = self._checkpoints(group), 0
 
         def reached() -> str:
-            return f"{group.name} is saved at step {step:,} of {config.train_steps:,}"
+            return f"{group.name} is saved at step {step:,} of {config.training.train_steps:,}"
 
         with between_steps(reached) as stop_here, contextlib.closing(checkpoints):
             batches = self._batches(group, data)
@@ -638,8 +640,8 @@ class Sweep:
                 found = trainer.initial_state(jnp.stack(keys)), 0.0
             state, seconds = found
             began_at = int(state.step)
-            self.progress.begin(group.name, config.train_steps, began_at)
-            pairs = config.batch_size * len(group.runs)
+            self.progress.begin(group.name, config.training.train_steps, began_at)
+            pairs = config.training.batch_size * len(group.runs)
             begin = time.perf_counter()
 
             def on_step(step: int, losses: list[float]) -> None:
@@ -651,9 +653,9 @@ class Sweep:
                 state,
                 [self.study(run).problem for run in group.runs],
                 batches,
-                config.train_steps,
+                config.training.train_steps,
                 checkpoints,
-                config.checkpoint_every,
+                config.training.checkpoint_every,
                 seconds,
                 on_step,
                 stop_here,
@@ -671,19 +673,19 @@ class Sweep:
         keys = jnp.stack([stream(self.config, "sampling", run.replicate) for run in group.runs])
         run_all = self.rollout(group.size, temperature, starts.shape[1], len(group.runs))
         states, saturated = run_all(params, starts, keys)
-        by_sample = states.reshape(*states.shape[:2], samples, -1, self.config.dimension)
+        by_sample = states.reshape(*states.shape[:2], samples, -1, self.config.problem.dimension)
         return by_sample.swapaxes(1, 2), saturated
 
     def _measure(self, problem: Quadratic, states: Float[Array, "points starts d"]) -> Json:
         """Return curves and the last step of trajectories, with intervals over starts."""
         curves = curves_json(problem, states)
         intervals = bootstrap_over_starts(
-            stream(self.config, "resampling"), problem, states, self.config.bootstrap
+            stream(self.config, "resampling"), problem, states, self.config.rollout.bootstrap
         )
         final = final_json(curves)
         for name in OVER_STARTS:
             final[f"{name}_ci95"] = share_or_none(getattr(intervals, name))
-        radius = STRAY_STEPS * self.config.step_norm
+        radius = STRAY_STEPS * self.config.problem.step_norm
         few = strays(problem, states[-1], radius)
         final |= {
             "strayed": to_float(few.strayed),
@@ -701,10 +703,13 @@ class Sweep:
         states = states.swapaxes(0, 1)
         curves = decomposition_json(*split_within_starts(problem, states))
         interval = bootstrap_of_samples(
-            stream(self.config, "resampling"), problem, states[-1], self.config.bootstrap
+            stream(self.config, "resampling"), problem, states[-1], self.config.rollout.bootstrap
         )
         final = final_json(curves) | {"incoherence_ci95": share_or_none(interval)}
-        settings = {"temperature": self.config.temperature, "samples": self.config.samples}
+        settings = {
+            "temperature": self.config.rollout.temperature,
+            "samples": self.config.rollout.samples,
+        }
         return settings | curves | {"final": final}
 
     def teacher_paths(self, index: int) -> tuple[Array, Array]:
@@ -712,14 +717,17 @@ class Sweep:
         config, study = self.config, self.studies[index]
         return (
             teacher_trajectories(
-                study.problem, study.rollout_starts, config.imitated, config.rollout_steps
+                study.problem,
+                study.rollout_starts,
+                config.problem.imitated,
+                config.rollout.rollout_steps,
             ),
             oracle_rollout(
                 study.problem,
-                config.imitated,
+                config.problem.imitated,
                 self.codec,
                 study.rollout_starts,
-                config.rollout_steps,
+                config.rollout.rollout_steps,
             ).states,
         )
 
@@ -784,7 +792,7 @@ class Sweep:
             stream(self.config, "floor", index),
             problem,
             self.codec,
-            self.config.imitated,
+            self.config.problem.imitated,
             self._validation(index, Path(self._store(index))),
         )
         again = self.studies[index].drawn_again
@@ -797,8 +805,8 @@ class Sweep:
             "loss_floor": asdict(floor),
             "seams_teacher": seam_shares(
                 self.codec,
-                np.asarray(teacher[:, :SEAM_STARTS]).reshape(-1, self.config.dimension),
-                self.config.step_norm,
+                np.asarray(teacher[:, :SEAM_STARTS]).reshape(-1, self.config.problem.dimension),
+                self.config.problem.step_norm,
             ),
         }
 
@@ -807,7 +815,7 @@ class Sweep:
         result: Json = read_result(self.config, run)
         if "failed" not in result:
             kept = read_paths(self.config, run)
-            step_norm = self.config.step_norm
+            step_norm = self.config.problem.step_norm
             result["ends"] = ends(
                 self.study(run).problem,
                 self.codec,

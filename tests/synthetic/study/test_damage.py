@@ -18,7 +18,7 @@ from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.study import sweep as sweep_module
 from hotmess_jax.synthetic.study.outputs import NoSweepError, lacking, read_sweep
 from hotmess_jax.synthetic.study.plan import disk_bytes, plan, store_bytes
-from hotmess_jax.synthetic.study.settings import PRESETS
+from hotmess_jax.synthetic.study.presets import PRESETS
 
 outcome = functools.partial(commands.outcome, synthetic_sweep)
 

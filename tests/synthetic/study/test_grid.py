@@ -245,7 +245,7 @@ def test_a_sweep_without_its_report_is_not_done(tmp_path, monkeypatch, capsys, m
     (tmp_path / "teacher=sign" / "report.md").unlink()
     asked.clear()
     assert run(monkeypatch, capsys, *vary)[0] == 0
-    assert [config.teacher for config in asked] == ["sign"]
+    assert [config.problem.teacher for config in asked] == ["sign"]
 
 
 def test_models_that_failed_are_named_each_time_and_in_the_status(tmp_path, monkeypatch, capsys, made):

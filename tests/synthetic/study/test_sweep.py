@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from places import ROOT
 from rich.console import Console
-from tiny_sweep import SAMPLED, TINY, places
+from tiny_sweep import SAMPLED, TINY, changed, places
 
 from experiments import scaling_laws, synthetic_sweep
 from hotmess_jax.presentation.command_line import parse_with_preset
@@ -23,9 +23,9 @@ from hotmess_jax.synthetic.checkpoints import OVERHEAD_BYTES
 from hotmess_jax.synthetic.study import sweep as sweep_module
 from hotmess_jax.synthetic.study.folder import claim_folder
 from hotmess_jax.synthetic.study.plan import disk_bytes, host_bytes, plan, store_bytes
+from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.progress import SweepProgress
 from hotmess_jax.synthetic.study.report import FIGURES
-from hotmess_jax.synthetic.study.settings import PRESETS
 
 run = functools.partial(commands.run, synthetic_sweep)
 refused = functools.partial(commands.refused, synthetic_sweep)
@@ -318,15 +318,15 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(tmp_path, monkeypatch, ca
 
 
 def test_the_plan_counts_the_trajectories_of_every_draw():
-    drawn = dataclasses.replace(PRESETS["quick"], replicates=6, initialisations=2)
+    drawn = changed(PRESETS["quick"], replicates=6, initialisations=2)
     assert store_bytes(drawn) == 3 * 4_000 * 160 * 2 * 4
-    shared = dataclasses.replace(drawn, replicate_varies="initialisation", initialisations=1)
+    shared = changed(drawn, replicate_varies="initialisation", initialisations=1)
     assert store_bytes(shared) == 4_000 * 160 * 2 * 4
 
 
 def test_eight_draws_are_eight_times_one_in_the_plan():
-    one = dataclasses.replace(PRESETS["paper"], sizes=("47k",))
-    eight = dataclasses.replace(one, replicates=8)
+    one = changed(PRESETS["paper"], sizes=("47k",))
+    eight = changed(one, replicates=8)
     for of in (store_bytes, host_bytes):
         assert of(eight) == pytest.approx(8 * of(one), rel=0.1)
     beside = 3 * OVERHEAD_BYTES  # of the checkpoints, which hold all eight
@@ -353,5 +353,5 @@ def test_the_plan_counts_what_is_exact():
     assert first.rollout_tokens == 4_096 * 2_048 * 56
     # Six times parameters times tokens, the usual estimate, is near for the widest model, where
     # attention is little, when every token's loss counts.
-    last = plan(dataclasses.replace(paper, loss_on="all"))[-1]
+    last = plan(changed(paper, loss_on="all"))[-1]
     assert 0.9 < last.training_flops / (6 * last.parameters * last.training_tokens) < 1.25

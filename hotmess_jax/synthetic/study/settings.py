@@ -11,7 +11,8 @@ from hotmess_jax.synthetic.model import Attention, Size, parse_size
 from hotmess_jax.synthetic.quadratic import Spectrum
 from hotmess_jax.synthetic.starts import StartDistribution
 from hotmess_jax.synthetic.teacher import Rule, Teacher
-from hotmess_jax.synthetic.train import Compute, LossOn
+from hotmess_jax.synthetic.train import Compute
+from hotmess_jax.synthetic.train_step import LossOn
 
 Preset = Literal["smoke", "quick", "laptop", "overnight", "paper"]
 ReplicateVaries = Literal["initialisation", "problem"]

@@ -25,7 +25,8 @@ from hotmess_jax.synthetic.rollout import ModelRollout
 from hotmess_jax.synthetic.starts import draw_starts
 from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.teacher import Teacher
-from hotmess_jax.synthetic.train import Compute, Trainer, make_optimiser
+from hotmess_jax.synthetic.train import Compute, Layout, Trainer, make_optimiser
+from hotmess_jax.synthetic.train_step import Task
 
 Json = dict[str, Any]
 PRODUCT = 2_048  # the machine's rate is that of products of square matrices of this size
@@ -101,19 +102,9 @@ def _trainer(
     steps: int,
 ) -> Trainer:
     optimiser = make_optimiser(1e-3, 1_000, 100, 1e-4, 1.0)
-    return Trainer(
-        parse_size(size),
-        dimension,
-        FloatCodec(precision),
-        Teacher(0.005),
-        optimiser,
-        mesh,
-        "update",
-        micro_batch,
-        steps,
-        compute,
-        attention,
-    )
+    task = Task(dimension, FloatCodec(precision), Teacher(0.005))
+    layout = Layout(micro_batch, steps, compute, attention)
+    return Trainer(parse_size(size), task, optimiser, mesh, layout)
 
 
 def train_speed(

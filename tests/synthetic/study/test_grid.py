@@ -62,7 +62,7 @@ def test_every_combination_is_a_sweep_and_none_is_done_twice(tmp_path, monkeypat
     code, out, _ = run(monkeypatch, capsys, *vary, *TINY)
     assert code == 1 and "4/4" in out and " s)" in out
     assert [(c.seed, c.problem.condition_number) for c in asked] == [(0, 10), (0, 50), (1, 10), (1, 50)]
-    assert len({c.folder for c in asked}) == 4 and asked[0].sizes == ("3k",)
+    assert len({c.folder for c in asked}) == 4 and asked[0].model.sizes == ("3k",)
     assert asked[0].folder == tmp_path / "seed=0,condition-number=10"
     for config in asked[:3]:
         finish(config, made[config.seed])

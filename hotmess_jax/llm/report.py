@@ -5,7 +5,7 @@ from typing import Any
 
 from hotmess_jax.llm.analyses.budgets import not_kept
 from hotmess_jax.llm.origins_report import origins_section
-from hotmess_jax.llm.repeat_tables import differences_section, repeats_section
+from hotmess_jax.llm.repeat_tables import clusters_note, differences_section, repeats_section
 from hotmess_jax.llm.study_figures import setting_file
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import interval, number
@@ -43,6 +43,7 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
         f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
         f"questions; seed {settings['seed']}. " + _lengths(study["series"]),
+        *_clusters(study),
         CAVEAT,
         *study["meanings"],
     ]
@@ -73,6 +74,15 @@ def report(study: Json, drawn: Sequence[str]) -> str:
     if study["missing"]:
         lines += ["## Left out", _missing(study["missing"])]
     return "\n\n".join(lines) + "\n"
+
+
+def _clusters(study: Json) -> list[str]:
+    """Say over how many clusters of questions intervals are; nothing where they are over questions."""
+    field = study["settings"]["cluster"]
+    if field is None:
+        return []
+    numbers = [(of["label"], of["clusters"]) for of in study["series"] if of["clusters"] is not None]
+    return [f"{label}: {clusters_note(field, number)}" for label, number in numbers]
 
 
 def _lengths(series: Sequence[Json]) -> str:

@@ -82,10 +82,12 @@ from hotmess_jax.synthetic.train import (
     make_optimiser,
     of_replicate,
 )
+from hotmess_jax.synthetic.visits import Paths
 
 SCHEMA = 2
 SETTLED_STEPS = 40  # how far each start wanders over the last of its steps is kept
 SEAM_STARTS = 256  # whose teacher's paths say how often numerals change on the way
+FLOOR_STATES = 2**25  # of fresh trajectories, looked through for the loss floor of each draw
 REDRAWS, ONE_IN = 16, 20  # of starts beyond the codec; see `draw_within`
 STRAY_STEPS = 5  # so many of the teacher's step norms from the minimum, a start has strayed
 
@@ -200,6 +202,22 @@ def draw_study(config: SweepConfig, index: int = 0) -> Study:
         ),
         again,
     )
+
+
+def training_paths(config: SweepConfig, problem: Quadratic) -> Paths:
+    """Return the trajectories that are trained on, as many as one asks for."""
+
+    def starts(key: Key[Array, ""], count: int) -> Float[Array, "count d"]:
+        return draw_starts(
+            key,
+            count,
+            problem.b,
+            config.training_start_distribution,
+            config.training_start_offset,
+            config.training_start_scale,
+        )
+
+    return Paths(starts, config.trajectory_steps, FLOOR_STATES // config.trajectory_steps)
 
 
 def draw_within(
@@ -786,6 +804,7 @@ class Sweep:
             self.codec,
             self.config.imitated,
             self._validation(index, Path(self._store(index))),
+            paths=training_paths(self.config, problem),
         )
         again = self.studies[index].drawn_again
         return ({"starts_drawn_again": again} if any(again.values()) else {}) | {

@@ -25,9 +25,9 @@ from hotmess_jax.llm.analyses.successes import (
     SHARES,
     SHARES_METRIC,
     is_of_successes,
-    summarise_shares,
     with_successes,
 )
+from hotmess_jax.llm.analyses.summary import summarise_shares
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.repeat_figures import forest
 from hotmess_jax.llm.repeat_figures import repeats as draw_repeats
@@ -127,9 +127,12 @@ def main() -> None:
                 config.by,
                 config.metric,
                 AnalysisSettings(
-                    "brier", config.unparsed, config.smoothing, config.resamples, config.seed
+                    unparsed=config.unparsed,
+                    smoothing=config.smoothing,
+                    resamples=config.resamples,
+                    seed=config.seed,
+                    cluster=config.cluster,
                 ),
-                config.cluster,
             )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
@@ -189,7 +192,7 @@ def groups_of(
         if is_of_successes(records):
             meanings.append(MEANING)
     if shares.height:
-        groups += summarise_shares(shares, by, config.resamples, config.seed)
+        groups += summarise_shares(shares, by, config.resamples, config.seed, config.cluster)
         meanings.append(SHARES)
     return groups, meanings
 

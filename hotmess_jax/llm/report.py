@@ -5,7 +5,7 @@ from typing import Any
 
 from hotmess_jax.llm.analyses.budgets import not_kept
 from hotmess_jax.llm.origins_report import origins_section
-from hotmess_jax.llm.repeat_tables import differences_section, repeats_section
+from hotmess_jax.llm.repeat_tables import clusters_note, differences_section, repeats_section
 from hotmess_jax.llm.study_figures import setting_file
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import interval, number
@@ -43,6 +43,7 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
         f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
         f"questions; seed {settings['seed']}. " + _lengths(study["series"]),
+        *_clusters(study),
         CAVEAT,
         *study["meanings"],
     ]
@@ -73,6 +74,15 @@ def report(study: Json, drawn: Sequence[str]) -> str:
     if study["missing"]:
         lines += ["## Left out", _missing(study["missing"])]
     return "\n\n".join(lines) + "\n"
+
+
+def _clusters(study: Json) -> list[str]:
+    """Say over how many clusters of questions intervals are; nothing where they are over questions."""
+    field = study["settings"]["cluster"]
+    if field is None:
+        return []
+    numbers = [(of["label"], of["clusters"]) for of in study["series"] if of["clusters"] is not None]
+    return [f"{label}: {clusters_note(field, number)}" for label, number in numbers]
 
 
 def _lengths(series: Sequence[Json]) -> str:
@@ -242,7 +252,7 @@ def _field_notes(result: Json, decides: str) -> list[str]:
     if result["too_few"]:
         notes.append(f"{result['too_few']} questions have fewer than four samples, and are left out.")
     if result["without_field"]:
-        notes.append(f"{result['without_field']} questions have no {result['field']}.")
+        notes.append(f"Questions without {result['field']}: {result['without_field']}.")
     if result["shared_contexts"]:
         notes.append(
             f"{result['shared_contexts']} questions have two or three contexts: the samples that say how long "
@@ -387,8 +397,10 @@ def _labels(found: Mapping[str, Sequence[Json]]) -> str:
                     *(_cell(row[form][k]) for k in ("accuracy", "incoherence")),
                 ]
                 rows.append([model, row[label], FORMS[form], *_counts(row), *cells])
-    header = ["model", label, "estimate", "questions", "samples", "mean length", "accuracy"]
-    return table([*header, "incoherence"], rows)
+    lengths = dict.fromkeys(row["length"].replace("_", " ") for of in found.values() for row in of)
+    mean = f"mean {' or '.join(lengths)}"
+    header = ["model", label, "estimate", "questions", "samples", mean, "accuracy", "incoherence"]
+    return table(header, rows)
 
 
 def _ensembles(found: Mapping[str, Json]) -> str:

@@ -39,6 +39,7 @@ from hotmess_jax.llm.analyses import (
     unit_test_questions,
     with_wait_ratio,
 )
+from hotmess_jax.llm.analyses.clusters import count_in, with_clusters
 from hotmess_jax.llm.analyses.comparing import differences, value_named, with_holm
 from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
 from hotmess_jax.llm.analyses.questions import to_json
@@ -142,6 +143,8 @@ def study(
             settings = replace(settings, by=[*settings.by, settings.compare])
     check_fields(records, settings.by, " to tell settings apart")
     records = as_given(records, settings.by)
+    if settings.analysis.cluster is not None:
+        check_fields(records, [settings.analysis.cluster], " to cluster by")
     if settings.length is not None:
         field_of(records, settings.length)
     models = records["model"].unique(maintain_order=True).to_list()
@@ -183,14 +186,17 @@ def study(
         state.run("repeats", part.label, _repeats, part.records, settings.analysis)
     _answers(state, choice, settings)
     for part in budgets:
-        state.run("format_failures", part.label, format_failures, part.records)
+        state.run(
+            "format_failures", part.label, format_failures, part.records, settings.analysis.cluster
+        )
     _other_outcomes(state, series, settings, vectors)
     _shares(state, shares, settings)
     lengths = list(dict.fromkeys(part.length for part in series if part.length))
     return {
         "models": models,
         "series": [
-            {"label": part.label, "model": part.model, "settings": part.settings, "length": part.length}
+            {"label": part.label, "model": part.model, "settings": part.settings, "length": part.length,
+             "clusters": _clusters(part.records, settings.analysis.cluster)}
             for part in series
         ],
         "questions": whole.select(QUESTION).n_unique(),
@@ -207,6 +213,13 @@ def study(
         "analyses": state.found,
         "missing": state.missing,
     }  # fmt: skip
+
+
+def _clusters(records: pl.DataFrame, field: str | None) -> int | None:
+    """Return how many clusters of questions records have; None where no field says."""
+    if field is None or records[field].null_count() == records.height:
+        return None
+    return count_in(with_clusters(records.select(QUESTION).unique(maintain_order=True), records, field))
 
 
 @dataclass(frozen=True)
@@ -286,7 +299,7 @@ def _choices(
                       settings.groups)  # fmt: skip
         state.run(f"ensembles_{metric}", name, ensembling, records, analysis, settings.ensembles)
         state.run(f"efficiency_{metric}", name, efficiency, records, analysis)
-        state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis)
+        state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis, of)
     return questions
 
 
@@ -353,7 +366,8 @@ def _between(
             of = {part.label: part.records for part in of_setting if part.label in lengths}
             if len(of) > 1:
                 seed = settings.analysis.seed
-                state.run("length_correlation", name, length_correlation, of, lengths, seed)
+                cluster = settings.analysis.cluster
+                state.run("length_correlation", name, length_correlation, of, lengths, seed, cluster)
 
 
 def _scaling_of(
@@ -409,15 +423,16 @@ def _scaling(
 
 def _answers(state: _Study, parts: Sequence[_Part], settings: StudySettings) -> None:
     """Run what looks at answers alone."""
+    cluster = settings.analysis.cluster
     for part in parts:
-        state.run("answer_changes", part.label, answer_changes, part.records)
+        state.run("answer_changes", part.label, answer_changes, part.records, None, cluster)
         changes = state.found.get("answer_changes", {})
         if part.length is not None and part.label in changes:
             with state.noting("answer_changes_by_length", part.label):
                 changes[part.label] += answer_changes_by_length(
-                    part.records, part.length, settings.difficulties, settings.analysis.seed
+                    part.records, part.length, settings.difficulties, settings.analysis.seed, cluster
                 )
-        state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records)
+        state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records, cluster)
         state.run("one_question", part.label, one_question, part.records)
 
 
@@ -428,11 +443,13 @@ def _repeats(records: pl.DataFrame, settings: AnalysisSettings) -> Json:
         for name in ("options", "tests", "outcome")
         if name in records.columns
     )
-    return repeats(records.filter(known & ~_is_open(records)), settings.unparsed).to_json()
+    return repeats(
+        records.filter(known & ~_is_open(records)), settings.unparsed, settings.cluster
+    ).to_json()
 
 
-def _changes_by_label(records: pl.DataFrame) -> list[Json]:
-    return answer_changes(records, difficulty_labels(records))
+def _changes_by_label(records: pl.DataFrame, cluster: str | None) -> list[Json]:
+    return answer_changes(records, difficulty_labels(records), cluster)
 
 
 def _other_outcomes(
@@ -450,7 +467,7 @@ def _other_outcomes(
             state.leave_out("unit_tests", name, "no record has tests")
         else:
             with state.noting("unit_tests", name):
-                tasks = unit_test_questions(records)
+                tasks = unit_test_questions(records, analysis.cluster)
                 state.run("unit_tests", name, overall, tasks, analysis)
                 of = records.filter(pl.col("tests").is_not_null()).select(QUESTION).n_unique()
                 if of > tasks.table.height:

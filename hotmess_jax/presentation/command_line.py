@@ -136,6 +136,26 @@ def parse_with_preset(
     return parse(type(presets[chosen]), arguments, presets[chosen])
 
 
+def named_values(flag: str, given: Sequence[str], last: bool = False) -> dict[str, str]:
+    """Return each NAME=VALUE of a command line as name and value.
+
+    Args:
+        flag: they were given with.
+        given: the texts.
+        last: whether the last "=" parts them, for names that hold one; else the first does.
+
+    Raises:
+        ValueError: where one is no such pair, or names what another names.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.rpartition("=") if last else text.partition("=")
+        if not (name and equals and value) or name in found:
+            raise ValueError(f"{flag} must be NAME=VALUE, each name once, got {text!r}")
+        found[name] = value
+    return found
+
+
 def _showing_limits() -> ConstructorRegistry:
     """Return the rule by which help says of each setting, beside its default, which numbers it may be."""
     registry = ConstructorRegistry()

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
+from hotmess_jax.llm.analyses.clusters import clusters_in, count_in, of_all
 from hotmess_jax.llm.analyses.cross_fitting import (
     FORMS,
     LEAST,
@@ -22,7 +23,7 @@ from hotmess_jax.llm.analyses.questions import AnalysisSettings, Json, to_json, 
 from hotmess_jax.llm.analyses.samples import QUESTION
 from hotmess_jax.llm.analyses.subsets import Sampled, sampled_of
 from hotmess_jax.statistics import power_laws
-from hotmess_jax.statistics.intervals import effective_questions
+from hotmess_jax.statistics.intervals import Clusters, effective_questions, summed
 
 SCALED = ("accuracy", "error", "bias2", "variance", "incoherence")
 
@@ -107,14 +108,18 @@ def scaling_of(
     random = np.random.default_rng(settings.seed)
     group = groups_along(fitted[reference].along, count, random)
     who = {name: sampled[name].who[of.question] for name, of in fitted.items()}
-    shared = who[reference].with_row_index(f"row {reference}")
+    shared = who[reference].select(QUESTION).with_row_index(f"row {reference}")
     for name in names:
         if name != reference:
-            shared = shared.join(who[name].with_row_index(f"row {name}"), on=QUESTION, nulls_equal=True)
+            shared = shared.join(
+                who[name].select(QUESTION).with_row_index(f"row {name}"), on=QUESTION, nulls_equal=True
+            )
     if not shared.height:
         raise ValueError(f"no question with {LEAST} samples is shared by all models")
     place = {name: shared[f"row {name}"].to_numpy().astype(int) for name in fitted}
     group = group[:, place[reference]]
+    shared = of_all(list(who.values()), shared)
+    clusters = clusters_in(shared)
     sizes = np.asarray([float(parameters[name]) for name in names])
     most = max(sampled[name].most for name in names)
     no_corrected = NO_KL if settings.metric == "kl" else None
@@ -124,6 +129,7 @@ def scaling_of(
         "reference": reference,
         "plugin_samples": fitted[reference].plugin_samples,
         "no_corrected": no_corrected,
+        "clusters": count_in(shared),
         "groups": [
             {"group": i, "questions": round(float((group == i).mean(axis=0).sum()))}
             for i in range(count)
@@ -138,7 +144,7 @@ def scaling_of(
         for i, row in enumerate(found["groups"]):
             parts = Grouped(*(np.stack([part[:, i] for part in of], axis=1)
                               for of in zip(*of_models, strict=True)))  # fmt: skip
-            row[form] = _of_group(parts, sizes, most)
+            row[form] = _of_group(parts, sizes, most, clusters)
             row["effective_questions"] = to_json(effective_questions(parts.error))
     return found
 
@@ -162,8 +168,11 @@ def _at(fitted: CrossFitted, place: Int[np.ndarray, " questions"]) -> CrossFitte
     )
 
 
-def _of_group(parts: Grouped, sizes: Float[np.ndarray, " models"], most: float) -> Json:
+def _of_group(
+    parts: Grouped, sizes: Float[np.ndarray, " models"], most: float, clusters: Clusters
+) -> Json:
     """Return models' values within one group of questions, and the exponents in their sizes."""
+    parts = parts.of_clusters(clusters)
     values, ends = group_values(parts, most)
     x = np.log(sizes)[:, None]
     effective = float(effective_questions(parts.error).min())
@@ -252,18 +261,23 @@ def surface_of(
     form = "plugin" if settings.metric == "kl" else "corrected"
     random = np.random.default_rng(settings.seed)
     who = {name: sampled[name].who[of.question] for name, of in fitted.items()}
-    everyone = pl.concat(list(who.values())).unique(maintain_order=True).with_row_index("row")
+    everyone = pl.concat([of.select(QUESTION) for of in who.values()]).unique(maintain_order=True)
+    everyone = of_all(list(who.values()), everyone).with_row_index("row")
+    clusters = clusters_in(everyone)
     columns: list[Grouped] = []
     for name, of in fitted.items():
         grouped = in_groups(of, form, groups_along(of.along, count, random), count)
         place = (
             who[name]
+            .select(QUESTION)
             .join(everyone, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")["row"]
             .to_numpy()
             .astype(int)
         )
         columns.append(Grouped(*(_spread(part, place, everyone.height) for part in grouped)))
     together = Grouped(*(np.concatenate(part, axis=1) for part in zip(*columns, strict=True)))
+    by_model = together.error.reshape(-1, len(names), count).sum(axis=2)
+    together = together.of_clusters(clusters)
     sizes = np.repeat(np.log([parameters[name] for name in names]), count)
     part, whole = together.quotient("incoherence")
     total = part.sum(axis=0), whole.sum(axis=0)
@@ -273,19 +287,17 @@ def surface_of(
         length_without = np.log((along - together.along) / (share - together.share))
     fit = power_laws.fit(_design(length, sizes), *total)
     left_out = power_laws.fit(_design(length_without, sizes), total[0] - part, total[1] - whole)
-    by_model = together.error.reshape(-1, len(names), count).sum(axis=2)
-    effective = effective_questions(by_model)
-    ends = power_laws.jackknife_interval(
-        fit.coefficients, left_out.coefficients, float(effective.min())
-    )
+    effective = float(effective_questions(summed(by_model, clusters)).min())
+    ends = power_laws.jackknife_interval(fit.coefficients, left_out.coefficients, effective)
     labels = ("intercept", "length", "size")
     quotient = np.where(total[1] > 0, total[0] / np.where(total[1] > 0, total[1], 1), np.nan)
     return {
         "form": form,
         "models": names,
         "groups": count,
+        "clusters": count_in(everyone),
         "questions": [len(of.question) for of in fitted.values()],
-        "effective_questions": to_json(effective),
+        "effective_questions": to_json(effective_questions(by_model)),
         "plugin_samples": fitted[names[0]].plugin_samples,
         "coefficients": with_intervals(
             dict(zip(labels, fit.coefficients, strict=True)), dict(zip(labels, ends.T, strict=True))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from hotmess_jax.llm.analyses.clusters import clusters_in, count_in
 from hotmess_jax.llm.analyses.cross_fitting import (
     FORMS,
     LEAST,
@@ -32,7 +34,7 @@ from hotmess_jax.llm.analyses.samples import QUESTION
 from hotmess_jax.llm.analyses.series import field_of, one_series
 from hotmess_jax.llm.analyses.subsets import Sampled, sampled_of
 from hotmess_jax.statistics import power_laws
-from hotmess_jax.statistics.intervals import FEW, effective_questions
+from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
 from kernels.names import nearest
 
 SLOPES = ("error", "bias2", "variance", "incoherence")
@@ -114,11 +116,14 @@ def along_field(
         )
     if (fitted.along == fitted.along[0, 0]).all():
         raise ValueError(f"{field!r} is the same of all questions: {fitted.along[0, 0]:g}")
+    who = sampled.who[fitted.question]
+    clusters = clusters_in(who)
     counts = [count for count in groups if count * A_GROUP <= number] or [max(2, number // A_GROUP)]
     found: Json = {
         "metric": sampled.measure,
         "questions": number,
         "samples": fitted.samples,
+        "clusters": count_in(who),
         "shared_contexts": fitted.shared_contexts,
         "splits": SPLITS,
         "plugin_samples": fitted.plugin_samples,
@@ -132,25 +137,26 @@ def along_field(
         if form == "corrected" and found["no_corrected"]:
             found[form] = None
             continue
-        between = halves_difference(in_groups(fitted, form, halves, 2), sampled.most, False)
+        between = halves_difference(in_groups(fitted, form, halves, 2), sampled.most, False, clusters)
         found[form] = {"slopes": {}, "halves": with_intervals(*between)}
         for count, group in of_count.items():
             grouped = in_groups(fitted, form, group, count)
             if count == counts[0]:
-                found[form]["curves"] = with_intervals(*group_values(grouped, sampled.most))
-            found[form]["slopes"][str(count)] = slopes_of(grouped)
+                found[form]["curves"] = with_intervals(*group_values(grouped, sampled.most, clusters))
+            found[form]["slopes"][str(count)] = slopes_of(grouped, clusters)
     return found
 
 
-def slopes_of(grouped: Grouped) -> Json:
-    """Return slopes of power laws through the groups, with intervals over questions and R²."""
+def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Json:
+    """Return slopes of power laws through the groups, with intervals over questions or clusters and R²."""
+    # Of one group: it is among its own questions that a group's value is seen to vary. Clusters may be in all.
+    effective = float(effective_questions(_held(grouped))) / grouped.share.shape[1]
+    grouped = grouped.of_clusters(clusters)
+    effective = min(effective, float(effective_questions(_held(grouped))))
     along, share = grouped.along.sum(axis=0), grouped.share.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         x = np.log(along / share)[:, None]
         without = np.log((along - grouped.along) / (share - grouped.share))[..., None]
-    held = grouped.variance if np.isnan(grouped.error).any() else grouped.error
-    # Of one group: it is among its own questions that a group's value is seen to vary.
-    effective = float(effective_questions(held.sum(axis=1))) / share.size
     found = {}
     for name in SLOPES:
         part, whole = grouped.quotient(name)
@@ -165,6 +171,12 @@ def slopes_of(grouped: Grouped) -> Json:
             "r2": to_json(float(fit.r2)),
         }
     return found
+
+
+def _held(grouped: Grouped) -> Float[np.ndarray, " questions"]:
+    """Return what each question holds of the error, of embeddings of the variance."""
+    held = grouped.variance if np.isnan(grouped.error).any() else grouped.error
+    return held.sum(axis=1)
 
 
 LENGTHS = ("reasoning_tokens", "actions", "output_tokens", "words")
@@ -206,7 +218,8 @@ def by_label(
     """Return each label's mean of a field, its error, parts, accuracy and incoherence, longest first.
 
     Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
-    that happen to be right would look the most certain of all.
+    that happen to be right would look the most certain of all. KL has plug-in values alone: whether its
+    corrected one holds is judged of all questions, and of a topic's few it was seen above 1.
 
     Args:
         questions: of one model and setting.
@@ -228,12 +241,18 @@ def by_label(
     rows = questions.table.with_row_index("row").filter(
         pl.col(field).is_not_null() & pl.col(label).is_not_null()
     )
+    if settings.metric == "kl":
+        questions = questions._replace(
+            corrected=jax.tree.map(lambda of: np.nan * of, questions.corrected)
+        )
     for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
         row: Json = {label: name, "questions": kept.table.height, "samples": kept.samples}
+        row["clusters"] = count_in(kept.table)
         row["along"] = {"value": to_json(kept.table[field].mean()), "ci95": [None, None]}
         for form in FORMS:
-            row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most))
+            row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most, kept.clusters))
+        row["length"] = field
         found.append(row)
     return sorted(found, key=lambda row: -row["along"]["value"])
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hotmess_jax.llm.analyses.clusters import among
+from hotmess_jax.llm.analyses.clusters import among, clusters_in, count_in, of_all, with_clusters
 from hotmess_jax.llm.analyses.decomposing import METRICS, Contexts, Metric, decompose_block, drawn_down
 from hotmess_jax.llm.analyses.kl_correction import why_none
 from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, Unparsed, to_samples
@@ -20,6 +20,7 @@ from hotmess_jax.statistics.intervals import (
     effective_questions,
     mean_interval,
     ratio_interval,
+    summed,
 )
 from kernels.decompositions import Decomposition
 from kernels.names import check_name
@@ -35,19 +36,22 @@ class AnalysisSettings:
     metric: Metric = "brier"
     unparsed: Unparsed = "uniform"
     smoothing: float = 1e-12
+    # Data sets on which KL's corrected value is judged, at most; 0 gives its plug-in value alone.
     resamples: int = 1_000
     seed: int = 0
     # Samples a question that KL's plug-in values are of, so that what is compared has equal numbers; None
     # is the least of the questions at hand.
     kl_samples: int | None = None
+    # The field whose values are clusters of questions; intervals are then over whole clusters.
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         check_name("metric", self.metric, METRICS)
         check_name("unparsed", self.unparsed, get_args(Unparsed))
         if not 0 < self.smoothing < 1:
             raise ValueError(f"smoothing must be between 0 and 1, got {self.smoothing}")
-        if self.resamples < 1:
-            raise ValueError(f"resamples must be at least 1, got {self.resamples}")
+        if self.resamples < 0:
+            raise ValueError(f"resamples must be at least 0, got {self.resamples}")
 
 
 class Questions(NamedTuple):
@@ -56,7 +60,7 @@ class Questions(NamedTuple):
     plugin: Decomposition
     corrected: Decomposition
     accuracy: Float[np.ndarray, " questions"]
-    # Who they are, `count` samples, and the means of all numeric fields.
+    # Who they are, `count` samples, the means of all numeric fields, and perhaps the name of their cluster.
     table: pl.DataFrame
     # None where no record has a context.
     contexts: Contexts | None = None
@@ -73,6 +77,11 @@ class Questions(NamedTuple):
     def samples(self) -> int:
         """Samples in all."""
         return int(self.table["count"].sum())
+
+    @property
+    def clusters(self) -> Clusters:
+        """The questions' clusters; None where each is its own."""
+        return clusters_in(self.table)
 
     def where(self, chosen: np.ndarray) -> "Questions":
         """Return those of a boolean mask or an index."""
@@ -110,7 +119,7 @@ def questions_of(
         raise ValueError(samples.why_none)
     found = decompose_blocks(samples.blocks, settings)
     place = np.concatenate([block.question for block in samples.blocks])
-    table = with_means(samples, records)[place]
+    table = with_clusters(with_means(samples, records)[place], records, settings.cluster)
     accuracy = table["accuracy"].to_numpy()
     return Questions(
         found.plugin,
@@ -294,6 +303,7 @@ def overall(questions: Questions, settings: AnalysisSettings) -> Json:
     found: Json = {
         "questions": questions.table.height,
         "samples": questions.samples,
+        "clusters": count_in(questions.table),
         # Of embeddings, which have no error, there are none to count.
         "effective_questions": to_json(
             float(effective_questions(np.asarray(questions.plugin.error)))
@@ -305,8 +315,10 @@ def overall(questions: Questions, settings: AnalysisSettings) -> Json:
         "stated_step": questions.step,
     }
     for form in FORMS:
-        found[form] = with_intervals(*estimate_parts(parts_of(questions, form), most))
-    return found | {"contexts": contexts_summary(questions.contexts, most)}
+        found[form] = with_intervals(
+            *estimate_parts(parts_of(questions, form), most, questions.clusters)
+        )
+    return found | {"contexts": contexts_summary(questions.contexts, most, questions.clusters)}
 
 
 def largest_error(questions: Questions) -> float:
@@ -318,7 +330,11 @@ def incoherence_difference(
     first: Questions, second: Questions, form: str
 ) -> tuple[Float[np.ndarray, ""], Float[np.ndarray, " 2"]]:
     """Return the incoherence of one model less another's, and its interval; the same questions in order."""
-    both = [jax.tree.map(np.asarray, of.form(form)) for of in (first, second)]
+    clusters = clusters_in(of_all([first.table, second.table], first.table))
+    both = [
+        jax.tree.map(lambda part: summed(np.asarray(part), clusters), of.form(form))
+        for of in (first, second)
+    ]
     return difference_interval(
         (both[0].variance, both[1].variance),
         (both[0].bias2 + both[0].variance, both[1].bias2 + both[1].variance),

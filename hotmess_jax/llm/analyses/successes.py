@@ -1,27 +1,12 @@
 """Outcomes that are right or wrong, or a share of right, and nothing else: bias² and variance of success."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import jax
-import numpy as np
 import polars as pl
 
-from hotmess_jax.llm.analyses.questions import (
-    FORMS,
-    AnalysisSettings,
-    Questions,
-    contexts_summary,
-    estimate_parts,
-    parts_of,
-    questions_of,
-    to_json,
-)
-from hotmess_jax.llm.analyses.series import check_fields, settings_that_differ
-from hotmess_jax.llm.records import checked
-from hotmess_jax.statistics.intervals import effective_questions
+from hotmess_jax.llm.analyses.questions import AnalysisSettings, Questions, questions_of
 
 SUCCESS = ("success", "failure")
 SHARES_METRIC = "squared_error"
@@ -116,66 +101,3 @@ def share_questions(records: pl.DataFrame, settings: AnalysisSettings) -> Questi
         most=1.0,
         step=None,
     )
-
-
-def summarise_shares(
-    records: pl.DataFrame, by: Sequence[str] = (), resamples: int = 1000, seed: int = 0
-) -> list[dict[str, Any]]:
-    """Return what `summarise` does, with the one metric `squared_error`, of outcomes between 0 and 1.
-
-    Args:
-        records: each with an outcome.
-        by: fields to group by, besides the model and the settings that differ.
-        resamples: as in `AnalysisSettings`.
-        seed: likewise.
-
-    Raises:
-        ValueError: for a field that no record has.
-    """
-    check_fields(records, by, " to group by")
-    records = checked(records, by).table
-    by = [*by, *settings_that_differ(records, ["model", *by])]
-    keys = ["model", *by]
-    settings = AnalysisSettings(resamples=resamples, seed=seed)
-    groups = []
-    for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
-        keys, maintain_order=True
-    ):
-        count = group.select("benchmark", "question_id").n_unique()
-        try:
-            questions = share_questions(group, settings)
-        except ValueError:
-            questions = None
-        groups.append(
-            {
-                "by": dict(zip(by, values[1:], strict=True)),
-                "model": values[0],
-                "questions": count,
-                "samples": group.height,
-                "left_out": count - (0 if questions is None else questions.table.height),
-                "left_out_by": [],
-                "why_none": "no question has two samples" if questions is None else None,
-                "accuracy": float(
-                    np.mean(group["outcome"].to_numpy() if questions is None else questions.accuracy)
-                ),
-                "unparsed": 0.0,
-                "stated_step": None,
-                "metrics": {SHARES_METRIC: None if questions is None else _summary(questions)},
-            }
-        )
-    return groups
-
-
-def _summary(questions: Questions) -> dict[str, Any]:
-    found = []
-    for form in FORMS:
-        parts = {name: part for name, part in parts_of(questions, form).items() if name != "accuracy"}
-        values, ends = estimate_parts(parts, 1.0)
-        found.append(to_json(values) | {"ci95": to_json(ends)})
-    return found[0] | {
-        "corrected": found[1],
-        "no_corrected": None,
-        "kl_samples": None,
-        "effective_questions": to_json(float(effective_questions(np.asarray(questions.plugin.error)))),
-        "contexts": contexts_summary(questions.contexts, 1.0),
-    }

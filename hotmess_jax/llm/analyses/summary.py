@@ -11,15 +11,19 @@ from hotmess_jax.llm.analyses.clusters import number as number_of_clusters
 from hotmess_jax.llm.analyses.decomposing import METRICS, Metric
 from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
 from hotmess_jax.llm.analyses.questions import (
+    FORMS,
     AnalysisSettings,
+    Questions,
     contexts_summary,
     decompose_blocks,
     estimate_parts,
+    parts_of,
     to_json,
 )
 from hotmess_jax.llm.analyses.repeats import repeats
-from hotmess_jax.llm.analyses.samples import Block, Unparsed, to_samples
+from hotmess_jax.llm.analyses.samples import QUESTION, Block, Unparsed, to_samples
 from hotmess_jax.llm.analyses.series import check_fields, settings_that_differ
+from hotmess_jax.llm.analyses.successes import SHARES_METRIC, share_questions
 from hotmess_jax.llm.records import checked
 from hotmess_jax.statistics.intervals import Clusters, effective_questions
 from kernels.names import check_name, check_names
@@ -137,9 +141,7 @@ def summarise(
                 "accuracy": samples.accuracy,
                 "unparsed": samples.unparsed,
                 "stated_step": samples.step,
-                "clusters": None
-                if labels is None
-                else {"field": cluster, "number": number_of_clusters(labels)},
+                "clusters": _clusters(cluster, labels),
                 "repeats": _repeats(group, unparsed, cluster),
                 "metrics": {
                     metric: metric_summary(
@@ -159,6 +161,82 @@ def summarise(
             }
         )
     return groups
+
+
+def summarise_shares(
+    records: pl.DataFrame,
+    by: Sequence[str] = (),
+    resamples: int = 1000,
+    seed: int = 0,
+    cluster: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return what `summarise` does, with the one metric `squared_error`, of outcomes between 0 and 1.
+
+    Args:
+        records: each with an outcome.
+        by: fields to group by, besides the model and the settings that differ.
+        resamples: as in `AnalysisSettings`.
+        seed: likewise.
+        cluster: likewise.
+
+    Raises:
+        ValueError: for a field that no record has, and for clusters as in `with_clusters`.
+    """
+    check_fields(records, by, " to group by")
+    records = checked(records, by).table
+    by = [*by, *settings_that_differ(records, ["model", *by])]
+    keys = ["model", *by]
+    settings = AnalysisSettings(resamples=resamples, seed=seed, cluster=cluster)
+    groups = []
+    for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
+        keys, maintain_order=True
+    ):
+        who = group.select(QUESTION).unique(maintain_order=True)
+        labels = clusters_of(group, who, cluster)
+        try:
+            questions = share_questions(group, settings)
+        except ValueError:
+            questions = None
+        groups.append(
+            {
+                "by": dict(zip(by, values[1:], strict=True)),
+                "model": values[0],
+                "questions": who.height,
+                "samples": group.height,
+                "left_out": who.height - (0 if questions is None else questions.table.height),
+                "left_out_by": [],
+                "why_none": "no question has two samples" if questions is None else None,
+                "accuracy": float(
+                    np.mean(group["outcome"].to_numpy() if questions is None else questions.accuracy)
+                ),
+                "unparsed": 0.0,
+                "stated_step": None,
+                "clusters": _clusters(cluster, labels),
+                "repeats": _repeats(group, "uniform", cluster),
+                "metrics": {SHARES_METRIC: None if questions is None else _share_summary(questions)},
+            }
+        )
+    return groups
+
+
+def _share_summary(questions: Questions) -> dict[str, Any]:
+    found = []
+    for form in FORMS:
+        parts = {name: part for name, part in parts_of(questions, form).items() if name != "accuracy"}
+        values, ends = estimate_parts(parts, 1.0, questions.clusters)
+        found.append(to_json(values) | {"ci95": to_json(ends)})
+    return found[0] | {
+        "corrected": found[1],
+        "no_corrected": None,
+        "kl_samples": None,
+        "effective_questions": to_json(float(effective_questions(np.asarray(questions.plugin.error)))),
+        "contexts": contexts_summary(questions.contexts, 1.0, questions.clusters),
+    }
+
+
+def _clusters(field: str | None, labels: Clusters) -> dict[str, Any] | None:
+    """Return how many clusters there are of which field; None without one."""
+    return None if labels is None else {"field": field, "number": number_of_clusters(labels)}
 
 
 def _repeats(group: pl.DataFrame, unparsed: Unparsed, cluster: str | None) -> dict[str, Any] | None:

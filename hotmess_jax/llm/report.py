@@ -41,8 +41,9 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"`{', '.join(source['files'])}`{where}. Made by `experiments.llm_report` at "
         f"{study['provenance']['git_commit']}, JAX {versions['jax']}, Python {versions['python']}.",
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
-        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
-        f"questions; seed {settings['seed']}. " + _lengths(study["series"]),
+        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over "
+        f"{'the questions' if settings['cluster'] is None else 'whole clusters of questions'}; seed {settings['seed']}. "
+        + _lengths(study["series"]),
         *_clusters(study),
         CAVEAT,
         *study["meanings"],

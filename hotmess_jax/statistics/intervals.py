@@ -183,8 +183,9 @@ def paired_difference(
     """Return the first Σ part / Σ whole less the second, of the same questions in order.
 
     Student's t on what each question adds to the difference, with two questions more that nobody saw, of which
-    one is half better and one half worse: where few questions differ, the interval is not narrow for it. p is
-    below .05 exactly where the interval leaves 0 out.
+    one is half better and one half worse: where few questions differ, the interval is not narrow for it. Quotients
+    have the degrees of freedom of as many questions of equal error as hold either's. p is below .05 exactly where the
+    interval leaves 0 out.
 
     Args:
         parts: of each question, first and second.
@@ -197,10 +198,14 @@ def paired_difference(
 
     Source: the delta method; Agresti and Min 2005 for questions added to a paired difference.
     """
-    if wholes is None:
-        wholes = np.ones_like(parts[0]), np.ones_like(parts[1])
     questions = len(parts[0])
     number = _number(questions, clusters)
+    freedom = np.asarray(number - 1.0)
+    if wholes is None:
+        wholes = np.ones_like(parts[0]), np.ones_like(parts[1])
+    else:
+        held = [effective_questions(summed(whole, clusters)) for whole in wholes]
+        freedom = np.maximum(np.minimum(*held) - 1, 1)
     quotients, added, divisors = [], [], []
     for part, whole in zip(parts, wholes, strict=True):
         total = whole.sum(axis=0)
@@ -214,8 +219,8 @@ def paired_difference(
     more = most / (divisors[0] + divisors[1])
     squares = (summed(added[0] - added[1], clusters) ** 2).sum(axis=0) + 2 * more**2
     error = np.sqrt(squares * number / (number - 1)) / questions
-    half = stats.t.ppf(1 - TAIL, number - 1) * error
-    p = 2 * stats.t.sf(np.abs(value) / error, number - 1)
+    half = stats.t.ppf(1 - TAIL, freedom) * error
+    p = 2 * stats.t.sf(np.abs(value) / error, freedom)
     return Difference(value, np.stack([value - half, value + half]), np.asarray(p))
 
 

@@ -241,7 +241,8 @@ def bias2_against_variance(found: Mapping[str, Json]) -> Figure:
         axes.text(
             end, end * (1 - level) / level, f"{level:g}", fontsize=SMALL, color="0.45", ha="right"
         )
-    axes.set(xlabel=f"variance ({FORMS[form]})", ylabel=f"bias² ({FORMS[form]})")
+    unit = UNITS.get(next(iter(found.values()))["metric"], "")
+    axes.set(xlabel=f"variance ↓{unit}, {FORMS[form]}", ylabel=f"bias² ↓{unit}, {FORMS[form]}")
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.text(
         0.98,
@@ -437,6 +438,7 @@ def efficiency(found: Mapping[str, Json], metric: str = "") -> Figure:
             axes.set_ylabel(f"{_title(quantity, metric)}, plug-in")
     for axes in panels:
         _from_zero(axes, "y")
+        _counted(axes)
     panels[-1].set_xlabel("samples a question")
     return with_legend(figure)
 
@@ -464,7 +466,8 @@ def topics(found: Mapping[str, Sequence[Json]]) -> Figure:
                 axes.hlines(where, *_interval(value), color=look["color"], linewidth=0.8)
             values = _values([value["value"] for value in shown])
             axes.plot(values, y, linestyle="none", label=model, **look)
-    names_of = "mean length", f"incoherence, {FORMS[form]}"
+    lengths = dict.fromkeys(row["length"].replace("_", " ") for rows in found.values() for row in rows)
+    names_of = f"mean {' or '.join(lengths)}", f"incoherence, {FORMS[form]}"
     for axes, text in zip(panels, names_of, strict=True):
         axes.set_xlabel(text)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
@@ -495,6 +498,7 @@ def one_question(found: Mapping[str, Json]) -> Figure:
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_ylabel("answer")
+        _counted(axes)
         axes.set_title(f"{name},\nquestion {result['question_id']}", loc="left")
     panels[-1].set_xlabel("sample")
     return with_legend(figure)
@@ -506,10 +510,13 @@ def sensitivity(found: Mapping[str, Sequence[Json]], form: str = "corrected") ->
 
     Args:
         found: of each model, what `analysis.sensitivity` returns.
-        form: plugin or corrected.
+        form: plugin or corrected; where nothing is known in it, the plug-in one is drawn.
     """
     _check(form)
-    cases = list(dict.fromkeys((row["what"], row["value"]) for rows in found.values() for row in rows))
+    every = [row for rows in found.values() for row in rows]
+    # Of few samples KL has no corrected value in any case.
+    shown = _valued(every, form) or _valued(every, form := "plugin") or every
+    cases = list(dict.fromkeys((row["what"], row["value"]) for row in shown))
     figure, (axes,) = new_figure(COLUMN, 0.8 + 0.17 * len(cases))
     for i, (name, rows) in enumerate(found.items()):
         known = {(row["what"], row["value"]): row for row in rows if form in row}
@@ -522,8 +529,13 @@ def sensitivity(found: Mapping[str, Sequence[Json]], form: str = "corrected") ->
                 axes.plot(_values(value["value"]), at, linestyle="none", label=name, **look)
     axes.set_yticks(range(len(cases)), [" ".join(filter(None, case)) for case in cases])
     axes.set_ylim(len(cases) - 0.5, -0.5)
-    axes.set_xlabel(f"incoherence, {'corrected' if form == 'corrected' else 'plug-in'}")
+    axes.set_xlabel(f"incoherence, {FORMS[form]}")
     return with_legend(figure)
+
+
+def _valued(rows: Sequence[Json], form: str) -> list[Json]:
+    """Return the rows whose incoherence is known."""
+    return [row for row in rows if form in row and row[form]["incoherence"]["value"] is not None]
 
 
 def _points(
@@ -573,6 +585,11 @@ def _from_zero(axes: Axes, which: str) -> None:
     margin = 0.05 * (max(high, 0.0) - min(low, 0.0)) or 1.0
     ends = min(low - margin, 0.0) if low < 0 else -0.3 * margin, max(high, 0.0) + margin
     (axes.set_ylim if which == "y" else axes.set_xlim)(*ends)
+
+
+def _counted(axes: Axes) -> None:
+    """Tick an axis of counts at whole numbers."""
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _room_above(axes: Axes, share: float) -> None:

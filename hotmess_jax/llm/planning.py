@@ -246,8 +246,6 @@ class _Differs(NamedTuple):
     skewness: Float[np.ndarray, " resamples"]
     excess: Float[np.ndarray, " resamples"]
     error: Float[np.ndarray, " resamples"]  # the mean error of both
-    # How many clusters of equal error would hold it as these do, a share of them: of either condition, the less.
-    share: Float[np.ndarray, " resamples"]
 
 
 def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
@@ -261,8 +259,7 @@ def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
     nothing = np.zeros(len(of))
     if pair.second is None:
         variance = np.maximum(2 * _quadratic(of, first.within), 0)
-        held = _share_of_error(first, pair)
-        return _Differs(nothing, variance, nothing, nothing, first.mean[:, 1], held)
+        return _Differs(nothing, variance, nothing, nothing, first.mean[:, 1])
     other, share = _expected(pair.second, samples, pair), pair.share
     of_other = _functional(name, other.mean)
     each = of @ pair.first.mean.T - of_other @ pair.second.mean.T
@@ -282,17 +279,7 @@ def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
     if name == "incoherence":
         value = _quotient(first.mean) - _quotient(other.mean)
     skewness, excess = _shape(off, pair, variance)
-    error = (first.mean[:, 1] + other.mean[:, 1]) / 2
-    held = np.minimum(_share_of_error(first, pair), _share_of_error(other, pair))
-    return _Differs(value, variance, skewness, excess, error, held)
-
-
-def _share_of_error(expected: _Expected, pair: _Pair) -> Float[np.ndarray, " resamples"]:
-    """Return (mean)² / mean square of clusters' errors; 0 without an error."""
-    a_cluster = len(pair.first.mean) / pair.units(len(pair.first.mean))
-    squares = expected.mean[:, 1] ** 2
-    whole = squares + np.maximum(expected.covariance[:, 1, 1], 0) / a_cluster
-    return squares / np.where(whole > 0, whole, 1)
+    return _Differs(value, variance, skewness, excess, (first.mean[:, 1] + other.mean[:, 1]) / 2)
 
 
 def _shape(
@@ -332,10 +319,12 @@ def _test(name: str, differs: _Differs, questions: int, units: float, sign: np.n
     seen = (units - 1) / units * questions * differs.variance
     squares = seen + 2 * more**2
     error = np.sqrt(squares * units / (units - 1)) / questions
-    freedom = np.full(len(error), units - 1)
-    if name == "incoherence":
-        freedom = np.maximum(units * differs.share - 1, 1)
-    quantile = stats.t.ppf((1 + LEVEL) / 2, freedom)
+    # As many degrees of freedom as `paired_difference` finds, of the fourth powers that are expected.
+    fourths = (differs.excess + 3) * seen**2 / units + 2 * more**4
+    varies = fourths - squares**2 / (units + 2)
+    known = varies > 0
+    freedom = np.where(known, 2 * squares**2 / np.where(known, varies, 1), np.inf)
+    quantile = stats.t.ppf((1 + LEVEL) / 2, np.minimum(freedom, units - 1))
     spread = np.sqrt(differs.variance / questions)
     known = spread > 0
     # How far the threshold moves, in units of the spread, as the estimated variance does by all of itself.

@@ -253,7 +253,7 @@ def _field_notes(result: Json, decides: str) -> list[str]:
     if result["too_few"]:
         notes.append(f"{result['too_few']} questions have fewer than four samples, and are left out.")
     if result["without_field"]:
-        notes.append(f"{result['without_field']} questions have no {result['field']}.")
+        notes.append(f"Questions without {result['field']}: {result['without_field']}.")
     if result["shared_contexts"]:
         notes.append(
             f"{result['shared_contexts']} questions have two or three contexts: the samples that say how long "
@@ -398,8 +398,10 @@ def _labels(found: Mapping[str, Sequence[Json]]) -> str:
                     *(_cell(row[form][k]) for k in ("accuracy", "incoherence")),
                 ]
                 rows.append([model, row[label], FORMS[form], *_counts(row), *cells])
-    header = ["model", label, "estimate", "questions", "samples", "mean length", "accuracy"]
-    return table([*header, "incoherence"], rows)
+    lengths = dict.fromkeys(row["length"].replace("_", " ") for of in found.values() for row in of)
+    mean = f"mean {' or '.join(lengths)}"
+    header = ["model", label, "estimate", "questions", "samples", mean, "accuracy", "incoherence"]
+    return table(header, rows)
 
 
 def _ensembles(found: Mapping[str, Json]) -> str:

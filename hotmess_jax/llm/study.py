@@ -299,7 +299,7 @@ def _choices(
                       settings.groups)  # fmt: skip
         state.run(f"ensembles_{metric}", name, ensembling, records, analysis, settings.ensembles)
         state.run(f"efficiency_{metric}", name, efficiency, records, analysis)
-        state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis)
+        state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis, of)
     return questions
 
 

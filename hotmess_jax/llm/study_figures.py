@@ -47,6 +47,9 @@ def draw(study: Json) -> dict[str, Figure]:
                     if prefix != "surface" or result["r2"] is not None:
                         drawn[setting_file(name, of)] = function(result)
         prefix = max((p for p in DRAWN if name.startswith(p)), key=len, default="")
+        # Of one size there is no curve.
+        if prefix == "ensembles" and all(len(result["sizes"]) < 2 for result in found.values()):
+            continue
         if prefix:
             how = {"metric": name.removeprefix(f"{prefix}_")} if prefix in WITH_UNITS else {}
             drawn[name] = DRAWN[prefix](found, **how)

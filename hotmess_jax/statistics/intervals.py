@@ -183,9 +183,9 @@ def paired_difference(
     """Return the first Σ part / Σ whole less the second, of the same questions in order.
 
     Student's t on what each question adds to the difference, with two questions more that nobody saw, of which
-    one is half better and one half worse: where few questions differ, the interval is not narrow for it. Quotients
-    have the degrees of freedom of as many questions of equal error as hold either's. p is below .05 exactly where the
-    interval leaves 0 out.
+    one is half better and one half worse: where few questions differ, the interval is not narrow for it. Its
+    degrees of freedom are as many as the variance of these additions is known to: fewer than there are
+    questions where few of them add nearly all. p is below .05 exactly where the interval leaves 0 out.
 
     Args:
         parts: of each question, first and second.
@@ -196,16 +196,13 @@ def paired_difference(
     Returns:
         NaN where either has nothing to divide by, or there are fewer than two questions or clusters.
 
-    Source: the delta method; Agresti and Min 2005 for questions added to a paired difference.
+    Source: the delta method; Agresti and Min 2005 for questions added to a paired difference; Satterthwaite
+    1946 for degrees of freedom from a variance's own variance, here by the additions' fourth powers.
     """
-    questions = len(parts[0])
-    number = _number(questions, clusters)
-    freedom = np.asarray(number - 1.0)
     if wholes is None:
         wholes = np.ones_like(parts[0]), np.ones_like(parts[1])
-    else:
-        held = [effective_questions(summed(whole, clusters)) for whole in wholes]
-        freedom = np.maximum(np.minimum(*held) - 1, 1)
+    questions = len(parts[0])
+    number = _number(questions, clusters)
     quotients, added, divisors = [], [], []
     for part, whole in zip(parts, wholes, strict=True):
         total = whole.sum(axis=0)
@@ -217,8 +214,14 @@ def paired_difference(
     if number < 2:
         return Difference(value, np.full((2, *value.shape), np.nan), np.full(value.shape, np.nan))
     more = most / (divisors[0] + divisors[1])
-    squares = (summed(added[0] - added[1], clusters) ** 2).sum(axis=0) + 2 * more**2
+    each = summed(added[0] - added[1], clusters)
+    squares, fourths = ((each**k).sum(axis=0) + 2 * more**k for k in (2, 4))
     error = np.sqrt(squares * number / (number - 1)) / questions
+    # A normal variance of n degrees of freedom has a variance of 2/n of its square.
+    varies = fourths - squares**2 / (number + 2)
+    known = varies > 0
+    freedom = np.where(known, 2 * squares**2 / np.where(known, varies, 1), np.inf)
+    freedom = np.minimum(freedom, number - 1)
     half = stats.t.ppf(1 - TAIL, freedom) * error
     p = 2 * stats.t.sf(np.abs(value) / error, freedom)
     return Difference(value, np.stack([value - half, value + half]), np.asarray(p))

@@ -263,6 +263,27 @@ def test_figures_render_where_there_is_little_to_show(kind):
         assert overall["incoherence"] == {"value": None, "ci95": [None, None]}
 
 
+def test_what_has_one_size_or_no_value_is_not_drawn_and_units_are_named():
+    """KL of three samples: one size of ensembles, and no corrected value of few samples."""
+    random = np.random.default_rng(0)
+    records = any_answers(random.dirichlet(np.ones(4), 30), 10, random).with_columns(
+        output_tokens=pl.Series(random.integers(10, 99, 300)), topic=pl.lit("law")
+    )
+    found = study_of(records)
+    drawn = draw(found)
+    assert found["analyses"]["ensembles_kl"]["m"]["sizes"] == [1] and "ensembles_kl" not in drawn
+    assert "ensembles_brier" in drawn
+    rows = [t.get_text() for t in drawn["sensitivity_kl"].axes[0].get_yticklabels()]
+    of = found["analyses"]["sensitivity_kl"]["m"]
+    assert {"samples 3 at random", "samples 5 at random"} & set(rows) == set()
+    assert len(rows) == sum(row["corrected"]["incoherence"]["value"] is not None for row in of) > 0
+    plane = drawn["bias2_against_variance_kl"].axes[0]
+    assert "nats" in plane.get_xlabel() and "nats" in plane.get_ylabel()
+    assert drawn["by_topic_kl"].axes[0].get_xlabel() == "mean output tokens"
+    text = report(found | SOURCE, list(drawn))
+    assert "| mean output tokens |" in text
+
+
 def inside(axes):
     """Whether the axes hold everything that was drawn on them in units of the data."""
     limits = axes.dataLim
@@ -290,6 +311,9 @@ def test_axes_hold_every_point_and_bar_whichever_model_is_drawn_first(worse):
         figure.draw_without_rendering()
         cut = [i for i, axes in enumerate(figure.axes) if not inside(axes)]
         assert not cut, (name, cut)
+        for axes in figure.axes:
+            if "sample" in axes.get_xlabel().split(" a ")[0]:  # samples are counted
+                assert all(tick == round(tick) for tick in axes.get_xticks()), name
         least = min(
             text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 import polars as pl
 from jaxtyping import Float
@@ -217,7 +218,8 @@ def by_label(
     """Return each label's mean of a field, its error, parts, accuracy and incoherence, longest first.
 
     Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
-    that happen to be right would look the most certain of all.
+    that happen to be right would look the most certain of all. KL has plug-in values alone: whether its
+    corrected one holds is judged of all questions, and of a topic's few it was seen above 1.
 
     Args:
         questions: of one model and setting.
@@ -239,6 +241,10 @@ def by_label(
     rows = questions.table.with_row_index("row").filter(
         pl.col(field).is_not_null() & pl.col(label).is_not_null()
     )
+    if settings.metric == "kl":
+        questions = questions._replace(
+            corrected=jax.tree.map(lambda of: np.nan * of, questions.corrected)
+        )
     for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
         row: Json = {label: name, "questions": kept.table.height, "samples": kept.samples}
@@ -246,6 +252,7 @@ def by_label(
         row["along"] = {"value": to_json(kept.table[field].mean()), "ci95": [None, None]}
         for form in FORMS:
             row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most, kept.clusters))
+        row["length"] = field
         found.append(row)
     return sorted(found, key=lambda row: -row["along"]["value"])
 

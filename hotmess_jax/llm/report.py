@@ -34,6 +34,7 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         drawn: names of the figures beside it.
     """
     settings = study["settings"]
+    over = "the questions" if settings["cluster"] is None else "whole clusters of questions"
     source, versions = study["records"], study["provenance"]["versions"]
     where = f" where {' and '.join(source['where'])}" if source["where"] else ""
     lines = [
@@ -41,8 +42,8 @@ def report(study: Json, drawn: Sequence[str]) -> str:
         f"`{', '.join(source['files'])}`{where}. Made by `experiments.llm_report` at "
         f"{study['provenance']['git_commit']}, JAX {versions['jax']}, Python {versions['python']}.",
         f"{study['samples']:,} samples of {study['questions']:,} questions. Unparsed answers: "
-        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
-        f"questions; seed {settings['seed']}. " + _lengths(study["series"]),
+        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over "
+        f"{over}; seed {settings['seed']}. " + _lengths(study["series"]),
         *_clusters(study),
         CAVEAT,
         *study["meanings"],

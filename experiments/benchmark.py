@@ -239,7 +239,9 @@ def expect(config: Models, rows: list[dict[str, Any]]) -> None:
 def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
     """Time the kernels and NumPy on the same answers."""
     try:
-        from hotmess_jax.llm.analyses import METRICS, Block, metric_summary
+        from hotmess_jax.llm.measures.decomposing import METRICS
+        from hotmess_jax.llm.measures.samples import Block
+        from hotmess_jax.llm.measures.summary import metric_summary
     except ImportError:
         fail("metrics needs the extra llm: pip install -e '.[llm]'")
     rng = np.random.default_rng(0)

@@ -16,8 +16,9 @@ import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.analyses import Unparsed, series_of
-from hotmess_jax.llm.analyses.comparing import value_named
+from hotmess_jax.llm.measures.comparing import value_named
+from hotmess_jax.llm.measures.samples import Unparsed
+from hotmess_jax.llm.measures.series import series_of
 from hotmess_jax.llm.plan_tables import print_plan
 from hotmess_jax.llm.planning import Plan, pilot_of, plan
 from hotmess_jax.llm.records import RecordErrors, read_records

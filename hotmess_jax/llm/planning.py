@@ -13,8 +13,8 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-from hotmess_jax.llm.analyses.questions import to_json
-from hotmess_jax.llm.analyses.samples import QUESTION, Block, Unparsed, to_samples
+from hotmess_jax.llm.measures.questions import to_json
+from hotmess_jax.llm.measures.samples import QUESTION, Block, Unparsed, to_samples
 from hotmess_jax.statistics.intervals import expected_interval
 
 QUANTITIES = ("accuracy", "bias2", "variance", "incoherence")

@@ -12,41 +12,30 @@ from hypothesis import strategies as st
 from made_records import any_answers, table, two_answers, unit_tests
 from scipy import stats
 
-from hotmess_jax.llm.analyses import (
-    AnalysisSettings,
-    Questions,
-    answer_changes,
-    answer_changes_by_length,
-    by_budget,
-    by_field,
-    by_label,
-    difficulty_labels,
-    efficiency,
-    ensembling,
-    format_failures,
-    length_correlation,
-    length_field,
-    natural_overthinking,
-    one_question,
-    overall,
-    questions_of,
-    scaling_by_difficulty,
-    sensitivity,
-    summarise,
-    unit_test_questions,
-    with_wait_ratio,
-)
-from hotmess_jax.llm.analyses.cross_fitting import groups_along, measured_samples
-from hotmess_jax.llm.analyses.difficulty import scaling_of, surface_of
-from hotmess_jax.llm.analyses.overthinking import _shuffled
-from hotmess_jax.llm.analyses.questions import estimate_parts
-from hotmess_jax.llm.analyses.subsets import (
+from hotmess_jax.llm.analyses.by_budget import by_budget
+from hotmess_jax.llm.analyses.efficiency import efficiency
+from hotmess_jax.llm.analyses.ensembles import ensembling
+from hotmess_jax.llm.analyses.format_failures import format_failures
+from hotmess_jax.llm.analyses.length_correlation import length_correlation
+from hotmess_jax.llm.analyses.one_question import one_question
+from hotmess_jax.llm.analyses.scaling import scaling_by_difficulty, scaling_of
+from hotmess_jax.llm.analyses.sensitivity import sensitivity
+from hotmess_jax.llm.analyses.surface import surface_of
+from hotmess_jax.llm.measures.changes import answer_changes, answer_changes_by_length, difficulty_labels
+from hotmess_jax.llm.measures.cross_fitting import groups_along, measured_samples
+from hotmess_jax.llm.measures.groups import by_field, by_label, length_field, with_wait_ratio
+from hotmess_jax.llm.measures.halves import _shuffled, natural_overthinking
+from hotmess_jax.llm.measures.means import overall
+from hotmess_jax.llm.measures.other_outcomes import unit_test_questions
+from hotmess_jax.llm.measures.questions import AnalysisSettings, Questions, estimate_parts, questions_of
+from hotmess_jax.llm.measures.subsets import (
     Sampled,
     SampledBlock,
     decompose_subsets,
     sampled_choices,
     sampled_vectors,
 )
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.statistics.correlations import (
     lengthened,
     permutation_p,

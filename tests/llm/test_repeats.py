@@ -12,7 +12,7 @@ import pytest
 from made_records import any_answers, table, two_answers
 
 from experiments import incoherence
-from hotmess_jax.llm.analyses.repeats import repeats
+from hotmess_jax.llm.measures.repeats import repeats
 from hotmess_jax.statistics.coverage import seen_coverage
 from hotmess_jax.statistics.intervals import mean_interval
 

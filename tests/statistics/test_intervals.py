@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from made_records import any_answers, table, two_answers
 from scipy import stats
 
-from hotmess_jax.llm.analyses import AnalysisSettings, overall, questions_of, summarise
-from hotmess_jax.llm.analyses.decomposing import drawn_down
-from hotmess_jax.llm.analyses.kl_correction import judge, plugin_and_corrected, units_of
-from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
-from hotmess_jax.llm.analyses.samples import stated_step, to_samples
 from hotmess_jax.llm.coverage import simulations
 from hotmess_jax.llm.coverage.decompositions import SIMULATIONS
+from hotmess_jax.llm.measures.decomposing import drawn_down
+from hotmess_jax.llm.measures.kl_correction import judge, plugin_and_corrected, units_of
+from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
+from hotmess_jax.llm.measures.means import overall
+from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
+from hotmess_jax.llm.measures.samples import stated_step, to_samples
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.statistics.intervals import (
     effective_questions,
     mean_interval,

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from hotmess_jax.llm.analyses.ensembles import efficiency, ensembling, sizes_to
-from hotmess_jax.llm.analyses.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
-from hotmess_jax.llm.analyses.questions import AnalysisSettings
+from hotmess_jax.llm.analyses.efficiency import efficiency
+from hotmess_jax.llm.analyses.ensembles import ensembling, sizes_to
+from hotmess_jax.llm.measures.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
+from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
 from hotmess_jax.statistics.intervals import mean_interval, paired_difference, ratio_interval
 

@@ -298,7 +298,7 @@ def test_kl_of_answers_that_are_all_right_is_0_without_dust():
     records = two_answers(np.asarray([1.0, 1.0, 0.5]), np.ones(3), 20, np.random.default_rng(0))
     questions = questions_of(records, KL)
     assert questions.plugin.error[:2].tolist() == [0, 0] and questions.plugin.error[2] > 1
-    right = overall(questions_of(records.filter(pl.col("question_id") < "q0002"), KL), KL)
+    right = overall(questions_of(records.filter(pl.col("question_id") < "q0002"), KL))
     for form in ("plugin", "corrected"):
         # Of two questions that were right others of the kind need not be.
         low, high = right[form]["error"]["ci95"]
@@ -556,7 +556,7 @@ def unequal(random):
 def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
     """Truth: bias² 2·0.5², variance 2·0.5·0.5, of which `share` is between contexts."""
     records = in_contexts(1, 500, sizes, share)
-    found = overall(questions_of(records, BRIER), BRIER)
+    found = overall(questions_of(records, BRIER))
     for value, truth in (
         (found["corrected"]["bias2"], 0.5),
         (found["corrected"]["variance"], 0.5),
@@ -579,7 +579,7 @@ def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
 def test_intervals_of_samples_in_contexts_cover_the_truth(share):
     seeds, covered = 200, dict.fromkeys(("bias2", "variance", "between", "within"), 0)
     for seed in range(seeds):
-        found = overall(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER), BRIER)
+        found = overall(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER))
         truth = {"bias2": 0.5, "variance": 0.5, "between": 0.5 * share, "within": 0.5 * (1 - share)}
         for name, value in truth.items():
             of = found["contexts"] if name in ("between", "within") else found["corrected"]
@@ -593,22 +593,22 @@ def test_intervals_of_samples_in_contexts_cover_the_truth(share):
 
 def test_one_context_or_one_sample_in_each_falls_back_and_says_so():
     flat = in_contexts(0, 40, [6])
-    one = overall(questions_of(flat, BRIER), BRIER)
-    bare = overall(questions_of(without_contexts(flat), BRIER), BRIER)
+    one = overall(questions_of(flat, BRIER))
+    bare = overall(questions_of(without_contexts(flat), BRIER))
     assert one["corrected"] == bare["corrected"] and bare["contexts"] is None
     nothing = {"questions": 0, "between": None, "within": None}
     assert one["contexts"] == nothing | {"one_context": 40, "one_sample_each": 0}
     each = flat.with_columns(context=pl.col("sample"), sample=pl.lit(0))
-    single = overall(questions_of(each, BRIER), BRIER)
+    single = overall(questions_of(each, BRIER))
     assert single["contexts"] == nothing | {"one_context": 0, "one_sample_each": 40}
     for name in ("error", "bias2", "variance", "incoherence"):
         assert single["corrected"][name]["value"] == pytest.approx(bare["corrected"][name]["value"])
     both = pl.concat([flat.filter(pl.col("question_id") < "q00010"),
                       in_contexts(1, 40, [3, 3]).filter(pl.col("question_id") >= "q00010")])  # fmt: skip
-    assert overall(questions_of(both, BRIER), BRIER)["contexts"]["questions"] == 30
-    assert overall(questions_of(both, BRIER), BRIER)["contexts"]["one_context"] == 10
+    assert overall(questions_of(both, BRIER))["contexts"]["questions"] == 30
+    assert overall(questions_of(both, BRIER))["contexts"]["one_context"] == 10
     # KL has no corrected value of so few, and so none between contexts and within them.
-    kl_of = overall(questions_of(both, KL), KL)
+    kl_of = overall(questions_of(both, KL))
     assert kl_of["contexts"] is None and "fewer than 8" in kl_of["no_corrected"]
 
 
@@ -645,8 +645,8 @@ def test_the_kl_variance_of_samples_in_contexts_loses_most_of_its_bias():
     )
     grid = np.asarray([m + d for m in (-1.5, 1.5) for d in (-0.3, 0.3)])
     truth = -np.log(sum(np.exp(-np.log1p(np.exp(s * grid)).mean()) for s in (1, -1)))
-    found = overall(questions_of(records, KL), KL)
-    flat = overall(questions_of(without_contexts(records), KL), KL)
+    found = overall(questions_of(records, KL))
+    flat = overall(questions_of(without_contexts(records), KL))
     fixed, rough, plugin = (
         found["corrected"]["variance"],
         flat["corrected"]["variance"]["value"],
@@ -860,7 +860,7 @@ def test_ensembles_follow_the_1_over_E_law():
     random = np.random.default_rng(0)
     records = any_answers(random.dirichlet(np.ones(4), 400), 24, random)
     found = ensembling(records, BRIER)
-    single = overall(questions_of(records, BRIER), BRIER)["corrected"]
+    single = overall(questions_of(records, BRIER))["corrected"]
     assert found["sizes"][0] == 1 and found["sizes"][-1] == 12
     for i, size in enumerate(found["sizes"]):
         law = single["variance"]["value"] / size
@@ -904,7 +904,7 @@ def test_fewer_samples_make_the_plugin_variance_low():
     )
     records = pl.concat([any_answers(probs, 10, random), wide])
     found = efficiency(records, BRIER, replicates=40)
-    split = overall(questions_of(records, BRIER), BRIER)
+    split = overall(questions_of(records, BRIER))
     assert found["questions"] == 300 and found["samples"] == list(range(2, 6))
     for n, value, spread in zip(
         found["samples"], found["variance"], found["variance_spread"], strict=True
@@ -932,7 +932,7 @@ def test_sensitivity_changes_one_thing_at_a_time():
         (("smoothing", "0.001"), records, dataclasses.replace(KL, smoothing=1e-3)),
         (("labels known to be wrong", "left out"), records.filter(pl.col("error_type").is_null()), KL),
     ):
-        assert rows[case]["plugin"] == overall(questions_of(part, of), of)["plugin"]
+        assert rows[case]["plugin"] == overall(questions_of(part, of))["plugin"]
     assert rows[("labels known to be wrong", "left out")]["questions"] == 25
 
 

@@ -54,7 +54,7 @@ def by_budget(records: pl.DataFrame, field: str, settings: AnalysisSettings) -> 
         row |= budget_kept(part, budget)
         try:
             questions = questions_of(part, settings)
-            row |= overall(questions, settings)
+            row |= overall(questions)
         except ValueError as error:
             row |= {"missing": str(error), "samples": part.height}
             row |= {"questions": part.select(QUESTION).n_unique()}

@@ -10,7 +10,7 @@ from hotmess_jax.llm.measures.questions import Json
 
 def compute(case: Case) -> Json:
     """Return means over questions."""
-    return overall(case.questions, case.analysis)
+    return overall(case.questions)
 
 
 def tell(results: Mapping[str, Any]) -> str:

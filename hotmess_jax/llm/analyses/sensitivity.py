@@ -63,9 +63,7 @@ def sensitivity(
     found = []
     for what, value, part, changed, known in cases:
         try:
-            found.append(
-                {"what": what, "value": value} | overall(questions_of(part, changed, known), changed)
-            )
+            found.append({"what": what, "value": value} | overall(questions_of(part, changed, known)))
         except ValueError as error:
             found.append({"what": what, "value": value, "missing": str(error)})
     return found

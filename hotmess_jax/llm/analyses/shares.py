@@ -11,7 +11,7 @@ from hotmess_jax.llm.measures.successes import share_questions
 
 def compute(case: Case) -> Json:
     """Return means over questions."""
-    return overall(share_questions(case.records, case.analysis), case.analysis)
+    return overall(share_questions(case.records, case.analysis))
 
 
 def tell(results: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ def compute(case: Case) -> Json:
     of = case.records.filter(pl.col("tests").is_not_null()).select(QUESTION).n_unique()
     if of > tasks.table.height:
         case.note("unit_tests", f"{of - tasks.table.height} further tasks have fewer than two runs")
-    return overall(tasks, case.analysis)
+    return overall(tasks)
 
 
 def tell(results: Mapping[str, Any]) -> str:

@@ -1,12 +1,11 @@
 """Means over questions, with intervals: the headline of whatever has a decomposition."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hotmess_jax.llm.measures.questions import (
     FORMS,
-    AnalysisSettings,
     Json,
     Questions,
     contexts_summary,
@@ -19,33 +18,53 @@ from hotmess_jax.llm.measures.questions import (
 from hotmess_jax.llm.telling import FORM_NAMES, cell, counts
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
-from hotmess_jax.statistics.intervals import FEW, effective_questions
+from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
 
 
-def overall(questions: Questions, settings: AnalysisSettings) -> Json:
+def overall(questions: Questions, clusters: Clusters = None) -> Json:
     """Return the means over questions in both forms, with intervals and counts.
 
     `effective_questions` is how many questions of equal error would hold it as these do, `no_corrected` why
     there is no corrected form, `kl_samples` the number of samples that KL's plug-in form is of,
     `stated_step` the step in which probabilities were stated, and `contexts` what `contexts_summary` returns.
+    0/0 is None: incoherence where there is no error.
+
+    Args:
+        questions: of one group of records.
+        clusters: of the questions, as in `mean_interval`.
     """
     most = largest_error(questions)
-    found: Json = {
+    error = np.asarray(questions.plugin.error)
+    # Of embeddings, which have no error, there are none to count.
+    effective = float(effective_questions(error)) if np.isfinite(error).all() else np.nan
+    means: Json = {
         "questions": questions.table.height,
         "samples": questions.samples,
-        # Of embeddings, which have no error, there are none to count.
-        "effective_questions": to_json(
-            float(effective_questions(np.asarray(questions.plugin.error)))
-            if np.isfinite(questions.plugin.error).all()
-            else np.nan
-        ),
+        "effective_questions": to_json(effective),
         "no_corrected": questions.no_corrected,
         "kl_samples": questions.kl_samples,
         "stated_step": questions.step,
     }
     for form in FORMS:
-        found[form] = with_intervals(*estimate_parts(parts_of(questions, form), most))
-    return found | {"contexts": contexts_summary(questions.contexts, most)}
+        means[form] = with_intervals(*estimate_parts(parts_of(questions, form), most, clusters))
+    return means | {"contexts": contexts_summary(questions.contexts, most, clusters)}
+
+
+def by_part(means: Json, parts: Sequence[str]) -> Json:
+    """Return the same means as groups of records have them: values and intervals by part, plug-in ones first.
+
+    Args:
+        means: from `overall`.
+        parts: of an error, and incoherence where the metric has one.
+    """
+
+    def of(form: Json) -> Json:
+        ends = {name: form[name]["ci95"] for name in parts}
+        return {name: form[name]["value"] for name in parts} | {"ci95": ends}
+
+    kept = ("no_corrected", "kl_samples", "effective_questions", "contexts")
+    corrected = of(means["corrected"]) if means["no_corrected"] is None else None
+    return of(means["plugin"]) | {"corrected": corrected} | {name: means[name] for name in kept}
 
 
 def tell_means(results: Mapping[str, Json]) -> str:
@@ -91,7 +110,7 @@ def means_notes(result: Json, questions: int) -> list[str]:
     """Say what must be known of a group's values: what they are of, and what there is none of.
 
     Args:
-        result: of `analysis.overall`, or of `analysis.metric_summary`.
+        result: of `overall`, or of `by_part`.
         questions: how many it is of.
     """
     notes = []

@@ -9,22 +9,14 @@ import jax
 import numpy as np
 import polars as pl
 
-from hotmess_jax.llm.measures.questions import (
-    FORMS,
-    AnalysisSettings,
-    Questions,
-    contexts_summary,
-    estimate_parts,
-    parts_of,
-    questions_of,
-    to_json,
-)
+from hotmess_jax.llm.measures.means import by_part, overall
+from hotmess_jax.llm.measures.questions import AnalysisSettings, Questions, questions_of
 from hotmess_jax.llm.measures.series import check_fields, settings_that_differ
 from hotmess_jax.llm.records import checked
-from hotmess_jax.statistics.intervals import effective_questions
 
 SUCCESS = ("success", "failure")
 SHARES_METRIC = "squared_error"
+PARTS = ("error", "bias2", "variance", "incoherence")
 MEANING = (
     "Of outcomes that are right or wrong and nothing else, bias² and variance are those of success: two "
     "different wrong answers are one failure. A task that always fails is all bias, whatever was done."
@@ -160,22 +152,9 @@ def summarise_shares(
                 ),
                 "unparsed": 0.0,
                 "stated_step": None,
-                "metrics": {SHARES_METRIC: None if questions is None else _summary(questions)},
+                "metrics": {
+                    SHARES_METRIC: None if questions is None else by_part(overall(questions), PARTS)
+                },
             }
         )
     return groups
-
-
-def _summary(questions: Questions) -> dict[str, Any]:
-    found = []
-    for form in FORMS:
-        parts = {name: part for name, part in parts_of(questions, form).items() if name != "accuracy"}
-        values, ends = estimate_parts(parts, 1.0)
-        found.append(to_json(values) | {"ci95": to_json(ends)})
-    return found[0] | {
-        "corrected": found[1],
-        "no_corrected": None,
-        "kl_samples": None,
-        "effective_questions": to_json(float(effective_questions(np.asarray(questions.plugin.error)))),
-        "contexts": contexts_summary(questions.contexts, 1.0),
-    }

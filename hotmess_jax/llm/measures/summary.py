@@ -10,65 +10,13 @@ from hotmess_jax.llm.measures.clusters import among, clusters_of
 from hotmess_jax.llm.measures.clusters import number as number_of_clusters
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
-from hotmess_jax.llm.measures.questions import (
-    AnalysisSettings,
-    contexts_summary,
-    decompose_blocks,
-    estimate_parts,
-    to_json,
-)
+from hotmess_jax.llm.measures.means import by_part, overall
+from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
 from hotmess_jax.llm.measures.repeats import repeats
-from hotmess_jax.llm.measures.samples import Block, Unparsed, to_samples
+from hotmess_jax.llm.measures.samples import Samples, Unparsed, to_samples
 from hotmess_jax.llm.measures.series import check_fields, settings_that_differ
 from hotmess_jax.llm.records import checked
-from hotmess_jax.statistics.intervals import Clusters, effective_questions
 from kernels.names import check_name, check_names
-
-
-def metric_summary(
-    blocks: Sequence[Block],
-    metric: Metric,
-    smoothing: float,
-    resamples: int,
-    seed: int,
-    with_contexts: bool = False,
-    kl_samples: int | None = None,
-    clusters: Clusters = None,
-) -> dict[str, Any]:
-    """Return means over questions with 95 % intervals over questions, as JSON values.
-
-    0/0 is None: incoherence where there is no error. `effective_questions` is how many questions of equal
-    error would hold it as these do, `no_corrected` why `corrected` is None, and `kl_samples` the number of
-    samples that KL's plug-in values are of.
-
-    Args:
-        blocks: a group's questions, by number of classes.
-        metric: which decomposition.
-        smoothing: δ of the KL decomposition.
-        resamples: data sets on which KL's corrected value is judged, at most.
-        seed: of these.
-        with_contexts: whether the records say which context they are of; `contexts` then tells how much
-            of the corrected variance is between contexts and how much within them.
-        kl_samples: as in `AnalysisSettings`.
-        clusters: of the questions in the blocks' order, as in `mean_interval`.
-    """
-    settings = AnalysisSettings(
-        metric, smoothing=smoothing, resamples=resamples, seed=seed, kl_samples=kl_samples
-    )
-    of = decompose_blocks(blocks, settings)
-    found: list[dict[str, Any]] = []
-    for form in (of.plugin,) if of.no_corrected else (of.plugin, of.corrected):
-        values, ends = estimate_parts(form._asdict(), of.most, clusters)
-        if metric == "zero_one":
-            del values["incoherence"], ends["incoherence"]
-        found.append(to_json(values) | {"ci95": to_json(ends)})
-    return found[0] | {
-        "corrected": found[1] if len(found) > 1 else None,
-        "no_corrected": of.no_corrected,
-        "kl_samples": of.kl_samples,
-        "effective_questions": to_json(float(effective_questions(np.asarray(of.plugin.error)))),
-        "contexts": contexts_summary(of.contexts, of.most, clusters) if with_contexts else None,
-    }
 
 
 def summarise(
@@ -118,47 +66,58 @@ def summarise(
     ]
     # KL is compared at equal numbers of samples.
     least = min((samples.least for _, _, samples in parts if samples.blocks), default=None)
-    groups = []
-    for values, group, samples in parts:
-        labels = clusters_of(group, samples.table, cluster)
-        places = [block.question for block in samples.blocks]
-        clusters = among(labels, np.concatenate(places)) if places else None
-        groups.append(
-            {
-                "by": dict(zip(by, values[1:], strict=True)),
-                "model": values[0],
-                "questions": samples.questions,
-                "samples": samples.samples,
-                "left_out": samples.left_out,
-                "left_out_by": left_out_by_difficulty(group, samples)
-                if samples.left_out and samples.blocks
-                else [],
-                "why_none": None if samples.blocks else samples.why_none,
-                "accuracy": samples.accuracy,
-                "unparsed": samples.unparsed,
-                "stated_step": samples.step,
-                "clusters": None
-                if labels is None
-                else {"field": cluster, "number": number_of_clusters(labels)},
-                "repeats": _repeats(group, unparsed, cluster),
-                "metrics": {
-                    metric: metric_summary(
-                        samples.blocks,
-                        metric,
-                        smoothing,
-                        resamples,
-                        seed,
-                        samples.contexts,
-                        least,
-                        clusters,
-                    )
-                    if samples.blocks
-                    else None
-                    for metric in metrics
-                },
-            }
-        )
-    return groups
+    settings = [
+        AnalysisSettings(metric, unparsed, smoothing, resamples, seed, kl_samples=least)
+        for metric in metrics
+    ]
+    return [
+        {
+            "by": dict(zip(by, values[1:], strict=True)),
+            "model": values[0],
+            **_counted(group, samples),
+            **_clustered(group, samples, settings, cluster),
+            "repeats": _repeats(group, unparsed, cluster),
+        }
+        for values, group, samples in parts
+    ]
+
+
+def _counted(group: pl.DataFrame, samples: Samples) -> dict[str, Any]:
+    """Return what was counted of a group."""
+    left_out = left_out_by_difficulty(group, samples) if samples.left_out and samples.blocks else []
+    return {
+        "questions": samples.questions,
+        "samples": samples.samples,
+        "left_out": samples.left_out,
+        "left_out_by": left_out,
+        "why_none": None if samples.blocks else samples.why_none,
+        "accuracy": samples.accuracy,
+        "unparsed": samples.unparsed,
+        "stated_step": samples.step,
+    }
+
+
+def _clustered(
+    group: pl.DataFrame, samples: Samples, settings: Sequence[AnalysisSettings], cluster: str | None
+) -> dict[str, Any]:
+    """Return each metric's means, over questions or whole clusters of them; None where nothing is decomposed."""
+    labels = clusters_of(group, samples.table, cluster)
+    places = [block.question for block in samples.blocks]
+    clusters = among(labels, np.concatenate(places)) if places else None
+    means = {
+        of.metric: by_part(overall(questions_of(group, of, samples), clusters), parts_shown(of.metric))
+        if places
+        else None
+        for of in settings
+    }
+    told = None if labels is None else {"field": cluster, "number": number_of_clusters(labels)}
+    return {"clusters": told, "metrics": means}
+
+
+def parts_shown(metric: str) -> tuple[str, ...]:
+    """Return the parts of an error that a metric has: 0/1 has no incoherence."""
+    parts = ("error", "bias2", "variance")
+    return parts if metric == "zero_one" else (*parts, "incoherence")
 
 
 def _repeats(group: pl.DataFrame, unparsed: Unparsed, cluster: str | None) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ from hotmess_jax.presentation.command_line import (
 from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.synthetic.model import Attention, parse_size
-from hotmess_jax.synthetic.study.settings import PRESETS
+from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.speed import data_speed, machine, rollout_speed, train_speed
 from hotmess_jax.synthetic.train import Compute, check_attention
 
@@ -227,7 +227,8 @@ def show(rows: list[dict[str, Any]], as_json: bool) -> None:
 def expect(config: Models, rows: list[dict[str, Any]]) -> None:
     """Say on standard error how long the paper preset would take at these rates."""
     paper = PRESETS["paper"]
-    pairs, updates = paper.train_steps * paper.batch_size, paper.starts * paper.rollout_steps
+    training, rollout = paper.training, paper.rollout
+    pairs, updates = training.train_steps * training.batch_size, rollout.starts * rollout.rollout_steps
     hours = sum(
         (pairs / row["pairs_per_s"] if row["benchmark"] == "train" else updates / row["updates_per_s"])
         for row in rows

@@ -54,8 +54,9 @@ from hotmess_jax.synthetic.study.outputs import (
     write_outputs,
 )
 from hotmess_jax.synthetic.study.pooling import PoolingError, pool
+from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.progress import SweepProgress
-from hotmess_jax.synthetic.study.settings import PRESETS, SweepConfig
+from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.study.sweep import Sweep
 
 LEASE = 600.0  # seconds after which a shared file system has freed what a lost machine held
@@ -223,7 +224,7 @@ def _name(choice: Sequence[tuple[str, str]], parsed: SweepConfig, design: str) -
     between = "," if design == "product" else "+"
     parts = []
     for name, _ in choice:
-        value = getattr(parsed, name.replace("-", "_"))
+        value = parsed.flat()[name.replace("-", "_")]
         if isinstance(value, float):
             text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
         else:
@@ -272,7 +273,7 @@ def _settings(text: str, option: str) -> list[tuple[str, str]]:
 def _check_name(name: str) -> None:
     """Refuse what is no setting of the results, or is the grid's own."""
     field = name.replace("-", "_")
-    if field not in SweepConfig.__dataclass_fields__:
+    if field not in SweepConfig().flat():
         fail(f"{name} is no setting of synthetic_sweep")
     if field == "preset" or field not in SweepConfig().identity():
         fail(f"{name} cannot be in --vary or --fixed: the grid sets it, or it does not change results")

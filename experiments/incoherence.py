@@ -29,10 +29,9 @@ from hotmess_jax.llm.measures.successes import (
     SHARES,
     SHARES_METRIC,
     is_of_successes,
-    summarise_shares,
     with_successes,
 )
-from hotmess_jax.llm.measures.summary import label, summarise
+from hotmess_jax.llm.measures.summary import label, summarise, summarise_shares
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.repeat_tables import clusters_note, print_comparisons, print_repeats
 from hotmess_jax.machine.files import write_json
@@ -129,9 +128,12 @@ def main() -> None:
                 config.by,
                 config.metric,
                 AnalysisSettings(
-                    "brier", config.unparsed, config.smoothing, config.resamples, config.seed
+                    unparsed=config.unparsed,
+                    smoothing=config.smoothing,
+                    resamples=config.resamples,
+                    seed=config.seed,
+                    cluster=config.cluster,
                 ),
-                config.cluster,
             )
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
@@ -191,7 +193,7 @@ def groups_of(
         if is_of_successes(records):
             meanings.append(MEANING)
     if shares.height:
-        groups += summarise_shares(shares, by, config.resamples, config.seed)
+        groups += summarise_shares(shares, by, config.resamples, config.seed, config.cluster)
         meanings.append(SHARES)
     return groups, meanings
 

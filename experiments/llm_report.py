@@ -31,6 +31,7 @@ from hotmess_jax.presentation.command_line import (
     ending_in_one_line,
     fail,
     fail_lines,
+    named_values,
     parse,
     try_outputs,
 )
@@ -62,6 +63,10 @@ class ReportConfig:
 
     baseline: str = "none"
     """Its value; none is also that of records without the field."""
+
+    cluster: str | None = None
+    """The field whose values are clusters of questions, such as a passage or a repository that they share:
+    every interval is then over whole clusters."""
 
     metric: tuple[Metric, ...] = ("brier", "kl")
     """Which decompositions: brier (0 to 2), whose corrected values are exact; kl (nats), the paper's."""
@@ -146,12 +151,14 @@ def settings_of(config: ReportConfig) -> StudySettings:
     if not config.records:
         raise ValueError("no file of records was given")
     parameters = {}
-    for model, number in pairs("parameters", config.parameters):
+    for model, number in named_values("parameters", config.parameters, last=True).items():
         with contextlib.suppress(ValueError):
             parameters[model] = float(number)
         if not 0 < parameters.get(model, 0) < float("inf"):
             raise ValueError(f"parameters must be MODEL=NUMBER, got {model}={number}")
-    analysis = AnalysisSettings("kl", config.unparsed, config.smoothing, config.resamples, config.seed)
+    analysis = AnalysisSettings(
+        "kl", config.unparsed, config.smoothing, config.resamples, config.seed, cluster=config.cluster
+    )
     return StudySettings(
         config.metric,
         analysis,
@@ -168,18 +175,10 @@ def settings_of(config: ReportConfig) -> StudySettings:
     )
 
 
-def pairs(name: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return (left, right) of each LEFT=RIGHT."""
-    for text in given:
-        if "=" not in text:
-            raise ValueError(f"{name} must be NAME=VALUE, got {text!r}")
-    return [tuple(text.rsplit("=", 1)) for text in given]  # type: ignore[misc]
-
-
 def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
     """Read the records, those that are wanted, and the vectors beside their files."""
     records = read_records(config.records, [*config.by, *filter(None, [config.compare])])
-    for name, value in pairs("where", config.where):
+    for name, value in named_values("where", config.where).items():
         if name not in records.columns:
             raise ValueError(f"no record has a field {name!r}{nearest(name, records.columns)}")
         try:

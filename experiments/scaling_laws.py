@@ -36,7 +36,7 @@ from hotmess_jax.synthetic.study.outputs import (
     write_outputs,
 )
 from hotmess_jax.synthetic.study.pooling import PoolingError, digest, pool
-from hotmess_jax.synthetic.study.report import over
+from hotmess_jax.synthetic.study.report_laws import over
 from hotmess_jax.synthetic.verdicts import judged_findings
 
 LABELS = {

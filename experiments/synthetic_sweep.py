@@ -29,8 +29,9 @@ from hotmess_jax.synthetic.draws import problems_of
 from hotmess_jax.synthetic.study.folder import FolderInUseError
 from hotmess_jax.synthetic.study.outputs import conclude, examples_of, write_outputs
 from hotmess_jax.synthetic.study.plan import NoRoomError, disk_bytes, host_bytes, plan, store_bytes
+from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.progress import SweepProgress
-from hotmess_jax.synthetic.study.settings import PRESETS, SweepConfig
+from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.study.sweep import Sweep, check
 
 REFUSALS = (
@@ -49,15 +50,16 @@ def main() -> None:
     config = parse_with_preset(PRESETS, "quick")
     use_every_core()
     console = Console()
-    if config.dry_run:
+    if config.output.dry_run:
         with failing_on(ValueError), failing_to_write():
             check(config)
         print_plan(config, console)
         return
-    if config.distributed or (config.coordinator, config.processes, config.process) != (None,) * 3:
+    machine = config.machine
+    if machine.distributed or (machine.coordinator, machine.processes, machine.process) != (None,) * 3:
         with failing_on(ValueError):
             config.validate()
-            join(config.coordinator, config.processes, config.process)
+            join(machine.coordinator, machine.processes, machine.process)
         console.quiet = not is_first()
     with SweepProgress(console) as progress:
         with failing_on(ValueError), failing_to_write():
@@ -86,11 +88,11 @@ def carry_out(sweep: Sweep) -> Json:
 def print_plan(config: SweepConfig, console: Console) -> None:
     """Print what each size would cost."""
     header = ["size", "parameters", "training\ntokens", "rollout\ntokens", "training\nFLOPs"]
-    several = config.replicates > 1
+    several = config.model.replicates > 1
     header += [
         "rollout\nFLOPs",
         "checkpoint",
-        f"device,\n{config.replicates} models" if several else "on device",
+        f"device,\n{config.model.replicates} models" if several else "on device",
     ]
     table = right_aligned_table(f"Plan of preset {config.preset}: one model of each size", header)
     plans = plan(config)
@@ -106,9 +108,9 @@ def print_plan(config: SweepConfig, console: Console) -> None:
             size(row.device_bytes),
         )
     console.print(table)
-    flops = config.replicates * sum(row.training_flops + row.rollout_flops for row in plans)
+    flops = config.model.replicates * sum(row.training_flops + row.rollout_flops for row in plans)
     console.print(
-        f"{len(plans)} sizes × {config.replicates} replicate(s), {config.draws} draw(s) of the problem: "
+        f"{len(plans)} sizes × {config.model.replicates} replicate(s), {config.model.draws} draw(s) of the problem: "
         f"{flops:.3g} FLOPs; on disk {size(disk_bytes(config))}, of them {size(store_bytes(config))} "
         f"trajectories; {size(host_bytes(config))} of data in memory"
         + ("; on an accelerator all replicates of a size are one program" if several else "")

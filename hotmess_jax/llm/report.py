@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from hotmess_jax.llm.analyses.catalogue import named
 from hotmess_jax.llm.cases import Key, module_of
 from hotmess_jax.llm.origins_report import origins_section
+from hotmess_jax.llm.repeat_tables import clusters_note
 from hotmess_jax.llm.study import Missing, SeriesName, Study
 from hotmess_jax.presentation.tables import table
 
@@ -48,6 +49,7 @@ def _head(study: Study) -> list[str]:
         f"{study.samples:,} samples of {study.questions:,} questions. Unparsed answers: "
         f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
         f"questions; seed {settings['seed']}. " + _lengths(study.series),
+        *_clusters(study),
         CAVEAT,
         *study.meanings,
     ]
@@ -66,6 +68,17 @@ def _title(key: Key) -> str:
     by = " " if title.endswith("against") else ", "
     more = " ".join(filter(None, [key.metric, key.field])).replace("_", " ")
     return f"{title}{by}{more}" if more else title
+
+
+def _clusters(study: Study) -> list[str]:
+    """Say over how many clusters of questions intervals are; nothing where they are over questions."""
+    field = study.settings.get("cluster")
+    if field is None:
+        return []
+    numbers = [
+        (series.label, series.clusters) for series in study.series if series.clusters is not None
+    ]
+    return [f"{label}: {clusters_note(field, number)}" for label, number in numbers]
 
 
 def _lengths(series: Sequence[SeriesName]) -> str:

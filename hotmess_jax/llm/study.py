@@ -11,6 +11,7 @@ import polars as pl
 from hotmess_jax.llm.analyses import catalogue
 from hotmess_jax.llm.analyses.catalogue import Analysis
 from hotmess_jax.llm.cases import Case, Key, StudySettings, is_choice, module_of
+from hotmess_jax.llm.measures.clusters import count_in, with_clusters
 from hotmess_jax.llm.measures.comparing import value_named
 from hotmess_jax.llm.measures.decomposing import Metric
 from hotmess_jax.llm.measures.groups import length_field
@@ -34,6 +35,8 @@ class SeriesName:
     settings: dict[str, Any]
     # The field that its lengths are read from.
     length: str | None
+    # How many clusters of questions it has; None where no field says.
+    clusters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ def study(
     """
     settings = _checked(records, settings)
     records = as_given(records, settings.by)
+    if settings.analysis.cluster is not None:
+        check_fields(records, [settings.analysis.cluster], " to cluster by")
     if settings.length is not None:
         field_of(records, settings.length)
     models = records["model"].unique(maintain_order=True).to_list()
@@ -112,7 +117,7 @@ def study(
     lengths = list(dict.fromkeys(case.length for case in series if case.length))
     return Study(
         tuple(models),
-        tuple(SeriesName(of.label, of.model, dict(of.settings_of), of.length) for of in series),
+        tuple(_named(case) for case in series),
         records.select(QUESTION).n_unique(),
         records.height,
         (*meanings, *([SHARES] if run.cases["shares"] else [])),
@@ -121,6 +126,18 @@ def study(
         run.results,
         tuple(run.missing),
     )
+
+
+def _named(case: Case) -> SeriesName:
+    clusters = _clusters(case.records, case.analysis.cluster)
+    return SeriesName(case.label, case.model, dict(case.settings_of), case.length, clusters)
+
+
+def _clusters(records: pl.DataFrame, field: str | None) -> int | None:
+    """Return how many clusters of questions records have; None where no field says."""
+    if field is None or records[field].null_count() == records.height:
+        return None
+    return count_in(with_clusters(records.select(QUESTION).unique(maintain_order=True), records, field))
 
 
 def _checked(records: pl.DataFrame, settings: StudySettings) -> StudySettings:

@@ -79,16 +79,19 @@ def _with_one_more(
     quotients, variances = [], []
     for added in (0.0, 1.0):
         quotient = (part.sum(axis=0) + added * most) / with_more
-        squares = (_summed(part - quotient * whole, clusters) ** 2).sum(axis=0)
+        squares = (summed(part - quotient * whole, clusters) ** 2).sum(axis=0)
         quotients.append(quotient)
         variances.append((squares + ((added - quotient) * most) ** 2) / with_more**2)
     return _WithOneMore(np.stack(quotients), np.stack(variances))
 
 
-def _summed(
+def summed(
     values: Float[np.ndarray, "questions *shape"], clusters: Clusters
 ) -> Float[np.ndarray, "clusters *shape"]:
-    """Return the sums within clusters, which are what is independent."""
+    """Return the sums within clusters, which are what is independent; the values themselves without any.
+
+    The interval of a quotient of sums over questions is the same of these.
+    """
     if clusters is None:
         return values
     sums = np.zeros((_number(len(values), clusters), *values.shape[1:]))
@@ -209,7 +212,7 @@ def paired_difference(
     if number < 2:
         return Difference(value, np.full((2, *value.shape), np.nan), np.full(value.shape, np.nan))
     more = most / (divisors[0] + divisors[1])
-    squares = (_summed(added[0] - added[1], clusters) ** 2).sum(axis=0) + 2 * more**2
+    squares = (summed(added[0] - added[1], clusters) ** 2).sum(axis=0) + 2 * more**2
     error = np.sqrt(squares * number / (number - 1)) / questions
     half = stats.t.ppf(1 - TAIL, number - 1) * error
     p = 2 * stats.t.sf(np.abs(value) / error, number - 1)

@@ -103,15 +103,7 @@ def loss_floor(
     if points < 2:
         raise ValueError(f"an entropy needs at least 2 points a cell, got {points}")
     key_states, key_points = jax.random.split(key)
-    has_cell = np.asarray(cells(codec, states).finite.all(axis=-1))
-    inside = np.asarray(states)[has_cell]
-    if min(len(inside), most_states) < 2:
-        raise ValueError(
-            f"a loss floor needs at least 2 states with a finite cell, got {len(inside)} "
-            f"of {len(has_cell)} states, of which {most_states} would be used"
-        )
-    chosen = jax.random.permutation(key_states, len(inside))[:most_states]
-    chosen_states = inside[np.asarray(chosen)]
+    chosen_states, without_cell = _chosen(key_states, codec, states, most_states)
     sums = _sums_in_cells(key_points, problem, chosen_states, codec.precision, teacher, points)
     found = _from_sums(np.asarray(sums, np.float64), points)
     count, tokens = found.by_token.shape
@@ -122,10 +114,25 @@ def loss_floor(
         float(found.low.mean() / tokens),
         float(found.high.mean() / tokens),
         count,
-        int((~has_cell).sum()),
+        without_cell,
         points,
         tuple(found.by_token.mean(axis=0).tolist()),
     )
+
+
+def _chosen(
+    key: Key[Array, ""], codec: FloatCodec, states: Float32[AnyArray, "pairs d"], most: int
+) -> tuple[Float32[np.ndarray, "chosen d"], int]:
+    """Return some of the states that have a finite cell, and how many have none."""
+    has_cell = np.asarray(cells(codec, states).finite.all(axis=-1))
+    inside = np.asarray(states)[has_cell]
+    if min(len(inside), most) < 2:
+        raise ValueError(
+            f"a loss floor needs at least 2 states with a finite cell, got {len(inside)} "
+            f"of {len(has_cell)} states, of which {most} would be used"
+        )
+    chosen = jax.random.permutation(key, len(inside))[:most]
+    return inside[np.asarray(chosen)], int((~has_cell).sum())
 
 
 def token_entropy(tokens: Int[AnyArray, "points tokens"], precision: int) -> TokenEntropy:

@@ -398,7 +398,7 @@ def test_vectors_beside_the_records_are_read(tmp_path, monkeypatch, capsys):
         (["--resamples", "1"], "resamples must be at least 10, got 1"),
         (["--groups", "1"], "groups must be at least 2, got (1,)"),
         (["--metric", "zero_one"], "metric must be kl or brier"),
-        (["--parameters", "small"], "parameters must be NAME=VALUE, got 'small'"),
+        (["--parameters", "small"], "parameters must be NAME=VALUE, each name once, got 'small'"),
         (["--parameters", "small=big"], "parameters must be MODEL=NUMBER, got small=big"),
         (["--parameters", "small=-1"], "got small=-1"),
         (["--parameters", "tiny=1e8"], "no record is of the model 'tiny'"),

@@ -20,14 +20,14 @@ from hotmess_jax.synthetic.quadratic import random_quadratic
 from hotmess_jax.synthetic.starts import draw_starts
 from hotmess_jax.synthetic.teacher import Teacher
 from hotmess_jax.synthetic.train import (
+    Layout,
     NonFiniteLossError,
     Trainer,
     dispatches,
     make_optimiser,
-    mean_over_parts,
     of_replicate,
-    pair_tokens,
 )
+from hotmess_jax.synthetic.train_step import Task, mean_over_parts, pair_tokens
 
 CODEC = FloatCodec(2)
 PROBLEM = random_quadratic(jax.random.key(0), 2, 50.0)
@@ -47,8 +47,9 @@ def trainer(
 ):
     mesh = make_mesh(64, 64 // devices, replicates)
     optimiser = make_optimiser(rate, STEPS, 2, 1e-4, 1.0)
-    how = (loss_on, micro_batch, steps_per_dispatch, "float32", attention)
-    return Trainer(Size(1, 16, 2), 2, CODEC, Teacher(0.05), optimiser, mesh, *how)
+    task = Task(2, CODEC, Teacher(0.05), loss_on)
+    layout = Layout(micro_batch, steps_per_dispatch, "float32", attention)
+    return Trainer(Size(1, 16, 2), task, optimiser, mesh, layout)
 
 
 def batches():

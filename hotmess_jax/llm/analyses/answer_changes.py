@@ -12,11 +12,15 @@ from hotmess_jax.llm.measures.questions import (
 
 def compute(case: Case) -> list[Json]:
     """Return how often answers change."""
-    rows = answer_changes(case.records)
+    rows = answer_changes(case.records, None, case.analysis.cluster)
     if case.length is not None:
         try:
             rows += answer_changes_by_length(
-                case.records, case.length, case.settings.difficulties, case.analysis.seed
+                case.records,
+                case.length,
+                case.settings.difficulties,
+                case.analysis.seed,
+                case.analysis.cluster,
             )
         except ValueError as error:
             case.note("answer_changes_by_length", str(error))

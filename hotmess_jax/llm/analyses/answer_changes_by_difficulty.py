@@ -12,7 +12,7 @@ from hotmess_jax.llm.measures.questions import (
 
 def compute(case: Case) -> list[Json]:
     """Return how often answers change."""
-    return answer_changes(case.records, difficulty_labels(case.records))
+    return answer_changes(case.records, difficulty_labels(case.records), case.analysis.cluster)
 
 
 def tell(results: Mapping[str, Any]) -> str:

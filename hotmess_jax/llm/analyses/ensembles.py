@@ -10,6 +10,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hotmess_jax.llm.cases import Case
+from hotmess_jax.llm.measures.clusters import among, clusters_of
 from hotmess_jax.llm.measures.decomposing import (
     Contexts,
     decompose,
@@ -125,13 +126,15 @@ def ensembling(
             if why is not None:
                 corrected[i] = _none(corrected[i])
     most = most_error(samples.blocks, settings)
+    labels = clusters_of(records, samples.table, settings.cluster)
+    clusters = among(labels, np.concatenate([block.question for block in samples.blocks]))
     for i, (form, by_size) in enumerate(zip(FORMS, (plugin, corrected), strict=True)):
         parts = [_together(pair[i] for pair in pairs) for pairs in by_size]
-        found[form] = with_intervals(*estimate_parts(_by_size(parts), most))
+        found[form] = with_intervals(*estimate_parts(_by_size(parts), most, clusters))
     if settings.metric == "brier":
         alone = _together(of for _, of, _ in single if of is not None)
         expected = [expected_ensemble_brier(alone, size) for size in sizes]
-        found["expected"] = with_intervals(*estimate_parts(_by_size(expected), most))
+        found["expected"] = with_intervals(*estimate_parts(_by_size(expected), most, clusters))
     return found
 
 

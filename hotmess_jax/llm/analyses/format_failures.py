@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.changes import ANSWER
+from hotmess_jax.llm.measures.clusters import clusters_of
 from hotmess_jax.llm.measures.questions import (
     Json,
     to_json,
@@ -17,13 +18,14 @@ from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.records import checked
 from hotmess_jax.llm.telling import cell
 from hotmess_jax.presentation.tables import table
-from hotmess_jax.statistics.intervals import ratio_interval
+from hotmess_jax.statistics.intervals import Clusters, ratio_interval
 
 
-def format_failures(records: pl.DataFrame) -> list[Json]:
+def format_failures(records: pl.DataFrame, cluster: str | None = None) -> list[Json]:
     """Return the share of answers that could not be parsed, by model and budget.
 
-    Samples of one question fail together: intervals are over questions; there is none for a single one.
+    Samples of one question fail together: intervals are over questions, or over their clusters where a field of
+    these is given; there is none for a single one.
 
     Source: Hägele et al. 2026, Table 1.
     """
@@ -46,21 +48,24 @@ def format_failures(records: pl.DataFrame) -> list[Json]:
             "samples": int(samples.sum()),
             "unparsed": int(unparsed.sum()),
         }
-        found.append(row | {"share": failure_share(unparsed, samples)})
+        clusters = clusters_of(records, part.select(QUESTION), cluster)
+        found.append(row | {"share": failure_share(unparsed, samples, clusters)})
     return found
 
 
 def failure_share(
-    unparsed: Float[np.ndarray, " questions"], samples: Float[np.ndarray, " questions"]
+    unparsed: Float[np.ndarray, " questions"],
+    samples: Float[np.ndarray, " questions"],
+    clusters: Clusters = None,
 ) -> Json:
     """Return the share of questions' samples that could not be parsed, with its interval over questions."""
-    ends = ratio_interval(unparsed, samples, float(samples.max()))
+    ends = ratio_interval(unparsed, samples, float(samples.max()), clusters)
     return {"value": float(unparsed.sum() / samples.sum()), "ci95": to_json(ends)}
 
 
 def compute(case: Case) -> list[Json]:
     """Return the share of each budget."""
-    return format_failures(case.records)
+    return format_failures(case.records, case.analysis.cluster)
 
 
 def tell(results: Mapping[str, Any]) -> str:

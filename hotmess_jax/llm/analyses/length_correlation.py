@@ -9,6 +9,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from hotmess_jax.llm.cases import Case
+from hotmess_jax.llm.measures.clusters import clusters_in, count_in, with_clusters
 from hotmess_jax.llm.measures.groups import common_length_field
 from hotmess_jax.llm.measures.questions import Json, to_json
 from hotmess_jax.llm.measures.samples import QUESTION
@@ -16,10 +17,14 @@ from hotmess_jax.llm.telling import cell
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics.correlations import LEAST, disattenuated, rank_correlation, reliability
+from hotmess_jax.statistics.intervals import Clusters
 
 
 def length_correlation(
-    models: Mapping[str, pl.DataFrame], fields: Mapping[str, str], seed: int
+    models: Mapping[str, pl.DataFrame],
+    fields: Mapping[str, str],
+    seed: int,
+    cluster: str | None = None,
 ) -> Sequence[Json]:
     """Return the rank correlation of each two models' mean lengths over the questions they share.
 
@@ -31,6 +36,10 @@ def length_correlation(
         models: each model's records.
         fields: each model's length.
         seed: of the halves that reliabilities are taken from.
+        cluster: a field whose values are clusters of questions; intervals are then over clusters.
+
+    Raises:
+        ValueError: for clusters, as in `with_clusters`.
 
     Source: Hägele et al. 2026, Figures 5b and 12b.
     """
@@ -48,16 +57,22 @@ def length_correlation(
             shared = lists[first].join(lists[second], on=QUESTION, nulls_equal=True)
             if shared.height < LEAST:
                 continue
+            both = pl.concat([models[name] for name in (first, second)], how="diagonal_relaxed")
+            who = with_clusters(shared.select(QUESTION), both, cluster)
             values = [_padded(shared[name].to_list()) for name in (first, second)]
             found.append({
                 "models": [first, second], "fields": [fields[first], fields[second]],
-                "questions": shared.height, **correlation_of_means(values[0], values[1], seed),
+                "questions": shared.height, "clusters": count_in(who),
+                **correlation_of_means(values[0], values[1], seed, clusters_in(who)),
             })  # fmt: skip
     return found
 
 
 def correlation_of_means(
-    x: Float[np.ndarray, "units _x"], y: Float[np.ndarray, "units _y"], seed: int
+    x: Float[np.ndarray, "units _x"],
+    y: Float[np.ndarray, "units _y"],
+    seed: int,
+    clusters: Clusters = None,
 ) -> Json:
     """Return the rank correlation of units' mean measurements, as it is and corrected for reliability.
 
@@ -68,12 +83,14 @@ def correlation_of_means(
         x: measurements, NaN where a unit has fewer.
         y: others, of the same units.
         seed: of the halves that reliabilities are taken from.
+        clusters: of the units.
     """
     random = np.random.default_rng(seed)
-    rho, ends = rank_correlation(np.nanmean(x, axis=1), np.nanmean(y, axis=1))
+    rho, ends = rank_correlation(np.nanmean(x, axis=1), np.nanmean(y, axis=1), clusters)
     ranks = [_ranks(of) for of in (x, y)]
     reliabilities = [reliability(of, random) for of in ranks]
-    of_ranks = rank_correlation(*(np.nanmean(of, axis=1) for of in ranks))
+    first, second = (np.nanmean(of, axis=1) for of in ranks)
+    of_ranks = rank_correlation(first, second, clusters)
     fixed, fixed_ends = disattenuated(*of_ranks, reliabilities)
     return {
         "rho": {"value": to_json(rho), "ci95": to_json(ends)},
@@ -103,7 +120,11 @@ def compute(case: Case) -> Sequence[Json] | None:
     if common := case.settings.length or common_length_field([part.records for part in case.parts]):
         lengths = dict.fromkeys(lengths, common)
     models = {part.label: part.records for part in case.parts if part.label in lengths}
-    return length_correlation(models, lengths, case.analysis.seed) if len(models) > 1 else None
+    return (
+        length_correlation(models, lengths, case.analysis.seed, case.analysis.cluster)
+        if len(models) > 1
+        else None
+    )
 
 
 def tell(results: Mapping[str, Any]) -> str:

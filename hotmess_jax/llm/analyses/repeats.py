@@ -21,7 +21,9 @@ def compute(case: Case) -> Json:
         if name in case.records.columns
     )
     return repeats(
-        case.records.filter(known & ~is_open(case.records)), case.analysis.unparsed
+        case.records.filter(known & ~is_open(case.records)),
+        case.analysis.unparsed,
+        case.analysis.cluster,
     ).to_json()
 
 

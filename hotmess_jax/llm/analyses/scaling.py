@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hotmess_jax.llm.cases import NO_LENGTH, Case
+from hotmess_jax.llm.measures.clusters import clusters_in, count_in, of_all
 from hotmess_jax.llm.measures.cross_fitting import (
     FORMS,
     LEAST,
@@ -27,7 +28,7 @@ from hotmess_jax.llm.telling import cell, forms_of, titled
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics import power_laws
-from hotmess_jax.statistics.intervals import FEW, effective_questions
+from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
 
 SCALED = ("accuracy", "error", "bias2", "variance", "incoherence")
 
@@ -112,14 +113,18 @@ def scaling_of(
     random = np.random.default_rng(settings.seed)
     group = groups_along(fitted[reference].along, count, random)
     who = {name: sampled[name].who[of.question] for name, of in fitted.items()}
-    shared = who[reference].with_row_index(f"row {reference}")
+    shared = who[reference].select(QUESTION).with_row_index(f"row {reference}")
     for name in names:
         if name != reference:
-            shared = shared.join(who[name].with_row_index(f"row {name}"), on=QUESTION, nulls_equal=True)
+            shared = shared.join(
+                who[name].select(QUESTION).with_row_index(f"row {name}"), on=QUESTION, nulls_equal=True
+            )
     if not shared.height:
         raise ValueError(f"no question with {LEAST} samples is shared by all models")
     place = {name: shared[f"row {name}"].to_numpy().astype(int) for name in fitted}
     group = group[:, place[reference]]
+    shared = of_all(list(who.values()), shared)
+    clusters = clusters_in(shared)
     sizes = np.asarray([float(parameters[name]) for name in names])
     most = max(sampled[name].most for name in names)
     no_corrected = NO_KL if settings.metric == "kl" else None
@@ -129,6 +134,7 @@ def scaling_of(
         "reference": reference,
         "plugin_samples": fitted[reference].plugin_samples,
         "no_corrected": no_corrected,
+        "clusters": count_in(shared),
         "groups": [
             {"group": i, "questions": round(float((group == i).mean(axis=0).sum()))}
             for i in range(count)
@@ -143,7 +149,7 @@ def scaling_of(
         for i, row in enumerate(found["groups"]):
             parts = Grouped(*(np.stack([part[:, i] for part in of], axis=1)
                               for of in zip(*of_models, strict=True)))  # fmt: skip
-            row[form] = _of_group(parts, sizes, most)
+            row[form] = _of_group(parts, sizes, most, clusters)
             row["effective_questions"] = to_json(effective_questions(parts.error))
     return found
 
@@ -160,8 +166,11 @@ def _at(fitted: CrossFitted, place: Int[np.ndarray, " questions"]) -> CrossFitte
     )
 
 
-def _of_group(parts: Grouped, sizes: Float[np.ndarray, " models"], most: float) -> Json:
+def _of_group(
+    parts: Grouped, sizes: Float[np.ndarray, " models"], most: float, clusters: Clusters
+) -> Json:
     """Return models' values within one group of questions, and the exponents in their sizes."""
+    parts = parts.of_clusters(clusters)
     values, ends = group_values(parts, most)
     x = np.log(sizes)[:, None]
     effective = float(effective_questions(parts.error).min())

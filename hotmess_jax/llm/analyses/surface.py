@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hotmess_jax.llm.cases import Case
+from hotmess_jax.llm.measures.clusters import clusters_in, count_in, of_all
 from hotmess_jax.llm.measures.cross_fitting import (
     LEAST,
     Grouped,
@@ -32,7 +33,7 @@ from hotmess_jax.llm.telling import FORM_NAMES, cell, titled
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics import power_laws
-from hotmess_jax.statistics.intervals import effective_questions
+from hotmess_jax.statistics.intervals import effective_questions, summed
 
 
 def incoherence_surface(
@@ -103,18 +104,23 @@ def surface_of(
     form = "plugin" if settings.metric == "kl" else "corrected"
     random = np.random.default_rng(settings.seed)
     who = {name: sampled[name].who[of.question] for name, of in fitted.items()}
-    everyone = pl.concat(list(who.values())).unique(maintain_order=True).with_row_index("row")
+    everyone = pl.concat([of.select(QUESTION) for of in who.values()]).unique(maintain_order=True)
+    everyone = of_all(list(who.values()), everyone).with_row_index("row")
+    clusters = clusters_in(everyone)
     columns: list[Grouped] = []
     for name, of in fitted.items():
         grouped = in_groups(of, form, groups_along(of.along, count, random), count)
         place = (
             who[name]
+            .select(QUESTION)
             .join(everyone, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")["row"]
             .to_numpy()
             .astype(int)
         )
         columns.append(Grouped(*(_spread(part, place, everyone.height) for part in grouped)))
     together = Grouped(*(np.concatenate(part, axis=1) for part in zip(*columns, strict=True)))
+    by_model = together.error.reshape(-1, len(names), count).sum(axis=2)
+    together = together.of_clusters(clusters)
     sizes = np.repeat(np.log([parameters[name] for name in names]), count)
     part, whole = together.quotient("incoherence")
     total = part.sum(axis=0), whole.sum(axis=0)
@@ -124,19 +130,17 @@ def surface_of(
         length_without = np.log((along - together.along) / (share - together.share))
     fit = power_laws.fit(_design(length, sizes), *total)
     left_out = power_laws.fit(_design(length_without, sizes), total[0] - part, total[1] - whole)
-    by_model = together.error.reshape(-1, len(names), count).sum(axis=2)
-    effective = effective_questions(by_model)
-    ends = power_laws.jackknife_interval(
-        fit.coefficients, left_out.coefficients, float(effective.min())
-    )
+    effective = float(effective_questions(summed(by_model, clusters)).min())
+    ends = power_laws.jackknife_interval(fit.coefficients, left_out.coefficients, effective)
     labels = ("intercept", "length", "size")
     quotient = np.where(total[1] > 0, total[0] / np.where(total[1] > 0, total[1], 1), np.nan)
     return {
         "form": form,
         "models": names,
         "groups": count,
+        "clusters": count_in(everyone),
         "questions": [len(of.question) for of in fitted.values()],
-        "effective_questions": to_json(effective),
+        "effective_questions": to_json(effective_questions(by_model)),
         "plugin_samples": fitted[names[0]].plugin_samples,
         "coefficients": with_intervals(
             dict(zip(labels, fit.coefficients, strict=True)), dict(zip(labels, ends.T, strict=True))

@@ -14,7 +14,7 @@ from hotmess_jax.llm.measures.samples import QUESTION
 
 def compute(case: Case) -> Json:
     """Return means over tasks."""
-    tasks = unit_test_questions(case.records)
+    tasks = unit_test_questions(case.records, case.analysis.cluster)
     of = case.records.filter(pl.col("tests").is_not_null()).select(QUESTION).n_unique()
     if of > tasks.table.height:
         case.note("unit_tests", f"{of - tasks.table.height} further tasks have fewer than two runs")

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from hotmess_jax.llm.measures.clusters import clusters_of
 from hotmess_jax.llm.measures.cross_fitting import LEAST, groups_along, measured_samples
 from hotmess_jax.llm.measures.questions import Json, to_json
 from hotmess_jax.llm.measures.samples import QUESTION, context_indices
@@ -16,13 +17,15 @@ from hotmess_jax.llm.records import checked
 from hotmess_jax.llm.telling import cell
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
-from hotmess_jax.statistics.intervals import ratio_interval
+from hotmess_jax.statistics.intervals import Clusters, ratio_interval
 
 ANSWER = pl.coalesce(pl.col("answer"), pl.lit(""))
 KINDS = ("resampling", "context", "both", "within", "between", "effect")
 
 
-def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) -> list[Json]:
+def answer_changes(
+    records: pl.DataFrame, labels: pl.DataFrame | None = None, cluster: str | None = None
+) -> list[Json]:
     """Return how often answers change under resampling, and under a change of context.
 
     The paper's shares of questions whose answer changes at least once are of three kinds: under resampling
@@ -41,6 +44,7 @@ def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) ->
     Args:
         records: of one model and setting; of probabilities the most probable option is the answer.
         labels: each question's `group`, from `difficulty_labels`; shares are then by group too.
+        cluster: a field whose values are clusters of questions; intervals are then over clusters.
 
     Returns:
         A row of all questions, and one a group; each number with its interval over questions.
@@ -50,7 +54,8 @@ def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) ->
 
     Source: Hägele et al. 2026, Figure 20.
     """
-    block, codes, who = _answers(one_series(records).table)
+    records = one_series(records).table
+    block, codes, who = _answers(records)
     enough = enough_samples(block, 2)
     if not enough.any():
         raise ValueError(f"no question has two answers, of {len(who)}")
@@ -59,9 +64,10 @@ def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) ->
         codes[enough],
         who.filter(enough),
     )
+    clusters = clusters_of(records, who, cluster)
     chosen = block.present[:, None, :]
     found = changes_of(block, codes, chosen)
-    rows = [change_row(None, np.ones((len(who), 1)), found, chosen)]
+    rows = [change_row(None, np.ones((len(who), 1)), found, chosen, clusters)]
     rows[0]["fewer_samples"] = int((~enough).sum())
     if labels is not None:
         group = who.join(labels, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")[
@@ -69,11 +75,13 @@ def answer_changes(records: pl.DataFrame, labels: pl.DataFrame | None = None) ->
         ]
         for name in group.drop_nulls().unique().sort().to_list():
             share = (group == name).fill_null(False).to_numpy()[:, None] * 1.0
-            rows.append(change_row(name, share, found, chosen))
+            rows.append(change_row(name, share, found, chosen, clusters))
     return rows
 
 
-def answer_changes_by_length(records: pl.DataFrame, field: str, count: int, seed: int) -> list[Json]:
+def answer_changes_by_length(
+    records: pl.DataFrame, field: str, count: int, seed: int, cluster: str | None = None
+) -> list[Json]:
     """Return how often answers change in groups of questions by their own mean length, 0 the shortest.
 
     Which group a question is in is said by some of its samples, and what changes by the others
@@ -84,6 +92,7 @@ def answer_changes_by_length(records: pl.DataFrame, field: str, count: int, seed
         field: the length; samples without it are left out.
         count: of groups.
         seed: of the splits.
+        cluster: as in `answer_changes`.
 
     Raises:
         ValueError: where fewer questions than groups have four samples.
@@ -92,7 +101,7 @@ def answer_changes_by_length(records: pl.DataFrame, field: str, count: int, seed
     usable = records.filter(field_of(records, field).is_not_null())
     if not usable.height:
         raise ValueError(f"no record has {field!r}")
-    block, codes, _ = _answers(usable)
+    block, codes, who = _answers(usable)
     along = usable[field].to_numpy().astype(np.float64)[block.record]
     enough = enough_samples(block, LEAST)
     if enough.sum() < count:
@@ -106,7 +115,8 @@ def answer_changes_by_length(records: pl.DataFrame, field: str, count: int, seed
     mean = (others * along[:, None, :]).sum(axis=2) / np.maximum(others.sum(axis=2), 1)
     group = groups_along(mean.T, count, random).T
     found = changes_of(block, codes, chosen)
-    return [change_row(i, (group == i) / group.shape[1], found, chosen) for i in range(count)]
+    clusters = clusters_of(usable, who.filter(enough), cluster)
+    return [change_row(i, (group == i) / group.shape[1], found, chosen, clusters) for i in range(count)]
 
 
 def _answers(
@@ -194,6 +204,7 @@ def change_row(
     share: Float[np.ndarray, "questions subsets"],
     found: dict[str, Float[np.ndarray, "questions subsets"]],
     chosen: Bool[np.ndarray, "questions subsets samples"],
+    clusters: Clusters = None,
 ) -> Json:
     """Return one group's values: means weighted by the share of a question's subsets that are in it."""
     total = share.sum()
@@ -208,9 +219,9 @@ def change_row(
         if not whole.sum():
             continue
         part = np.where(known, share * values, 0).sum(axis=1)
-        low, high = ratio_interval(part, whole, 1.0)
+        low, high = ratio_interval(part, whole, 1.0, clusters)
         if name == "effect":  # between −1 and 1
-            low, high = 2 * ratio_interval((part + whole) / 2, whole, 1.0) - 1
+            low, high = 2 * ratio_interval((part + whole) / 2, whole, 1.0, clusters) - 1
         row[name] = {
             "value": float(part.sum() / whole.sum()),
             "ci95": to_json([float(low), float(high)]),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hotmess_jax.llm.measures.clusters import among, clusters_of
+from hotmess_jax.llm.measures.clusters import clusters_in, count_in, of_all
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.questions import (
     FORMS,
@@ -61,11 +61,14 @@ class Differences:
     no_corrected: str | None
     # Samples a question that KL's plug-in form is of.
     kl_samples: int | None
+    # Clusters of these questions; None where no field says.
+    clusters: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return them as JSON values."""
         return {
             "questions": self.questions,
+            "clusters": self.clusters,
             "samples": dict(zip(("value", "baseline"), self.samples, strict=True)),
             "plugin": _form_json(self.plugin),
             "corrected": None if self.corrected is None else _form_json(self.corrected),
@@ -137,7 +140,6 @@ def compare(
     by: Sequence[str] = (),
     metrics: Sequence[Metric] = METRICS,
     settings: AnalysisSettings | None = None,
-    cluster: str | None = None,
 ) -> Comparisons:
     """Compare each other value of a field with the baseline, within each model and setting.
 
@@ -150,8 +152,8 @@ def compare(
         baseline: its value, as text; "none" is also that of records without the field.
         by: further fields to compare within.
         metrics: which decompositions.
-        settings: treatment of unparsed answers, smoothing and seed.
-        cluster: a field whose values are clusters of questions; intervals and tests are then over clusters.
+        settings: treatment of unparsed answers, smoothing, seed, and the clusters that intervals and tests are
+            over.
 
     Returns:
         The comparisons, with p-values adjusted by Holm: of each quantity over all comparisons made.
@@ -191,9 +193,7 @@ def compare(
                         questions_of(of, analysis, samples[values, which])
                         for which, of in ((value, rows), (chosen, rows_of[chosen]))
                     )
-                    both = shared(one, other)
-                    labels = clusters_of(part, both[0].table, cluster)
-                    of_metrics[metric] = differences(*both, metric, labels)
+                    of_metrics[metric] = differences(one, other, metric)
             except ValueError as error:
                 at = ", ".join(filter(None, [where, _condition(field, value)]))
                 not_made.append(f"{at}: {error}")
@@ -220,9 +220,7 @@ def compare(
     return Comparisons(made, tuple(not_made))
 
 
-def differences(
-    first: Questions, second: Questions, metric: Metric, clusters: Clusters = None
-) -> Differences:
+def differences(first: Questions, second: Questions, metric: Metric) -> Differences:
     """Return the first's quantities less the second's, on the questions that both have.
 
     p-values stand alone; `with_holm` adjusts those of several.
@@ -231,15 +229,15 @@ def differences(
         first: of one condition.
         second: of the baseline.
         metric: of both.
-        clusters: of the questions that both have, in the first's order.
 
     Raises:
-        ValueError: where they share fewer than two questions.
+        ValueError: where they share fewer than two questions, or name two clusters of one.
     """
     one, other = shared(first, second)
     if one.table.height < 2:
         raise ValueError("fewer than two questions have two samples of both")
-    clusters = among(clusters, np.arange(one.table.height))
+    who = of_all([one.table, other.table], one.table)
+    clusters = clusters_in(who)
     none = one.no_corrected or other.no_corrected
     forms = {
         form: _form(one, other, form, metric, clusters) if form == "plugin" or none is None else None
@@ -253,6 +251,7 @@ def differences(
         forms["corrected"],
         none,
         one.kl_samples,
+        count_in(who),
     )
 
 

@@ -19,7 +19,7 @@ from hotmess_jax.llm.measures.subsets import (
     decompose_subsets,
     enough_samples,
 )
-from hotmess_jax.statistics.intervals import difference_interval, ratio_interval
+from hotmess_jax.statistics.intervals import Clusters, difference_interval, ratio_interval, summed
 
 # Splits of each question's samples, each used both ways.
 SPLITS = 10
@@ -186,6 +186,10 @@ class Grouped(NamedTuple):
     variance: Float[np.ndarray, "questions groups"]
     accuracy: Float[np.ndarray, "questions groups"]
 
+    def of_clusters(self, clusters: Clusters) -> "Grouped":
+        """Return what each cluster of questions gives: their sums."""
+        return Grouped(*(summed(part, clusters) for part in self))
+
     def quotient(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the parts and wholes whose sums are divided: of means by shares, of incoherence by errors."""
         if name == "incoherence":
@@ -206,7 +210,7 @@ def in_groups(
 
 
 def group_values(
-    grouped: Grouped, most: float
+    grouped: Grouped, most: float, clusters: Clusters = None
 ) -> tuple[dict[str, Float[np.ndarray, " groups"]], dict[str, Float[np.ndarray, "2 groups"]]]:
     """Return means within groups, their incoherence and their intervals over questions.
 
@@ -215,7 +219,9 @@ def group_values(
     Args:
         grouped: what each question gives.
         most: the largest error that a question can have.
+        clusters: of the questions; intervals are then over these.
     """
+    grouped = grouped.of_clusters(clusters)
     values, ends = {}, {}
     for name in (*PARTS, "incoherence", "along"):
         part, whole = grouped.quotient(name)
@@ -232,7 +238,7 @@ def group_values(
 
 
 def halves_difference(
-    grouped: Grouped, most: float, paired: bool
+    grouped: Grouped, most: float, paired: bool, clusters: Clusters = None
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Return the last of two groups less the first, and the intervals over questions.
 
@@ -241,7 +247,10 @@ def halves_difference(
         most: the largest error that a question can have.
         paired: whether every question is in both groups; else what the groups share is no more than
             questions whose length is not sure.
+        clusters: of the questions; one may have questions in both groups, which are then paired.
     """
+    grouped = grouped.of_clusters(clusters)
+    paired |= clusters is not None
     values, ends = {}, {}
     for name in (*PARTS, "incoherence"):
         part, whole = grouped.quotient(name)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from hotmess_jax.llm.measures.clusters import clusters_in, count_in
 from hotmess_jax.llm.measures.cross_fitting import (
     FORMS,
     LEAST,
@@ -35,7 +36,7 @@ from hotmess_jax.llm.telling import FORM_NAMES, PARTS_NAMED, cell, counts, forms
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics import power_laws
-from hotmess_jax.statistics.intervals import FEW, effective_questions
+from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
 from kernels.names import nearest
 
 SLOPES = ("error", "bias2", "variance", "incoherence")
@@ -117,11 +118,14 @@ def along_field(
         )
     if (fitted.along == fitted.along[0, 0]).all():
         raise ValueError(f"{field!r} is the same of all questions: {fitted.along[0, 0]:g}")
+    who = sampled.who[fitted.question]
+    clusters = clusters_in(who)
     counts = [count for count in groups if count * A_GROUP <= number] or [max(2, number // A_GROUP)]
     found: Json = {
         "metric": sampled.measure,
         "questions": number,
         "samples": fitted.samples,
+        "clusters": count_in(who),
         "shared_contexts": fitted.shared_contexts,
         "splits": SPLITS,
         "plugin_samples": fitted.plugin_samples,
@@ -135,25 +139,26 @@ def along_field(
         if form == "corrected" and found["no_corrected"]:
             found[form] = None
             continue
-        between = halves_difference(in_groups(fitted, form, halves, 2), sampled.most, False)
+        between = halves_difference(in_groups(fitted, form, halves, 2), sampled.most, False, clusters)
         found[form] = {"slopes": {}, "halves": with_intervals(*between)}
         for count, group in of_count.items():
             grouped = in_groups(fitted, form, group, count)
             if count == counts[0]:
-                found[form]["curves"] = with_intervals(*group_values(grouped, sampled.most))
-            found[form]["slopes"][str(count)] = slopes_of(grouped)
+                found[form]["curves"] = with_intervals(*group_values(grouped, sampled.most, clusters))
+            found[form]["slopes"][str(count)] = slopes_of(grouped, clusters)
     return found
 
 
-def slopes_of(grouped: Grouped) -> Json:
-    """Return slopes of power laws through the groups, with intervals over questions and R²."""
+def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Json:
+    """Return slopes of power laws through the groups, with intervals over questions or clusters and R²."""
+    # Of one group: it is among its own questions that a group's value is seen to vary. Clusters may be in all.
+    effective = float(effective_questions(_held(grouped))) / grouped.share.shape[1]
+    grouped = grouped.of_clusters(clusters)
+    effective = min(effective, float(effective_questions(_held(grouped))))
     along, share = grouped.along.sum(axis=0), grouped.share.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         x = np.log(along / share)[:, None]
         without = np.log((along - grouped.along) / (share - grouped.share))[..., None]
-    held = grouped.variance if np.isnan(grouped.error).any() else grouped.error
-    # Of one group: it is among its own questions that a group's value is seen to vary.
-    effective = float(effective_questions(held.sum(axis=1))) / share.size
     found = {}
     for name in SLOPES:
         part, whole = grouped.quotient(name)
@@ -168,6 +173,12 @@ def slopes_of(grouped: Grouped) -> Json:
             "r2": to_json(float(fit.r2)),
         }
     return found
+
+
+def _held(grouped: Grouped) -> Float[np.ndarray, " questions"]:
+    """Return what each question holds of the error, of embeddings of the variance."""
+    held = grouped.variance if np.isnan(grouped.error).any() else grouped.error
+    return held.sum(axis=1)
 
 
 LENGTHS = ("reasoning_tokens", "actions", "output_tokens", "words")
@@ -234,9 +245,10 @@ def by_label(
     for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
         row: Json = {label: name, "questions": kept.table.height, "samples": kept.samples}
+        row["clusters"] = count_in(kept.table)
         row["along"] = {"value": to_json(kept.table[field].mean()), "ci95": [None, None]}
         for form in FORMS:
-            row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most))
+            row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most, kept.clusters))
         found.append(row)
     return sorted(found, key=lambda row: -row["along"]["value"])
 

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from hotmess_jax.llm.measures.clusters import clusters_in, count_in
 from hotmess_jax.llm.measures.cross_fitting import (
     FORMS,
     LEAST,
@@ -46,7 +47,8 @@ def natural_overthinking(
 
     Each half has the same number of samples; of an odd number the one in the middle is left out, and
     equal lengths are ordered at random. The test permutes the lengths of each question's samples, whole
-    contexts where samples have them: what it rejects is that lengths say nothing of the answers. Equal
+    contexts where samples have them: what it rejects is that lengths say nothing of the answers. It is of these
+    questions, whether or not they are in clusters. Equal
     incoherence is less than that, and is what the interval of the difference is about.
 
     Args:
@@ -114,11 +116,13 @@ def compare_halves(
     places = [_by_length(length, random) for length in lengths]
     halves = [_halves(block, place[:, None]) for block, place in zip(blocks, places, strict=True)]
     count = sum(len(block.target) for block in blocks)
+    who = sampled.who.filter(np.concatenate(chosen))
     no_corrected = NO_KL if sampled.measure == "kl" else None
     form = "plugin" if no_corrected else "corrected"
     found: Json = {
         "metric": sampled.measure,
         "questions": count,
+        "clusters": count_in(who),
         "samples": sum(int(half.sum()) for half in halves),
         "permutations": permutations,
         "contexts": sum(int((block.context.max(axis=1) > 0).sum()) for block in blocks),
@@ -131,7 +135,7 @@ def compare_halves(
     }
     for name in FORMS:
         if name == "plugin" or not no_corrected:
-            found[name] = _compare(sampled, blocks, halves, lengths, name)
+            found[name] = _compare(sampled._replace(who=who, blocks=blocks), halves, lengths, name)
     null = np.concatenate(list(_permuted(sampled.measure, form, blocks, places, permutations, random)))
     observed = found[form]["difference"]
     found["test"] = {
@@ -142,14 +146,13 @@ def compare_halves(
 
 def _compare(
     sampled: Sampled,
-    blocks: Sequence[SampledBlock],
     halves: Sequence[Bool[np.ndarray, "_questions 2 _samples"]],
     lengths: Sequence[Float[np.ndarray, "_questions _samples"]],
     form: str,
 ) -> Json:
     """Return the two halves and their difference in one form."""
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("along", *PARTS)}
-    for block, half, length in zip(blocks, halves, lengths, strict=True):
+    for block, half, length in zip(sampled.blocks, halves, lengths, strict=True):
         found = decompose_subsets(sampled.measure, block, half)
         parts = found.plugin if form == "plugin" else found.corrected
         for name in PARTS:
@@ -158,7 +161,8 @@ def _compare(
         columns["along"].append(sums / half.sum(axis=2))
     joined = {name: np.concatenate(column) for name, column in columns.items()}
     both = Grouped(np.ones_like(joined["along"]), **joined)
-    values, ends = group_values(both, sampled.most)
+    clusters = clusters_in(sampled.who)
+    values, ends = group_values(both, sampled.most, clusters)
     compared: Json = {
         half: with_intervals(
             {name: value[i] for name, value in values.items()},
@@ -166,7 +170,8 @@ def _compare(
         )
         for i, half in enumerate(("short", "long"))
     }
-    return compared | {"difference": with_intervals(*halves_difference(both, sampled.most, True))}
+    between = halves_difference(both, sampled.most, True, clusters)
+    return compared | {"difference": with_intervals(*between)}
 
 
 def _against(observed: float | None, null: Float[np.ndarray, " permutations"]) -> Json:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hotmess_jax.llm.measures.clusters import count_in
 from hotmess_jax.llm.measures.questions import (
     FORMS,
     Json,
@@ -18,28 +19,25 @@ from hotmess_jax.llm.measures.questions import (
 from hotmess_jax.llm.telling import FORM_NAMES, cell, counts
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
-from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
+from hotmess_jax.statistics.intervals import FEW, effective_questions
 
 
-def overall(questions: Questions, clusters: Clusters = None) -> Json:
+def overall(questions: Questions) -> Json:
     """Return the means over questions in both forms, with intervals and counts.
 
     `effective_questions` is how many questions of equal error would hold it as these do, `no_corrected` why
     there is no corrected form, `kl_samples` the number of samples that KL's plug-in form is of,
     `stated_step` the step in which probabilities were stated, and `contexts` what `contexts_summary` returns.
     0/0 is None: incoherence where there is no error.
-
-    Args:
-        questions: of one group of records.
-        clusters: of the questions, as in `mean_interval`.
     """
-    most = largest_error(questions)
+    most, clusters = largest_error(questions), questions.clusters
     error = np.asarray(questions.plugin.error)
     # Of embeddings, which have no error, there are none to count.
     effective = float(effective_questions(error)) if np.isfinite(error).all() else np.nan
     means: Json = {
         "questions": questions.table.height,
         "samples": questions.samples,
+        "clusters": count_in(questions.table),
         "effective_questions": to_json(effective),
         "no_corrected": questions.no_corrected,
         "kl_samples": questions.kl_samples,

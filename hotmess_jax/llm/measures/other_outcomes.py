@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from hotmess_jax.llm.measures.clusters import with_clusters
 from hotmess_jax.llm.measures.decomposing import Contexts, contexts_of, of_contexts
 from hotmess_jax.llm.measures.precision import in_float64
 from hotmess_jax.llm.measures.questions import Questions, with_means
@@ -59,16 +60,17 @@ def unit_tests(records: pl.DataFrame) -> UnitTests:
 
 
 @in_float64
-def unit_test_questions(records: pl.DataFrame) -> Questions:
+def unit_test_questions(records: pl.DataFrame, cluster: str | None = None) -> Questions:
     """Return tasks with the decomposition of their unit tests' coverage error.
 
     A task's accuracy is the share of its runs in which all tests pass.
 
     Args:
         records: of one model, with `tests`.
+        cluster: a field whose values are clusters of tasks.
 
     Raises:
-        ValueError: where no task has two runs.
+        ValueError: where no task has two runs, or no record the field.
 
     Source: Hägele et al. 2026, Appendix B.3.
     """
@@ -83,7 +85,8 @@ def unit_test_questions(records: pl.DataFrame) -> Questions:
     corrected, contexts = _corrected(
         plugin, tasks.outcomes * scale[:, None, :], scale, tasks.present, tasks.context
     )
-    return _questions(records, tasks.keys, plugin, corrected, contexts, solved.sum(axis=1) / runs)
+    found = _questions(records, tasks.keys, plugin, corrected, contexts, solved.sum(axis=1) / runs)
+    return found._replace(table=with_clusters(found.table, records, cluster))
 
 
 def _corrected(

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hotmess_jax.llm.measures.clusters import among
+from hotmess_jax.llm.measures.clusters import among, clusters_in, of_all, with_clusters
 from hotmess_jax.llm.measures.decomposing import METRICS, Contexts, Metric, decompose_block, drawn_down
 from hotmess_jax.llm.measures.kl_correction import why_none
 from hotmess_jax.llm.measures.samples import QUESTION, Block, Samples, Unparsed, to_samples
@@ -19,6 +19,7 @@ from hotmess_jax.statistics.intervals import (
     difference_interval,
     mean_interval,
     ratio_interval,
+    summed,
 )
 from kernels.decompositions import Decomposition
 from kernels.names import check_name
@@ -39,6 +40,8 @@ class AnalysisSettings:
     # Samples a question that KL's plug-in values are of, so that what is compared has equal numbers; None
     # is the least of the questions at hand.
     kl_samples: int | None = None
+    # The field whose values are clusters of questions; intervals are then over whole clusters.
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         check_name("metric", self.metric, METRICS)
@@ -55,7 +58,7 @@ class Questions(NamedTuple):
     plugin: Decomposition
     corrected: Decomposition
     accuracy: Float[np.ndarray, " questions"]
-    # Who they are, `count` samples, and the means of all numeric fields.
+    # Who they are, `count` samples, the means of all numeric fields, and perhaps the name of their cluster.
     table: pl.DataFrame
     # None where no record has a context.
     contexts: Contexts | None = None
@@ -72,6 +75,11 @@ class Questions(NamedTuple):
     def samples(self) -> int:
         """Samples in all."""
         return int(self.table["count"].sum())
+
+    @property
+    def clusters(self) -> Clusters:
+        """The questions' clusters; None where each is its own."""
+        return clusters_in(self.table)
 
     def where(self, chosen: np.ndarray) -> "Questions":
         """Return those of a boolean mask or an index."""
@@ -109,7 +117,7 @@ def questions_of(
         raise ValueError(samples.why_none)
     found = decompose_blocks(samples.blocks, settings)
     place = np.concatenate([block.question for block in samples.blocks])
-    table = with_means(samples, records)[place]
+    table = with_clusters(with_means(samples, records)[place], records, settings.cluster)
     accuracy = table["accuracy"].to_numpy()
     return Questions(
         found.plugin,
@@ -291,7 +299,11 @@ def incoherence_difference(
     first: Questions, second: Questions, form: str
 ) -> tuple[Float[np.ndarray, ""], Float[np.ndarray, " 2"]]:
     """Return the incoherence of one model less another's, and its interval; the same questions in order."""
-    both = [jax.tree.map(np.asarray, of.form(form)) for of in (first, second)]
+    clusters = clusters_in(of_all([first.table, second.table], first.table))
+    both = [
+        jax.tree.map(lambda part: summed(np.asarray(part), clusters), of.form(form))
+        for of in (first, second)
+    ]
     return difference_interval(
         (both[0].variance, both[1].variance),
         (both[0].bias2 + both[0].variance, both[1].bias2 + both[1].variance),

@@ -109,7 +109,8 @@ def check_field(table: pl.DataFrame, name: str, what: str = "") -> None:
     """
     columns = frame(table).columns
     if name not in columns or table[name].null_count() == table.height:
-        near = "" if name in columns else nearest(name, columns)
+        known = [column for column in columns if table[column].null_count() < table.height]
+        near = "" if name in columns else nearest(name, known)
         raise ValueError(f"no record has a field {name!r}{what}{near}")
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 from scipy import special
 
+from hotmess_jax.llm.measures.clusters import with_clusters
 from hotmess_jax.llm.measures.other_outcomes import answer_vectors, unit_tests
 from hotmess_jax.llm.measures.precision import in_float64
 from hotmess_jax.llm.measures.questions import AnalysisSettings, most_error
@@ -39,7 +40,7 @@ class Sampled(NamedTuple):
 
     measure: Measure
     blocks: list[SampledBlock]
-    # Who they are, in the order of the blocks.
+    # Who they are, in the order of the blocks, and perhaps the names of their clusters.
     who: pl.DataFrame
     # The largest error that a question can have.
     most: float
@@ -214,7 +215,20 @@ def sampled_of(
     settings: AnalysisSettings,
     vectors: Float[np.ndarray, "records d"] | None = None,
 ) -> Sampled:
-    """Return a model's questions: of vectors where they are given, else of unit tests, choices or outcomes."""
+    """Return a model's questions: of vectors where they are given, else of unit tests, choices or outcomes.
+
+    Raises:
+        ValueError: also where no record has the field to cluster by.
+    """
+    found = _sampled_of(records, settings, vectors)
+    return found._replace(who=with_clusters(found.who, records, settings.cluster))
+
+
+def _sampled_of(
+    records: pl.DataFrame,
+    settings: AnalysisSettings,
+    vectors: Float[np.ndarray, "records d"] | None,
+) -> Sampled:
     if vectors is not None:
         return sampled_vectors(records, vectors)
     if "tests" in records.columns and records["tests"].null_count() < records.height:

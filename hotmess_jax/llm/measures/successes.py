@@ -1,22 +1,15 @@
 """Outcomes that are right or wrong, or a share of right, and nothing else: bias² and variance of success."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import jax
-import numpy as np
 import polars as pl
 
-from hotmess_jax.llm.measures.means import by_part, overall
 from hotmess_jax.llm.measures.questions import AnalysisSettings, Questions, questions_of
-from hotmess_jax.llm.measures.series import check_fields, settings_that_differ
-from hotmess_jax.llm.records import checked
 
 SUCCESS = ("success", "failure")
 SHARES_METRIC = "squared_error"
-PARTS = ("error", "bias2", "variance", "incoherence")
 MEANING = (
     "Of outcomes that are right or wrong and nothing else, bias² and variance are those of success: two "
     "different wrong answers are one failure. A task that always fails is all bias, whatever was done."
@@ -108,53 +101,3 @@ def share_questions(records: pl.DataFrame, settings: AnalysisSettings) -> Questi
         most=1.0,
         step=None,
     )
-
-
-def summarise_shares(
-    records: pl.DataFrame, by: Sequence[str] = (), resamples: int = 1000, seed: int = 0
-) -> list[dict[str, Any]]:
-    """Return what `summarise` does, with the one metric `squared_error`, of outcomes between 0 and 1.
-
-    Args:
-        records: each with an outcome.
-        by: fields to group by, besides the model and the settings that differ.
-        resamples: as in `AnalysisSettings`.
-        seed: likewise.
-
-    Raises:
-        ValueError: for a field that no record has.
-    """
-    check_fields(records, by, " to group by")
-    records = checked(records, by).table
-    by = [*by, *settings_that_differ(records, ["model", *by])]
-    keys = ["model", *by]
-    settings = AnalysisSettings(resamples=resamples, seed=seed)
-    groups = []
-    for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
-        keys, maintain_order=True
-    ):
-        count = group.select("benchmark", "question_id").n_unique()
-        try:
-            questions = share_questions(group, settings)
-        except ValueError:
-            questions = None
-        groups.append(
-            {
-                "by": dict(zip(by, values[1:], strict=True)),
-                "model": values[0],
-                "questions": count,
-                "samples": group.height,
-                "left_out": count - (0 if questions is None else questions.table.height),
-                "left_out_by": [],
-                "why_none": "no question has two samples" if questions is None else None,
-                "accuracy": float(
-                    np.mean(group["outcome"].to_numpy() if questions is None else questions.accuracy)
-                ),
-                "unparsed": 0.0,
-                "stated_step": None,
-                "metrics": {
-                    SHARES_METRIC: None if questions is None else by_part(overall(questions), PARTS)
-                },
-            }
-        )
-    return groups

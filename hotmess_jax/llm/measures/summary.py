@@ -6,17 +6,21 @@ from typing import Any, get_args
 import numpy as np
 import polars as pl
 
-from hotmess_jax.llm.measures.clusters import among, clusters_of
+from hotmess_jax.llm.measures.clusters import clusters_of
 from hotmess_jax.llm.measures.clusters import number as number_of_clusters
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
 from hotmess_jax.llm.measures.means import by_part, overall
 from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
 from hotmess_jax.llm.measures.repeats import repeats
-from hotmess_jax.llm.measures.samples import Samples, Unparsed, to_samples
+from hotmess_jax.llm.measures.samples import QUESTION, Samples, Unparsed, to_samples
 from hotmess_jax.llm.measures.series import check_fields, settings_that_differ
+from hotmess_jax.llm.measures.successes import SHARES_METRIC, share_questions
 from hotmess_jax.llm.records import checked
+from hotmess_jax.statistics.intervals import Clusters
 from kernels.names import check_name, check_names
+
+PARTS = ("error", "bias2", "variance", "incoherence")
 
 
 def summarise(
@@ -67,7 +71,7 @@ def summarise(
     # KL is compared at equal numbers of samples.
     least = min((samples.least for _, _, samples in parts if samples.blocks), default=None)
     settings = [
-        AnalysisSettings(metric, unparsed, smoothing, resamples, seed, kl_samples=least)
+        AnalysisSettings(metric, unparsed, smoothing, resamples, seed, least, cluster)
         for metric in metrics
     ]
     return [
@@ -75,8 +79,9 @@ def summarise(
             "by": dict(zip(by, values[1:], strict=True)),
             "model": values[0],
             **_counted(group, samples),
-            **_clustered(group, samples, settings, cluster),
+            "clusters": _clusters(cluster, clusters_of(group, samples.table, cluster)),
             "repeats": _repeats(group, unparsed, cluster),
+            "metrics": {of.metric: _means(group, samples, of) for of in settings},
         }
         for values, group, samples in parts
     ]
@@ -97,27 +102,76 @@ def _counted(group: pl.DataFrame, samples: Samples) -> dict[str, Any]:
     }
 
 
-def _clustered(
-    group: pl.DataFrame, samples: Samples, settings: Sequence[AnalysisSettings], cluster: str | None
-) -> dict[str, Any]:
-    """Return each metric's means, over questions or whole clusters of them; None where nothing is decomposed."""
-    labels = clusters_of(group, samples.table, cluster)
-    places = [block.question for block in samples.blocks]
-    clusters = among(labels, np.concatenate(places)) if places else None
-    means = {
-        of.metric: by_part(overall(questions_of(group, of, samples), clusters), parts_shown(of.metric))
-        if places
-        else None
-        for of in settings
-    }
-    told = None if labels is None else {"field": cluster, "number": number_of_clusters(labels)}
-    return {"clusters": told, "metrics": means}
+def _means(group: pl.DataFrame, samples: Samples, settings: AnalysisSettings) -> dict[str, Any] | None:
+    """Return a group's means by part; None where no question is decomposed."""
+    if not samples.blocks:
+        return None
+    # 0/1 has no incoherence.
+    parts = PARTS[:3] if settings.metric == "zero_one" else PARTS
+    return by_part(overall(questions_of(group, settings, samples)), parts)
 
 
-def parts_shown(metric: str) -> tuple[str, ...]:
-    """Return the parts of an error that a metric has: 0/1 has no incoherence."""
-    parts = ("error", "bias2", "variance")
-    return parts if metric == "zero_one" else (*parts, "incoherence")
+def summarise_shares(
+    records: pl.DataFrame,
+    by: Sequence[str] = (),
+    resamples: int = 1000,
+    seed: int = 0,
+    cluster: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return what `summarise` does, with the one metric `squared_error`, of outcomes between 0 and 1.
+
+    Args:
+        records: each with an outcome.
+        by: fields to group by, besides the model and the settings that differ.
+        resamples: as in `AnalysisSettings`.
+        seed: likewise.
+        cluster: likewise.
+
+    Raises:
+        ValueError: for a field that no record has, and for clusters as in `with_clusters`.
+    """
+    check_fields(records, by, " to group by")
+    records = checked(records, by).table
+    by = [*by, *settings_that_differ(records, ["model", *by])]
+    keys = ["model", *by]
+    settings = AnalysisSettings(resamples=resamples, seed=seed, cluster=cluster)
+    groups = []
+    for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
+        keys, maintain_order=True
+    ):
+        who = group.select(QUESTION).unique(maintain_order=True)
+        labels = clusters_of(group, who, cluster)
+        try:
+            questions = share_questions(group, settings)
+        except ValueError:
+            questions = None
+        groups.append(
+            {
+                "by": dict(zip(by, values[1:], strict=True)),
+                "model": values[0],
+                "questions": who.height,
+                "samples": group.height,
+                "left_out": who.height - (0 if questions is None else questions.table.height),
+                "left_out_by": [],
+                "why_none": "no question has two samples" if questions is None else None,
+                "accuracy": float(
+                    np.mean(group["outcome"].to_numpy() if questions is None else questions.accuracy)
+                ),
+                "unparsed": 0.0,
+                "stated_step": None,
+                "clusters": _clusters(cluster, labels),
+                "repeats": _repeats(group, "uniform", cluster),
+                "metrics": {
+                    SHARES_METRIC: None if questions is None else by_part(overall(questions), PARTS)
+                },
+            }
+        )
+    return groups
+
+
+def _clusters(field: str | None, labels: Clusters) -> dict[str, Any] | None:
+    """Return how many clusters there are of which field; None without one."""
+    return None if labels is None else {"field": field, "number": number_of_clusters(labels)}
 
 
 def _repeats(group: pl.DataFrame, unparsed: Unparsed, cluster: str | None) -> dict[str, Any] | None:

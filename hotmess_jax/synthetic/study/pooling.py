@@ -56,36 +56,41 @@ def pool(sweeps: Sequence[Mapping], paths: Sequence[str]) -> Json:
     }
     replicates = 0
     for sweep, path in zip(sweeps, paths, strict=True):
-        before, seeds = len(pooled["problems"]), _seeds(sweep)
-        pooled["problems"] += [
-            {**problem, "seed": seed} for problem, seed in zip(problems_of(sweep), seeds, strict=True)
-        ]
-        every = [*sweep["models"], *sweep["failures"]]
-        for kind in ("models", "failures"):
-            pooled[kind] += [
-                {
-                    **model,
-                    "replicate": replicates + model["replicate"],
-                    "problem": before + model.get("problem", 0),
-                    "seed": seeds[model.get("problem", 0)],
-                }
-                for model in sweep[kind]
-            ]
-        replicates += 1 + max((model["replicate"] for model in every), default=-1)
-        pooled["pooled_from"] += sweep.get("pooled_from") or [
-            {
-                "path": path,
-                "seed": sweep["config"]["seed"],
-                "draws": len(seeds),
-                "digest": digest(sweep),
-                "git_commit": sweep["provenance"]["git_commit"],
-                "provenance": sweep["provenance"],
-            }
-        ]
+        replicates = _add(pooled, sweep, path, replicates)
     order = {size: place for place, size in enumerate(first["config"]["sizes"])}
     for kind in ("models", "failures"):
         pooled[kind].sort(key=lambda model: (order[model["size"]], model["replicate"]))
     return pooled
+
+
+def _add(pooled: Json, sweep: Mapping, path: str, replicates: int) -> int:
+    """Add a sweep to a pool that has so many replicates, and return how many it has then."""
+    before, seeds = len(pooled["problems"]), _seeds(sweep)
+    pooled["problems"] += [
+        {**problem, "seed": seed} for problem, seed in zip(problems_of(sweep), seeds, strict=True)
+    ]
+    for kind in ("models", "failures"):
+        pooled[kind] += [
+            {
+                **model,
+                "replicate": replicates + model["replicate"],
+                "problem": before + model.get("problem", 0),
+                "seed": seeds[model.get("problem", 0)],
+            }
+            for model in sweep[kind]
+        ]
+    pooled["pooled_from"] += sweep.get("pooled_from") or [
+        {
+            "path": path,
+            "seed": sweep["config"]["seed"],
+            "draws": len(seeds),
+            "digest": digest(sweep),
+            "git_commit": sweep["provenance"]["git_commit"],
+            "provenance": sweep["provenance"],
+        }
+    ]
+    every = [*sweep["models"], *sweep["failures"]]
+    return replicates + 1 + max((model["replicate"] for model in every), default=-1)
 
 
 def digest(sweep: Mapping) -> str:

@@ -25,7 +25,8 @@ from hotmess_jax.synthetic.rollout import ModelRollout
 from hotmess_jax.synthetic.starts import draw_starts
 from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.teacher import Teacher
-from hotmess_jax.synthetic.train import Compute, Trainer, make_optimiser
+from hotmess_jax.synthetic.train import Compute, Layout, Trainer, make_optimiser
+from hotmess_jax.synthetic.train_step import Task
 
 Json = dict[str, Any]
 PRODUCT = 2_048  # the machine's rate is that of products of square matrices of this size
@@ -101,19 +102,9 @@ def _trainer(
     steps: int,
 ) -> Trainer:
     optimiser = make_optimiser(1e-3, 1_000, 100, 1e-4, 1.0)
-    return Trainer(
-        parse_size(size),
-        dimension,
-        FloatCodec(precision),
-        Teacher(0.005),
-        optimiser,
-        mesh,
-        "update",
-        micro_batch,
-        steps,
-        compute,
-        attention,
-    )
+    task = Task(dimension, FloatCodec(precision), Teacher(0.005))
+    layout = Layout(micro_batch, steps, compute, attention)
+    return Trainer(parse_size(size), task, optimiser, mesh, layout)
 
 
 def train_speed(
@@ -201,27 +192,27 @@ def data_speed(config: SweepConfig, folder: Path, batches: int) -> Json:
         folder: where a store is made, and deleted again.
         batches: read through the loader.
     """
-    quadratic = problem(config.dimension)
-    starts = draw_starts(jax.random.key(1), config.trajectories, quadratic.b)
+    quadratic = problem(config.problem.dimension)
+    starts = draw_starts(jax.random.key(1), config.data.trajectories, quadratic.b)
     with tempfile.TemporaryDirectory(dir=folder, prefix="benchmark-") as aside:
         begin = time.perf_counter()
         path = store_trajectories(
-            Path(aside), quadratic, starts, config.imitated, config.trajectory_steps
+            Path(aside), quadratic, starts, config.problem.imitated, config.data.trajectory_steps
         )
         stored = time.perf_counter()
-        states = read_trajectories(path, 0, config.trajectories)
-        iterator = batch_iterator([states], config.batch_size, batches + 1, [(0,)])
+        states = read_trajectories(path, 0, config.data.trajectories)
+        iterator = batch_iterator([states], config.training.batch_size, batches + 1, [(0,)])
         next(iterator)
         ready = time.perf_counter()
     for _ in range(batches):
         next(iterator)
     seconds = time.perf_counter() - ready
     return {
-        "pairs": config.trajectories * config.trajectory_steps,
+        "pairs": config.data.trajectories * config.data.trajectory_steps,
         "bytes": states.nbytes,
         "make_and_store_s": round(stored - begin, 3),
         "first_batch_s": round(ready - begin, 3),
-        "batch": config.batch_size,
-        "loader_pairs_per_s": batches * config.batch_size / seconds,
+        "batch": config.training.batch_size,
+        "loader_pairs_per_s": batches * config.training.batch_size / seconds,
         "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
     }

@@ -61,14 +61,14 @@ def test_every_combination_is_a_sweep_and_none_is_done_twice(tmp_path, monkeypat
     vary = ("--vary", "seed=0,1", "condition-number=10,50", "--out", tmp_path)
     code, out, _ = run(monkeypatch, capsys, *vary, *TINY)
     assert code == 1 and "4/4" in out and " s)" in out
-    assert [(c.seed, c.condition_number) for c in asked] == [(0, 10), (0, 50), (1, 10), (1, 50)]
-    assert len({c.folder for c in asked}) == 4 and asked[0].sizes == ("3k",)
+    assert [(c.seed, c.problem.condition_number) for c in asked] == [(0, 10), (0, 50), (1, 10), (1, 50)]
+    assert len({c.folder for c in asked}) == 4 and asked[0].model.sizes == ("3k",)
     assert asked[0].folder == tmp_path / "seed=0,condition-number=10"
     for config in asked[:3]:
         finish(config, made[config.seed])
     asked.clear()
     assert "3 of 4 are there already" in run(monkeypatch, capsys, *vary, *TINY)[1]
-    assert [(c.seed, c.condition_number) for c in asked] == [(1, 50)]
+    assert [(c.seed, c.problem.condition_number) for c in asked] == [(1, 50)]
     monkeypatch.setattr(grid, "one", lambda arguments: ("the store is corrupted", []))
     code, out, _ = run(monkeypatch, capsys, *vary, *TINY)
     assert code == 1 and "failed: the store is corrupted" in out
@@ -245,7 +245,7 @@ def test_a_sweep_without_its_report_is_not_done(tmp_path, monkeypatch, capsys, m
     (tmp_path / "teacher=sign" / "report.md").unlink()
     asked.clear()
     assert run(monkeypatch, capsys, *vary)[0] == 0
-    assert [config.teacher for config in asked] == ["sign"]
+    assert [config.problem.teacher for config in asked] == ["sign"]
 
 
 def test_models_that_failed_are_named_each_time_and_in_the_status(tmp_path, monkeypatch, capsys, made):

@@ -100,6 +100,11 @@ def from_zero(axes: Axes, which: str) -> None:
     (axes.set_ylim if which == "y" else axes.set_xlim)(*ends)
 
 
+def counted(axes: Axes) -> None:
+    """Tick an axis of counts at whole numbers."""
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def room_above(axes: Axes, share: float) -> None:
     """Leave a share of the height free for text."""
     low, high = axes.get_ylim()

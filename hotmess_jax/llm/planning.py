@@ -317,7 +317,12 @@ def _test(name: str, differs: _Differs, questions: int, units: float, sign: np.n
     seen = (units - 1) / units * questions * differs.variance
     squares = seen + 2 * more**2
     error = np.sqrt(squares * units / (units - 1)) / questions
-    quantile = stats.t.ppf((1 + LEVEL) / 2, units - 1)
+    # As many degrees of freedom as `paired_difference` finds, of the fourth powers that are expected.
+    fourths = (differs.excess + 3) * seen**2 / units + 2 * more**4
+    varies = fourths - squares**2 / (units + 2)
+    known = varies > 0
+    freedom = np.where(known, 2 * squares**2 / np.where(known, varies, 1), np.inf)
+    quantile = stats.t.ppf((1 + LEVEL) / 2, np.minimum(freedom, units - 1))
     spread = np.sqrt(differs.variance / questions)
     known = spread > 0
     # How far the threshold moves, in units of the spread, as the estimated variance does by all of itself.

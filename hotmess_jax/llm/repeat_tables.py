@@ -105,7 +105,8 @@ def repeats_notes(found: Mapping[str, Json]) -> list[str]:
         most = len(of["pass_at_k"])
         if most and (out := of["pass_at_k"][str(most)]["left_out"]):
             said.append(f"{out} of {of['questions']} questions have fewer than {most} samples")
-        notes.append(f"{label}: {'; '.join(said)}.".replace("\n", ", "))
+        if said:
+            notes.append(f"{label}: {'; '.join(said)}.".replace("\n", ", "))
     return notes
 
 

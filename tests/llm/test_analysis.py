@@ -21,6 +21,7 @@ from hotmess_jax.llm.analyses.one_question import one_question
 from hotmess_jax.llm.analyses.scaling import scaling_by_difficulty, scaling_of
 from hotmess_jax.llm.analyses.sensitivity import sensitivity
 from hotmess_jax.llm.analyses.surface import surface_of
+from hotmess_jax.llm.measures import kl_correction
 from hotmess_jax.llm.measures.changes import answer_changes, answer_changes_by_length, difficulty_labels
 from hotmess_jax.llm.measures.cross_fitting import groups_along, measured_samples
 from hotmess_jax.llm.measures.groups import by_field, by_label, length_field, with_wait_ratio
@@ -934,6 +935,44 @@ def test_sensitivity_changes_one_thing_at_a_time():
     ):
         assert rows[case]["plugin"] == overall(questions_of(part, of))["plugin"]
     assert rows[("labels known to be wrong", "left out")]["questions"] == 25
+
+
+def test_sensitivity_takes_the_headline_and_leaves_kl_unjudged_where_it_is_told_to(monkeypatch):
+    random = np.random.default_rng(0)
+    records = any_answers(random.dirichlet(np.ones(4), 60), 10, random)
+    judged = []
+
+    def judge(units, runs, seed):
+        judged.append(runs)
+        return kl_correction_judge(units, runs, seed)
+
+    kl_correction_judge = kl_correction.judge
+    monkeypatch.setattr(kl_correction, "judge", judge)
+    alone = sensitivity(records, KL)
+    # The headline, four other smoothings; 3 and 5 samples are too few.
+    assert len(judged) == 5
+    judged.clear()
+    assert sensitivity(records, KL, headline=questions_of(records, KL)) == alone and len(judged) == 5
+    judged.clear()
+    unjudged = sensitivity(records, dataclasses.replace(KL, resamples=0))
+    assert not judged
+    assert [row["plugin"] for row in unjudged] == [row["plugin"] for row in alone]
+    assert all(row["corrected"]["incoherence"]["value"] is None for row in unjudged)
+    assert "not asked for" in unjudged[0]["no_corrected"]
+
+
+def test_kl_has_no_corrected_value_of_a_topic():
+    """Of ten questions with an error or two the jackknifed incoherence was 1.38, outside its interval."""
+    random = np.random.default_rng(1)
+    records = any_answers(random.dirichlet(np.ones(4), 40), 10, random).with_columns(
+        output_tokens=pl.lit(5), topic=pl.when(pl.col("question_id") < "q0020").then(pl.lit("law"))
+        .otherwise(pl.lit("art")),
+    )  # fmt: skip
+    questions = questions_of(records, KL)
+    assert questions.no_corrected is None
+    for row in by_label(questions, "output_tokens", KL):
+        assert row["corrected"]["incoherence"]["value"] is None
+        assert inside(row["plugin"]["incoherence"]["value"], row["plugin"]["incoherence"]["ci95"])
 
 
 # Answers

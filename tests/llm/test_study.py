@@ -76,6 +76,13 @@ def everything(models=("small", "large"), questions=12, samples=8):
     return pl.concat(parts)
 
 
+def drawn_of(document):
+    """Return the figures of a document, as it is read back, by file name."""
+    return {
+        name: figure for of in draw(from_document(document)).values() for name, figure in of.items()
+    }
+
+
 def rendered(found):
     """Draw every figure of a document, as it is read back, coarsely, and return their names."""
     of_results = draw(from_document(found))
@@ -273,6 +280,27 @@ def test_figures_render_where_there_is_little_to_show(kind):
         assert overall["incoherence"] == {"value": None, "ci95": [None, None]}
 
 
+def test_what_has_one_size_or_no_value_is_not_drawn_and_units_are_named():
+    """KL of three samples: one size of ensembles, and no corrected value of few samples."""
+    random = np.random.default_rng(0)
+    records = any_answers(random.dirichlet(np.ones(4), 30), 10, random).with_columns(
+        output_tokens=pl.Series(random.integers(10, 99, 300)), topic=pl.lit("law")
+    )
+    found = study_of(records)
+    drawn = drawn_of(found)
+    assert found["analyses"]["ensembles_kl"]["m"]["sizes"] == [1] and "ensembles_kl" not in drawn
+    assert "ensembles_brier" in drawn
+    rows = [t.get_text() for t in drawn["sensitivity_kl"].axes[0].get_yticklabels()]
+    of = found["analyses"]["sensitivity_kl"]["m"]
+    assert {"samples 3 at random", "samples 5 at random"} & set(rows) == set()
+    assert len(rows) == sum(row["corrected"]["incoherence"]["value"] is not None for row in of) > 0
+    plane = drawn["bias2_against_variance_kl"].axes[0]
+    assert "nats" in plane.get_xlabel() and "nats" in plane.get_ylabel()
+    assert drawn["by_topic_kl"].axes[0].get_xlabel() == "mean output tokens"
+    text = report_of(found)
+    assert "| mean output tokens |" in text
+
+
 def inside(axes):
     """Whether the axes hold everything that was drawn on them in units of the data."""
     limits = axes.dataLim
@@ -294,13 +322,15 @@ def test_axes_hold_every_point_and_bar_whichever_model_is_drawn_first(worse):
     better = (pl.col("model") != worse) & (pl.int_range(pl.len()) % 19 > 0)
     records = records.with_columns(answer=pl.when(better).then("target").otherwise("answer"))
     found = study_of(records, parameters={"one": 1e8, "two": 1e9})
-    of_results = draw(from_document(found))
-    drawn = {name: figure for figures in of_results.values() for name, figure in figures.items()}
+    drawn = drawn_of(found)
     assert {"ensembles_brier", "efficiency_brier", "by_length_brier", "by_topic_brier"} <= set(drawn)
     for name, figure in drawn.items():
         figure.draw_without_rendering()
         cut = [i for i, axes in enumerate(figure.axes) if not inside(axes)]
         assert not cut, (name, cut)
+        for axes in figure.axes:
+            if "sample" in axes.get_xlabel().split(" a ")[0]:  # samples are counted
+                assert all(tick == round(tick) for tick in axes.get_xticks()), name
         least = min(
             text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()
         )

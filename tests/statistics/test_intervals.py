@@ -116,6 +116,23 @@ def test_of_many_questions_a_paired_difference_is_the_t_test_s():
     np.testing.assert_allclose(found.ci95, test.confidence_interval(), atol=1e-4)
 
 
+@pytest.mark.parametrize("labels", [None, np.arange(500)])
+def test_where_few_questions_make_the_difference_it_is_tested_as_one_of_few(labels):
+    """Of n equal additions among N, the variance is known as one of 2n / (1 − n/N) degrees of freedom."""
+    first, second = np.zeros(500), np.zeros(500)
+    first[:9], second[9:15] = 1, 1
+    # Without the two questions more, of which the additions are not equal.
+    found = paired_difference((first, second), None, 0.0, labels)
+    assert found.value == pytest.approx(3 / 500)
+    # Each addition is less the mean, which changes degrees of freedom little.
+    error = np.std(first - second, ddof=1) / np.sqrt(500)
+    half = (found.ci95[1] - found.ci95[0]) / 2
+    np.testing.assert_allclose(half, stats.t.ppf(0.975, 30 / (1 - 15 / 500)) * error, rtol=2e-3)
+    assert half > 1.03 * stats.t.ppf(0.975, 499) * error
+    with_more = paired_difference((first, second), None, 1.0, labels)
+    assert with_more.ci95[0] < found.ci95[0] and with_more.ci95[1] > found.ci95[1]
+
+
 @given(st.integers(2, 30), st.integers(0, 2**32 - 1))
 @settings(max_examples=50, deadline=None)
 def test_p_is_below_5_percent_exactly_where_the_interval_leaves_0_out(count, seed):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from hotmess_jax.llm.drawing import (
     as_numbers,
     check_form,
+    counted,
     from_zero,
     title_of,
 )
@@ -51,5 +52,6 @@ def efficiency(results: Mapping[str, Json], metric: str = "") -> Figure:
             axes.set_ylabel(f"{title_of(quantity, metric)}, plug-in")
     for axes in panels:
         from_zero(axes, "y")
+        counted(axes)
     panels[-1].set_xlabel("samples a question")
     return with_legend(figure)

@@ -23,6 +23,9 @@ Json = Mapping[str, Any]
 
 def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure]:
     """Return the figures by file name."""
+    # Of one size there is no curve.
+    if all(len(result["sizes"]) < 2 for result in results.values()):
+        return {}
     return {name: ensembles(results, metric=metric)}
 
 

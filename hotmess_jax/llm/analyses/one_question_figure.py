@@ -8,6 +8,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
+from hotmess_jax.llm.drawing import counted
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, with_legend
 
 Json = Mapping[str, Any]
@@ -39,6 +40,7 @@ def one_question(results: Mapping[str, Json]) -> Figure:
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_ylabel("answer")
+        counted(axes)
         axes.set_title(f"{name},\nquestion {result['question_id']}", loc="left")
     panels[-1].set_xlabel("sample")
     return with_legend(figure)

@@ -12,6 +12,7 @@ from hotmess_jax.llm.drawing import (
     check_form,
     ends_of,
 )
+from hotmess_jax.llm.telling import FORM_NAMES
 from hotmess_jax.presentation.plotting import (
     COLUMN,
     STYLE,
@@ -34,12 +35,13 @@ def sensitivity(results: Mapping[str, Sequence[Json]], form: str = "corrected") 
 
     Args:
         results: of each model, what `analysis.sensitivity` returns.
-        form: plugin or corrected.
+        form: plugin or corrected; where nothing is known in it, the plug-in one is drawn.
     """
     check_form(form)
-    cases = list(
-        dict.fromkeys((row["what"], row["value"]) for rows in results.values() for row in rows)
-    )
+    every = [row for rows in results.values() for row in rows]
+    # Of few samples KL has no corrected value in any case.
+    shown = _valued(every, form) or _valued(every, form := "plugin") or every
+    cases = list(dict.fromkeys((row["what"], row["value"]) for row in shown))
     figure, (axes,) = new_figure(COLUMN, 0.8 + 0.17 * len(cases))
     for i, (name, rows) in enumerate(results.items()):
         known = {(row["what"], row["value"]): row for row in rows if form in row}
@@ -52,5 +54,10 @@ def sensitivity(results: Mapping[str, Sequence[Json]], form: str = "corrected") 
                 axes.plot(as_numbers(value["value"]), at, linestyle="none", label=name, **look)
     axes.set_yticks(range(len(cases)), [" ".join(filter(None, case)) for case in cases])
     axes.set_ylim(len(cases) - 0.5, -0.5)
-    axes.set_xlabel(f"incoherence, {'corrected' if form == 'corrected' else 'plug-in'}")
+    axes.set_xlabel(f"incoherence, {FORM_NAMES[form]}")
     return with_legend(figure)
+
+
+def _valued(rows: Sequence[Json], form: str) -> list[Json]:
+    """Return the rows whose incoherence is known."""
+    return [row for row in rows if form in row and row[form]["incoherence"]["value"] is not None]

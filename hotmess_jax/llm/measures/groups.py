@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import jax
 import numpy as np
 import polars as pl
 from jaxtyping import Float
@@ -220,7 +221,8 @@ def by_label(
     """Return each label's mean of a field, its error, parts, accuracy and incoherence, longest first.
 
     Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
-    that happen to be right would look the most certain of all.
+    that happen to be right would look the most certain of all. KL has plug-in values alone: whether its
+    corrected one holds is judged of all questions, and of a topic's few it was seen above 1.
 
     Args:
         questions: of one model and setting.
@@ -242,6 +244,10 @@ def by_label(
     rows = questions.table.with_row_index("row").filter(
         pl.col(field).is_not_null() & pl.col(label).is_not_null()
     )
+    if settings.metric == "kl":
+        questions = questions._replace(
+            corrected=jax.tree.map(lambda of: np.nan * of, questions.corrected)
+        )
     for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
         row: Json = {label: name, "questions": kept.table.height, "samples": kept.samples}
@@ -249,6 +255,7 @@ def by_label(
         row["along"] = {"value": to_json(kept.table[field].mean()), "ci95": [None, None]}
         for form in FORMS:
             row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most, kept.clusters))
+        row["length"] = field
         found.append(row)
     return sorted(found, key=lambda row: -row["along"]["value"])
 
@@ -316,7 +323,7 @@ def _field_notes(result: Json, decides: str) -> list[str]:
     if result["too_few"]:
         notes.append(f"{result['too_few']} questions have fewer than four samples, and are left out.")
     if result["without_field"]:
-        notes.append(f"{result['without_field']} questions have no {result['field']}.")
+        notes.append(f"Questions without {result['field']}: {result['without_field']}.")
     if result["shared_contexts"]:
         notes.append(
             f"{result['shared_contexts']} questions have two or three contexts: the samples that say how long "
@@ -362,5 +369,7 @@ def tell_labels(results: Mapping[str, Sequence[Json]]) -> str:
                     *(cell(row[form][k]) for k in ("accuracy", "incoherence")),
                 ]
                 rows.append([model, row[label], FORM_NAMES[form], *counts(row), *cells])
-    header = ["model", label, "estimate", "questions", "samples", "mean length", "accuracy"]
-    return table([*header, "incoherence"], rows)
+    lengths = dict.fromkeys(row["length"].replace("_", " ") for of in results.values() for row in of)
+    mean = f"mean {' or '.join(lengths)}"
+    header = ["model", label, "estimate", "questions", "samples", mean, "accuracy", "incoherence"]
+    return table(header, rows)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from hotmess_jax.llm.drawing import (
     PARTS,
+    UNITS,
     all_ends,
     as_numbers,
     check_form,
@@ -132,7 +133,10 @@ def bias2_against_variance(results: Mapping[str, Json]) -> Figure:
         axes.text(
             end, end * (1 - level) / level, f"{level:g}", fontsize=SMALL, color="0.45", ha="right"
         )
-    axes.set(xlabel=f"variance ({FORM_NAMES[form]})", ylabel=f"bias² ({FORM_NAMES[form]})")
+    unit = UNITS.get(next(iter(results.values()))["metric"], "")
+    axes.set(
+        xlabel=f"variance ↓{unit}, {FORM_NAMES[form]}", ylabel=f"bias² ↓{unit}, {FORM_NAMES[form]}"
+    )
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.text(
         0.98,
@@ -171,7 +175,10 @@ def topics(results: Mapping[str, Sequence[Json]]) -> Figure:
                 axes.hlines(where, *ends_of(value), color=look["color"], linewidth=0.8)
             values = as_numbers([value["value"] for value in shown])
             axes.plot(values, y, linestyle="none", label=model, **look)
-    names_of = "mean length", f"incoherence, {FORM_NAMES[form]}"
+    lengths = dict.fromkeys(
+        row["length"].replace("_", " ") for rows in results.values() for row in rows
+    )
+    names_of = f"mean {' or '.join(lengths)}", f"incoherence, {FORM_NAMES[form]}"
     for axes, text in zip(panels, names_of, strict=True):
         axes.set_xlabel(text)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))

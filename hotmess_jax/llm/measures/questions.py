@@ -35,6 +35,7 @@ class AnalysisSettings:
     metric: Metric = "brier"
     unparsed: Unparsed = "uniform"
     smoothing: float = 1e-12
+    # Data sets on which KL's corrected value is judged, at most; 0 gives its plug-in value alone.
     resamples: int = 1_000
     seed: int = 0
     # Samples a question that KL's plug-in values are of, so that what is compared has equal numbers; None
@@ -48,8 +49,8 @@ class AnalysisSettings:
         check_name("unparsed", self.unparsed, get_args(Unparsed))
         if not 0 < self.smoothing < 1:
             raise ValueError(f"smoothing must be between 0 and 1, got {self.smoothing}")
-        if self.resamples < 1:
-            raise ValueError(f"resamples must be at least 1, got {self.resamples}")
+        if self.resamples < 0:
+            raise ValueError(f"resamples must be at least 0, got {self.resamples}")
 
 
 class Questions(NamedTuple):

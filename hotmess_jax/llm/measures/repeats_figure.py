@@ -14,6 +14,7 @@ from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, series_
 Json = Mapping[str, Any]
 
 CURVES = {"pass_at_k": "pass@k", "pass_hat_k": "pass^k", "majority": "majority of k"}
+OVERLAID = 3  # groups that one panel holds
 LINES = {"pass_at_k": "-", "pass_hat_k": "--", "majority": "-"}
 
 
@@ -21,9 +22,13 @@ LINES = {"pass_at_k": "-", "pass_hat_k": "--", "majority": "-"}
 def repeats(results: Mapping[str, Json]) -> Figure:
     """Draw pass@k and pass^k against k, and majority votes where there are any, with their intervals.
 
+    Of more than three groups each has a panel: their intervals would cover one another.
+
     Args:
         results: of each group, `Repeats.to_json`.
     """
+    if len(results) > OVERLAID:
+        return _repeats_apart(results)
     votes = any(of["majority"] for of in results.values())
     panels = [("pass_at_k", "pass_hat_k"), *([("majority",)] if votes else [])]
     # Long names stand below one another.
@@ -35,7 +40,7 @@ def repeats(results: Mapping[str, Json]) -> Figure:
             for name in names:
                 _curve(axes, of[name], i, len(results), label, LINES[name])
         axes.set_ylim(-0.02, 1.02)
-        axes.set_ylabel("right")
+        axes.set_ylabel("share right")
         axes.set_title(
             ", ".join(
                 CURVES[name] + {"-": " (solid)", "--": " (dashed)"}[LINES[name]]
@@ -48,6 +53,22 @@ def repeats(results: Mapping[str, Json]) -> Figure:
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axes_of[-1].set_xlabel("k samples")
     return with_legend(figure, columns)
+
+
+def _repeats_apart(results: Mapping[str, Json]) -> Figure:
+    """Draw the same, a panel a group."""
+    figure, panels = new_figure(
+        COLUMN, 0.7 + 1.25 * len(results), len(results), 1, sharex=True, sharey=True
+    )
+    for axes, (label, of) in zip(panels, results.items(), strict=True):
+        for i, name in enumerate(CURVES):
+            _curve(axes, of[name], i, len(CURVES), CURVES[name], "-")
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_ylabel("share right")
+        axes.set_title(label.replace("\n", ", "), loc="left")
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    panels[-1].set_xlabel("k samples")
+    return with_legend(figure)
 
 
 def _curve(axes: Axes, by_k: Mapping[str, Json], i: int, count: int, label: str, line: str) -> None:

@@ -31,7 +31,7 @@ from hotmess_jax.synthetic.floor import loss_floor
 from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.rollout import oracle_rollout
 from hotmess_jax.synthetic.study.folder import EXAMPLES
-from hotmess_jax.synthetic.study.problems import Drawn, stream
+from hotmess_jax.synthetic.study.problems import Drawn, stream, training_paths
 from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.teacher import teacher_trajectories
 from hotmess_jax.synthetic.train import Trainer, of_replicate
@@ -128,7 +128,10 @@ def measure_problem(
     problem, imitated, steps = drawn.problem, config.problem.imitated, config.rollout.rollout_steps
     teacher = teacher_trajectories(problem, drawn.rollout_starts, imitated, steps)
     codec_teacher = oracle_rollout(problem, imitated, codec, drawn.rollout_starts, steps).states
-    floor = loss_floor(stream(config, "floor", index), problem, codec, imitated, validation)
+    paths = training_paths(config, problem)
+    floor = loss_floor(
+        stream(config, "floor", index), problem, codec, imitated, validation, paths=paths
+    )
     again = drawn.drawn_again
     return ({"starts_drawn_again": again} if any(again.values()) else {}) | {
         "A": to_lists(problem.A),

@@ -1,16 +1,19 @@
 """A study as the document of report.json, and back."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from hotmess_jax.documents import SCHEMA, Document, from_json, to_json, upgraded
 from hotmess_jax.llm.analyses.catalogue import CATALOGUE, named
 from hotmess_jax.llm.cases import Key, module_of
-from hotmess_jax.llm.measures.groups import LENGTHS
+from hotmess_jax.llm.measures.groups import LENGTHS, conclusion_of
 from hotmess_jax.llm.study import Missing, SeriesName, Study
 
 # 1 knew results by name alone.
 VERSION = 2
+# What has conclusions, which schema 1 formed in the report.
+ALONG = ("by_length", "wait_ratio", "unit_tests_by", "shares_by", "open_answers")
 PLAIN = ("models", "series", "questions", "samples", "meanings", "length", "settings")
 
 
@@ -85,4 +88,22 @@ def _with_keys(document: Document) -> Document:
                 key = Key(analysis.name, metric, field, "")
                 known[key.name] = {"analysis": key.analysis, "metric": metric, "field": field}
     keys = {name: known[name] for name in document["analyses"] if name in known}
-    return {**document, "series": series, "meanings": document.get("meanings", []), "keys": keys}
+    newer = {**document, "series": series, "meanings": document.get("meanings", []), "keys": keys}
+    analyses = _with_counts(document["analyses"])
+    for name, given in keys.items():
+        if given["analysis"] in ALONG:
+            along = analyses[name].items()
+            analyses[name] = {
+                label: {**result, "conclusion": asdict(conclusion_of(result))}
+                for label, result in along
+            }
+    return newer | {"analyses": analyses}
+
+
+def _with_counts(analyses: Mapping[str, Any]) -> dict[str, Any]:
+    """Return results of schema 1 with what their estimates are over."""
+    failures = {
+        label: [{**row, "share": {"questions": row["questions"]} | row["share"]} for row in rows]
+        for label, rows in analyses.get("format_failures", {}).items()
+    }
+    return {**analyses, **({"format_failures": failures} if failures else {})}

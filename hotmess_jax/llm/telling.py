@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotmess_jax.presentation.words import interval, number
+from hotmess_jax.statistics.estimate import Estimate
 
 Json = Mapping[str, Any]
 FORM_NAMES = {"plugin": "plug-in", "corrected": "corrected"}
@@ -16,6 +17,11 @@ def cell(value: Json | None) -> str:
         return "–"
     ends = value["ci95"]
     return number(value["value"]) + ("" if ends is None or None in ends else f" {interval(ends)}")
+
+
+def estimated(estimate: Estimate) -> str:
+    """Return an estimate as `cell` does."""
+    return cell(estimate.to_json())
 
 
 def cell_at(values: Json, i: int) -> str:

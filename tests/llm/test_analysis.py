@@ -43,6 +43,7 @@ from hotmess_jax.statistics.correlations import (
     rank_correlation,
     reliability,
 )
+from hotmess_jax.statistics.estimate import Interval
 from hotmess_jax.statistics.power_laws import fit, jackknife_interval
 from kernels.decompositions import Decomposition, brier, coverage, kl
 from kernels.resampling import bootstrap, percentile_interval
@@ -714,7 +715,7 @@ def test_fewer_samples_are_drawn_over_all_contexts():
     # Of the questions with 32 samples, eight of all contexts, not of the first two.
     # Two samples of 32 share a context in 3 of 31 pairs.
     expected = 0.5 * 3 / 4 * 28 / 31
-    assert found["samples"][-1] == 4 and found["variance"][-1] == pytest.approx(expected, abs=0.05)
+    assert found.samples[-1] == 4 and found.variance[-1] == pytest.approx(expected, abs=0.05)
 
 
 # Difficulty and size
@@ -906,10 +907,8 @@ def test_fewer_samples_make_the_plugin_variance_low():
     records = pl.concat([any_answers(probs, 10, random), wide])
     found = efficiency(records, BRIER, replicates=40)
     split = overall(questions_of(records, BRIER))
-    assert found["questions"] == 300 and found["samples"] == list(range(2, 6))
-    for n, value, spread in zip(
-        found["samples"], found["variance"], found["variance_spread"], strict=True
-    ):
+    assert found.questions == 300 and found.samples == tuple(range(2, 6))
+    for n, value, spread in zip(found.samples, found.variance, found.variance_spread, strict=True):
         expected = split["corrected"]["variance"]["value"] * (n - 1) / n
         assert value == pytest.approx(expected, abs=4 * spread / np.sqrt(40) + 1e-12)
 
@@ -1082,16 +1081,16 @@ def test_format_failures_by_model_and_budget():
         answer=answers["low"] + answers["high"],
     )
     high, low = format_failures(records)
-    assert (high["budget"], high["unparsed"], high["samples"]) == ("high", 0, 20)
-    assert high["questions"] == 5 and low["share"]["value"] == 0.15
+    assert (high.budget, high.unparsed, high.samples) == ("high", 0, 20)
+    assert high.questions == 5 and low.share.value == 0.15
     # One question holds all of them: as if one of five questions failed, and not three of twenty samples.
-    assert low["share"]["ci95"][1] > 0.5
+    assert low.share.ci95.high > 0.5
     # None of five questions: Clopper and Pearson's end.
-    np.testing.assert_allclose(high["share"]["ci95"], [0, 1 - 0.025 ** (1 / 5)], atol=0.05)
+    np.testing.assert_allclose(list(high.share.ci95), [0, 1 - 0.025 ** (1 / 5)], atol=0.05)
     (single,) = format_failures(
         records.filter((pl.col("question_id") == "0") & (pl.col("budget") == "low"))
     )
-    assert single["share"]["ci95"] == [None, None]
+    assert single.share.ci95 == Interval(None, None)
 
 
 def test_the_question_with_most_answers_is_shown():
@@ -1099,18 +1098,18 @@ def test_the_question_with_most_answers_is_shown():
         question_id=["a"] * 3 + ["b"] * 3, sample=[2, 1, 0] * 2, answer=["A", "A", "B", "C", "", "A"]
     )
     found = one_question(records)
-    assert found["question_id"] == "b" and found["target"] == "A"
-    assert [sample["given"] for sample in found["samples"]] == ["A", "", "C"]
-    assert one_question(records, "a")["question_id"] == "a"
+    assert found.question_id == "b" and found.target == "A"
+    assert [sample.given for sample in found.samples] == ["A", "", "C"]
+    assert one_question(records, "a").question_id == "a"
     # Two benchmarks with questions of the same ids are no chimera.
     twice = pl.concat([records, records.with_columns(benchmark=pl.lit("other"), target=pl.lit("C"))])
     found = one_question(twice, "b", "other")
-    assert (found["benchmark"], found["target"], len(found["samples"])) == ("other", "C", 3)
-    assert len(one_question(twice)["samples"]) == 3
+    assert (found.benchmark, found.target, len(found.samples)) == ("other", "C", 3)
+    assert len(one_question(twice).samples) == 3
     likely = records.with_columns(
         answer=pl.lit(None, pl.String), probs=pl.lit('{"A": 0.2, "B": 0.5, "C": 0.3, "D": 0.0}')
     )
-    assert {sample["given"] for sample in one_question(likely)["samples"]} == {"B"}
+    assert {sample.given for sample in one_question(likely).samples} == {"B"}
 
 
 def test_questions_with_too_few_samples_are_left_out_and_counted():

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from made_records import two_answers
 
 from experiments import incoherence
+from hotmess_jax.documents import to_json
 from hotmess_jax.llm.analyses.efficiency import efficiency
 from hotmess_jax.llm.analyses.ensembles import ensembling
 from hotmess_jax.llm.analyses.format_failures import format_failures
@@ -48,7 +50,7 @@ def numbers_of(table):
         one_question(table),
         by_label(questions_of(table.with_columns(topic=pl.lit("law")), FEW), "output_tokens", FEW),
     ]
-    return json.dumps(found)
+    return json.dumps(to_json(Any, found))
 
 
 def test_one_result_whatever_the_order_of_rows_the_type_of_ids_and_the_caller_s_precision():

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -15,8 +15,6 @@ from hotmess_jax.llm.measures.enough import readable, shuffled, with_enough
 from hotmess_jax.llm.measures.precision import in_float64
 from hotmess_jax.llm.measures.questions import (
     AnalysisSettings,
-    Json,
-    to_json,
 )
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
@@ -24,8 +22,28 @@ from kernels.decompositions import Decomposition
 from kernels.resampling import sample_efficiency
 
 
+@dataclass(frozen=True, slots=True)
+class Efficiency:
+    """What n samples of each question would have given, plug-in."""
+
+    metric: Metric
+    questions: int
+    # Questions that are left out for having fewer than four samples.
+    fewer_samples: int
+    draws: int
+    # Each n, and of each the means, and the standard deviations between sets of so many new samples.
+    samples: tuple[int, ...]
+    bias2: tuple[float, ...]
+    variance: tuple[float, ...]
+    bias2_spread: tuple[float, ...]
+    variance_spread: tuple[float, ...]
+
+
+Result = Efficiency
+
+
 @in_float64
-def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: int = 30) -> Json:
+def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: int = 30) -> Efficiency:
     """Return what n of the R samples would have given, n = 2..R/2: mean and spread over draws.
 
     R is the least number of samples of any question that has four; of questions with more, R are drawn at
@@ -61,24 +79,26 @@ def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: in
     ]
     # Questions with other numbers of classes are drawn on their own: means add up, and so do squares.
     share = counts / counts.sum()
-    found = {
-        name: share @ np.stack([getattr(curve, name) for curve in curves])
-        for name in ("bias2", "variance")
-    }
-    found |= {
-        f"{name}_spread": np.sqrt(
-            share**2 @ np.stack([getattr(curve, f"{name}_spread") for curve in curves]) ** 2
-        )
-        for name in ("bias2", "variance")
-    }
-    return {
-        "metric": settings.metric,
-        "questions": int(counts.sum()),
-        "fewer_samples": fewer,
-        "draws": replicates,
-        "samples": to_json(curves[0].samples),
-        **to_json(found),
-    }
+
+    def mean(name: str) -> tuple[float, ...]:
+        return tuple((share @ np.stack([getattr(curve, name) for curve in curves])).tolist())
+
+    def spread(name: str) -> tuple[float, ...]:
+        squares = np.stack([getattr(curve, f"{name}_spread") for curve in curves]) ** 2
+        return tuple(np.sqrt(share**2 @ squares).tolist())
+
+    numbers = tuple(np.asarray(curves[0].samples).tolist())
+    return Efficiency(
+        settings.metric,
+        int(counts.sum()),
+        fewer,
+        replicates,
+        numbers,
+        mean("bias2"),
+        mean("variance"),
+        spread("bias2"),
+        spread("variance"),
+    )
 
 
 @functools.cache
@@ -89,21 +109,21 @@ def _decompose(metric: Metric, smoothing: float) -> Callable[[Array, Array, Arra
     return of
 
 
-def compute(case: Case) -> Json:
+def compute(case: Case) -> Efficiency:
     """Return what fewer samples would have given."""
     return efficiency(case.records, case.analysis)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Efficiency]) -> str:
     """Return the section."""
-    rows = []
-    for model, r in results.items():
-        for i, n in enumerate(r["samples"]):
-            cells = [
-                f"{number(r[k][i])} ± {number(r[f'{k}_spread'][i], 2)}" for k in ("bias2", "variance")
-            ]
-            rows.append([model, str(n), str(r["questions"]), *cells])
-    draws = next(iter(results.values()))["draws"]
+    rows = [
+        [model, str(n), str(result.questions),
+         f"{number(result.bias2[i])} ± {number(result.bias2_spread[i], 2)}",
+         f"{number(result.variance[i])} ± {number(result.variance_spread[i], 2)}"]
+        for model, result in results.items()
+        for i, n in enumerate(result.samples)
+    ]  # fmt: skip
+    draws = next(iter(results.values())).draws
     return (
         f"Plug-in, mean over {draws} draws from the samples there are, up to half of them, ± the standard "
         "deviation between sets of so many new samples of the same questions.\n\n"

@@ -31,7 +31,7 @@ def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure
 
 
 @matplotlib.rc_context(STYLE)
-def efficiency(results: Mapping[str, Json], metric: str = "") -> Figure:
+def efficiency(results: Mapping[str, Any], metric: str = "") -> Figure:
     """Draw mean and spread of bias² and variance at n samples a question (Fig. 21).
 
     Args:
@@ -41,9 +41,11 @@ def efficiency(results: Mapping[str, Json], metric: str = "") -> Figure:
     check_form("plugin", metric)
     figure, panels = new_figure(COLUMN, 3.8, 2, 1, sharex=True)
     for i, (name, result) in enumerate(results.items()):
-        x = as_numbers(result["samples"])
+        x = as_numbers(result.samples)
         for axes, quantity in zip(panels, ("bias2", "variance"), strict=True):
-            mean, spread = as_numbers(result[quantity]), as_numbers(result[f"{quantity}_spread"])
+            mean, spread = (
+                as_numbers(getattr(result, name)) for name in (quantity, f"{quantity}_spread")
+            )
             look = series_look(i, len(results), len(x))
             axes.plot(x, mean, label=name, **look)
             axes.fill_between(

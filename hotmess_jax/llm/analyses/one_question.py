@@ -1,7 +1,7 @@
 """The question with most different answers, sample by sample."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -9,17 +9,40 @@ from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.changes import (
     with_answers,
 )
-from hotmess_jax.llm.measures.questions import (
-    Json,
-)
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.measures.series import one_series
 from kernels.names import nearest
 
 
+@dataclass(frozen=True, slots=True)
+class SampleGiven:
+    """What one sample answered."""
+
+    context: int | None
+    sample: int
+    # The answer, of probabilities the most probable option, "" where there is none.
+    given: str
+    # As it was written, where options were not given.
+    open_answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneQuestion:
+    """A question's answers, sample by sample."""
+
+    question_id: str
+    benchmark: str | None
+    target: str | None
+    options: tuple[str, ...] | None
+    samples: tuple[SampleGiven, ...]
+
+
+Result = OneQuestion
+
+
 def one_question(
     records: pl.DataFrame, question_id: str | None = None, benchmark: str | None = None
-) -> Json:
+) -> OneQuestion:
     """Return one question's answers, sample by sample: the one asked for, or that with most answers.
 
     Args:
@@ -46,27 +69,26 @@ def one_question(
         raise ValueError(f"no record is of the question {question_id!r}{of}{near}")
     one = spread.select(QUESTION).head(1)
     rows = rows.join(one, on=QUESTION, nulls_equal=True).sort(["context", "sample"])
-    fields: Sequence[str] = [
-        name for name in ("context", "sample", "given", "open_answer") if name in rows.columns
-    ]
-    return {
-        "question_id": rows["question_id"][0],
-        "benchmark": rows["benchmark"][0],
-        "target": rows["target"][0],
-        "options": rows["options"][0].to_list() if rows["options"][0] is not None else None,
-        "samples": rows.select(fields).to_dicts(),
-    }
+    answers = rows.select(name for name in SampleGiven.__slots__ if name in rows.columns)
+    options = rows["options"][0]
+    return OneQuestion(
+        rows["question_id"][0],
+        rows["benchmark"][0],
+        rows["target"][0],
+        None if options is None else tuple(options),
+        tuple(SampleGiven(**row) for row in answers.to_dicts()),
+    )
 
 
-def compute(case: Case) -> Json:
+def compute(case: Case) -> OneQuestion:
     """Return the question with most different answers."""
     return one_question(case.records)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, OneQuestion]) -> str:
     """Return the section."""
     lines = []
-    for model, r in results.items():
-        answers = " ".join(sample["given"] or "–" for sample in r["samples"])
-        lines.append(f"- {model}, question {r['question_id']} (right: {r['target']}): {answers}")
+    for model, result in results.items():
+        answers = " ".join(sample.given or "–" for sample in result.samples)
+        lines.append(f"- {model}, question {result.question_id} (right: {result.target}): {answers}")
     return "The question with most different answers, sample by sample.\n\n" + "\n".join(lines)

@@ -20,7 +20,7 @@ def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure
 
 
 @matplotlib.rc_context(STYLE)
-def one_question(results: Mapping[str, Json]) -> Figure:
+def one_question(results: Mapping[str, Any]) -> Figure:
     """Draw one question's answers, sample by sample (Fig. 19).
 
     Args:
@@ -28,9 +28,9 @@ def one_question(results: Mapping[str, Json]) -> Figure:
     """
     figure, panels = new_figure(COLUMN, 1.2 * len(results) + 0.4, len(results), 1)
     for axes, (name, result) in zip(panels, results.items(), strict=True):
-        answers = [sample["given"] or "none" for sample in result["samples"]]
-        labels = [*(result["options"] or []), *(["none"] if "none" in answers else [])]
-        right = [answer == result["target"] for answer in answers]
+        answers = [sample.given or "none" for sample in result.samples]
+        labels = [*(result.options or []), *(["none"] if "none" in answers else [])]
+        right = [answer == result.target for answer in answers]
         x = np.arange(1, len(answers) + 1)
         y = np.asarray([labels.index(answer) for answer in answers])
         axes.plot(x, y, color="0.85", zorder=0)
@@ -41,6 +41,6 @@ def one_question(results: Mapping[str, Json]) -> Figure:
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_ylabel("answer")
         counted(axes)
-        axes.set_title(f"{name},\nquestion {result['question_id']}", loc="left")
+        axes.set_title(f"{name},\nquestion {result.question_id}", loc="left")
     panels[-1].set_xlabel("sample")
     return with_legend(figure)

@@ -387,7 +387,7 @@ def format_failures(seed: int, runs: int) -> list[Seen]:
             values = [
                 failure_share(
                     random.binomial(numbers, random.beta(a, b, questions)) * 1.0, numbers * 1.0
-                )
+                ).to_json()
                 for _ in range(runs)
             ]
             _, low, high = _ends(values)

@@ -329,7 +329,7 @@ def of_efficiency(seed: int, runs: int) -> list[Seen]:
         efficiency(_records(probs, count, random), AnalysisSettings("brier", seed=seed + run), 40)
         for run in range(runs)
     ]
-    for i, few in enumerate(drawn[0]["samples"]):
+    for i, few in enumerate(drawn[0].samples):
         new = random.multinomial(few, probs, (2_000, questions)) / few
         error, variance, _ = _brier(new, np.asarray([few]))
         for name, values in (("bias2", error - variance), ("variance", variance)):
@@ -338,7 +338,7 @@ def of_efficiency(seed: int, runs: int) -> list[Seen]:
                 seen_bias(
                     f"fewer samples: ± of {name.replace('2', '²')}, of the truth",
                     f"80 % right; {questions} questions, {few} of {count} samples",
-                    np.asarray([of[f"{name}_spread"][i] for of in drawn]) / truth,
+                    np.asarray([getattr(of, f"{name}_spread")[i] for of in drawn]) / truth,
                     1.0,
                 )
             )

@@ -1,6 +1,7 @@
 """Questions sorted by a field, in groups of equal size: the paper's main analysis."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import jax
 import numpy as np
@@ -147,7 +148,44 @@ def along_field(
             if count == counts[0]:
                 found[form]["curves"] = with_intervals(*group_values(grouped, sampled.most, clusters))
             found[form]["slopes"][str(count)] = slopes_of(grouped, clusters)
-    return found
+    return found | {"conclusion": asdict(conclusion_of(found))}
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the difference of halves and the slopes say of one quantity, in the leading form.
+
+    They are estimates of the same samples: what they agree on is one finding.
+    """
+
+    quantity: str
+    form: str
+    estimates: int
+    # Of these, how many have an interval, and how many of them exclude 0, on which side.
+    known: int
+    rises: int
+    falls: int
+
+    @property
+    def unchanged(self) -> int:
+        """How many intervals hold 0."""
+        return self.known - self.rises - self.falls
+
+
+def conclusion_of(result: Json) -> Conclusion:
+    """Return what is concluded of incoherence or, of embeddings, which have none, of the variance.
+
+    Args:
+        result: of `along_field`.
+    """
+    quantity = "variance" if result["metric"] == "dispersion" else "incoherence"
+    form = "plugin" if result["corrected"] is None else "corrected"
+    estimates = [result[form]["halves"][quantity]]
+    estimates += [slopes[quantity] for slopes in result[form]["slopes"].values()]
+    intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
+    rises = sum(low > 0 for low, _ in intervals)
+    falls = sum(low <= 0 and high < 0 for low, high in intervals)
+    return Conclusion(quantity, form, len(estimates), len(intervals), rises, falls)
 
 
 def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Json:
@@ -283,7 +321,6 @@ def tell_along(results: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) 
         shown: what is told of it: all, or of embeddings, which have nothing else, the variance.
     """
     slopes_of = [name for name in shown if name != "accuracy"]
-    decides = "incoherence" if "incoherence" in shown else "variance"
     field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in results.values()))
     rows, halves = [], []
     for model, result in results.items():
@@ -298,9 +335,7 @@ def tell_along(results: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) 
             cells = [cell(result[form]["halves"][k]) for k in shown]
             halves.append([model, text, *counts(result), *cells])
     first = ["model", "estimate", "questions", "samples"]
-    notes = [
-        f"- {model}: {' '.join(_field_notes(result, decides))}" for model, result in results.items()
-    ]
+    notes = [f"- {model}: {' '.join(_field_notes(result))}" for model, result in results.items()]
     return "\n\n".join([
         f"The half of the questions with the higher mean {field}, less the other half. Which half a question "
         "is in is said by some of its samples, and what is measured by the others, over "
@@ -314,9 +349,9 @@ def tell_along(results: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) 
     ])  # fmt: skip
 
 
-def _field_notes(result: Json, decides: str) -> list[str]:
+def _field_notes(result: Json) -> list[str]:
     """Say what is concluded, and what must be known of it."""
-    notes = [_conclusion(result, decides)]
+    notes = [_conclusion(Conclusion(**result["conclusion"]))]
     if result["no_corrected"]:
         notes.append(f"{result['no_corrected']}.")
     notes.append(f"Plug-in values are of {result['plugin_samples']} samples a question.")
@@ -332,22 +367,20 @@ def _field_notes(result: Json, decides: str) -> list[str]:
     return notes
 
 
-def _conclusion(result: Json, name: str) -> str:
-    """Say what slopes and halves of incoherence, or of another part, agree on, in the leading form."""
-    form, text = forms_of(result)[0]
-    estimates = [result[form]["halves"][name]]
-    estimates += [slopes[name] for slopes in result[form]["slopes"].values()]
-    intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
-    if not intervals:
-        return f"nothing can be said of {name}."
-    words = [
-        "rises" if low > 0 else "falls" if high < 0 else "is not seen to change"
-        for low, high in intervals
-    ]
-    counts = ", ".join(f"{word} in {words.count(word)}" for word in sorted(set(words)))
+def _conclusion(conclusion: Conclusion) -> str:
+    """Say what slopes and halves agree on."""
+    if not conclusion.known:
+        return f"nothing can be said of {conclusion.quantity}."
+    words = {
+        "falls": conclusion.falls,
+        "is not seen to change": conclusion.unchanged,
+        "rises": conclusion.rises,
+    }
+    counts = ", ".join(f"{word} in {number}" for word, number in words.items() if number)
     return (
-        f"of {len(estimates)} {text} estimates (halves, and slopes in groups: {len(estimates) - 1}; of the "
-        f"same samples), {len(intervals)} have an interval: {name} {counts}."
+        f"of {conclusion.estimates} {FORM_NAMES[conclusion.form]} estimates (halves, and slopes in groups: "
+        f"{conclusion.estimates - 1}; of the same samples), {conclusion.known} have an interval: "
+        f"{conclusion.quantity} {counts}."
     )
 
 

@@ -103,37 +103,21 @@ def surface_of(
     count = max(2, min(groups, least // A_GROUP))
     form = "plugin" if settings.metric == "kl" else "corrected"
     random = np.random.default_rng(settings.seed)
-    who = {name: sampled[name].who[of.question] for name, of in fitted.items()}
-    everyone = pl.concat([of.select(QUESTION) for of in who.values()]).unique(maintain_order=True)
-    everyone = of_all(list(who.values()), everyone).with_row_index("row")
-    clusters = clusters_in(everyone)
-    columns: list[Grouped] = []
-    for name, of in fitted.items():
-        grouped = in_groups(of, form, groups_along(of.along, count, random), count)
-        place = (
-            who[name]
-            .select(QUESTION)
-            .join(everyone, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")["row"]
-            .to_numpy()
-            .astype(int)
-        )
-        columns.append(Grouped(*(_spread(part, place, everyone.height) for part in grouped)))
-    together = Grouped(*(np.concatenate(part, axis=1) for part in zip(*columns, strict=True)))
+    grouped = {
+        name: in_groups(of, form, groups_along(of.along, count, random), count)
+        for name, of in fitted.items()
+    }
+    together, everyone = _together(
+        grouped, {name: sampled[name].who[of.question] for name, of in fitted.items()}
+    )
     by_model = together.error.reshape(-1, len(names), count).sum(axis=2)
+    clusters = clusters_in(everyone)
     together = together.of_clusters(clusters)
-    sizes = np.repeat(np.log([parameters[name] for name in names]), count)
-    part, whole = together.quotient("incoherence")
-    total = part.sum(axis=0), whole.sum(axis=0)
-    along, share = together.along.sum(axis=0), together.share.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        length = np.log(along / share)
-        length_without = np.log((along - together.along) / (share - together.share))
-    fit = power_laws.fit(_design(length, sizes), *total)
-    left_out = power_laws.fit(_design(length_without, sizes), total[0] - part, total[1] - whole)
+    sizes = np.log([parameters[name] for name in names])
+    fit, left_out, length, quotient = _fitted(together, np.repeat(sizes, count))
     effective = float(effective_questions(summed(by_model, clusters)).min())
     ends = power_laws.jackknife_interval(fit.coefficients, left_out.coefficients, effective)
     labels = ("intercept", "length", "size")
-    quotient = np.where(total[1] > 0, total[0] / np.where(total[1] > 0, total[1], 1), np.nan)
     return {
         "form": form,
         "models": names,
@@ -146,13 +130,62 @@ def surface_of(
             dict(zip(labels, fit.coefficients, strict=True)), dict(zip(labels, ends.T, strict=True))
         ),
         "r2": to_json(float(fit.r2)),
-        "points": [
-            {"model": name, "parameters": float(parameters[name]), "length":
-            to_json(np.exp(length[i * count : (i + 1) * count])), "incoherence":
-            to_json(quotient[i * count : (i + 1) * count])}
-            for i, name in enumerate(names)
-        ],
-    }  # fmt: skip
+        "points": _points(parameters, names, np.exp(length), quotient),
+    }
+
+
+def _points(
+    parameters: Mapping[str, float],
+    names: Sequence[str],
+    length: Float[np.ndarray, " groups"],
+    quotient: Float[np.ndarray, " groups"],
+) -> list[Json]:
+    """Return each model's groups: their mean lengths and incoherence."""
+    rows = zip(names, *(part.reshape(len(names), -1) for part in (length, quotient)), strict=True)
+    return [
+        {
+            "model": name,
+            "parameters": float(parameters[name]),
+            "length": to_json(lengths),
+            "incoherence": to_json(values),
+        }
+        for name, lengths, values in rows
+    ]
+
+
+def _together(
+    grouped: Mapping[str, Grouped], who: Mapping[str, pl.DataFrame]
+) -> tuple[Grouped, pl.DataFrame]:
+    """Return all models' groups side by side, in rows of all models' questions, and who these are."""
+    everyone = pl.concat([of.select(QUESTION) for of in who.values()]).unique(maintain_order=True)
+    everyone = of_all(list(who.values()), everyone).with_row_index("row")
+    columns: list[Grouped] = []
+    for name, of in grouped.items():
+        place = (
+            who[name]
+            .select(QUESTION)
+            .join(everyone, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")["row"]
+            .to_numpy()
+            .astype(int)
+        )
+        columns.append(Grouped(*(_spread(part, place, everyone.height) for part in of)))
+    return Grouped(*(np.concatenate(part, axis=1) for part in zip(*columns, strict=True))), everyone
+
+
+def _fitted(
+    together: Grouped, sizes: Float[np.ndarray, " groups"]
+) -> tuple[power_laws.Fit, power_laws.Fit, Float[np.ndarray, " groups"], Float[np.ndarray, " groups"]]:
+    """Return the plane, that of each question left out, and the groups' log lengths and incoherence."""
+    part, whole = together.quotient("incoherence")
+    total = part.sum(axis=0), whole.sum(axis=0)
+    along, share = together.along.sum(axis=0), together.share.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        length = np.log(along / share)
+        length_without = np.log((along - together.along) / (share - together.share))
+    fit = power_laws.fit(_design(length, sizes), *total)
+    left_out = power_laws.fit(_design(length_without, sizes), total[0] - part, total[1] - whole)
+    quotient = np.where(total[1] > 0, total[0] / np.where(total[1] > 0, total[1], 1), np.nan)
+    return fit, left_out, length, quotient
 
 
 def _spread(

@@ -61,12 +61,10 @@ def summarise(
     check_fields(records, by, " to group by")
     records = checked(records, by).table
     by = [*by, *settings_that_differ(records, ["model", *by])]
-    keys = ["model", *by]
+    rows = records.sort(keys := ["model", *by], nulls_last=True, maintain_order=True)
     parts = [
         (values, group, to_samples(group, unparsed))
-        for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
-            keys, maintain_order=True
-        )
+        for values, group in rows.group_by(keys, maintain_order=True)
     ]
     # KL is compared at equal numbers of samples.
     least = min((samples.least for _, _, samples in parts if samples.blocks), default=None)

@@ -247,7 +247,13 @@ def expect(config: Models, rows: list[dict[str, Any]]) -> None:
 def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
     """Time the kernels and NumPy on the same answers."""
     try:
-        from hotmess_jax.llm.analyses import METRICS, Block, metric_summary
+        from hotmess_jax.llm.measures.decomposing import METRICS
+        from hotmess_jax.llm.measures.questions import (
+            AnalysisSettings,
+            decompose_blocks,
+            estimate_parts,
+        )
+        from hotmess_jax.llm.measures.samples import Block
     except ImportError:
         fail("metrics needs the extra llm: pip install -e '.[llm]'")
     rng = np.random.default_rng(0)
@@ -260,7 +266,10 @@ def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
 
     def kernels() -> None:
         for metric in METRICS:
-            metric_summary(blocks, metric, 1e-12, config.resamples, 0)
+            settings = AnalysisSettings(metric, resamples=config.resamples)
+            decomposed = decompose_blocks(blocks, settings)
+            for form in (decomposed.plugin, decomposed.corrected):
+                estimate_parts(form._asdict(), decomposed.most)
 
     compiling = _seconds(kernels)
     times = [_seconds(kernels) for _ in range(config.repeats)]

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from hotmess_jax.llm.analyses.clusters import clusters_in, of_all
-from hotmess_jax.llm.analyses.questions import to_json
-from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.measures.clusters import clusters_in, of_all
+from hotmess_jax.llm.measures.questions import to_json
+from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.pilots import LEAST, Moments, Pilot
 from hotmess_jax.statistics.intervals import Clusters, expected_interval, summed
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from hotmess_jax.llm.analyses.clusters import FEW
-from hotmess_jax.llm.analyses.comparing import QUANTITIES, Comparisons
+from hotmess_jax.llm.measures.clusters import FEW
+from hotmess_jax.llm.measures.comparing import QUANTITIES, Comparisons
 from hotmess_jax.presentation.tables import right_aligned_table, table
 from hotmess_jax.presentation.words import interval, number
 

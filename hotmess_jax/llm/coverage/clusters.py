@@ -8,13 +8,10 @@ import polars as pl
 from jaxtyping import Float
 from scipy import stats
 
-from hotmess_jax.llm.analyses.changes import change_row, changes_of, failure_share
-from hotmess_jax.llm.analyses.clusters import CLUSTER
-from hotmess_jax.llm.analyses.correlations import correlation_of_means
-from hotmess_jax.llm.analyses.difficulty import scaling_of, surface_of
-from hotmess_jax.llm.analyses.groups import along_field
-from hotmess_jax.llm.analyses.overthinking import compare_halves
-from hotmess_jax.llm.analyses.subsets import Sampled
+from hotmess_jax.llm.analyses.format_failures import failure_share
+from hotmess_jax.llm.analyses.length_correlation import correlation_of_means
+from hotmess_jax.llm.analyses.scaling import scaling_of
+from hotmess_jax.llm.analyses.surface import surface_of
 from hotmess_jax.llm.coverage.comparisons import (
     LENGTH,
     PERMUTATIONS,
@@ -24,6 +21,11 @@ from hotmess_jax.llm.coverage.comparisons import (
     true_rank_correlation,
     two_answers,
 )
+from hotmess_jax.llm.measures.changes import change_row, changes_of
+from hotmess_jax.llm.measures.clusters import CLUSTER
+from hotmess_jax.llm.measures.groups import along_field
+from hotmess_jax.llm.measures.halves import compare_halves
+from hotmess_jax.llm.measures.subsets import Sampled
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_coverage
 from hotmess_jax.statistics.intervals import Clusters
 
@@ -220,7 +222,7 @@ def answers(seed: int, runs: int) -> list[Seen]:
             rho = correlation_of_means(np.exp(x)[:, None], np.exp(y)[:, None], seed, clusters)["rho"]
             return {
                 "two answers of one context differ": found["within"],
-                "answers that could not be parsed": failure_share(silent, samples, clusters),
+                "answers that could not be parsed": failure_share(silent, samples, clusters).to_json(),
                 "lengths of two models, ρ of means": rho,
             }
 

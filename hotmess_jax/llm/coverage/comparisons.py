@@ -8,13 +8,15 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-from hotmess_jax.llm.analyses.changes import change_row, changes_of, failure_share
-from hotmess_jax.llm.analyses.correlations import correlation_of_means
-from hotmess_jax.llm.analyses.difficulty import scaling_of, surface_of
-from hotmess_jax.llm.analyses.groups import along_field
-from hotmess_jax.llm.analyses.overthinking import compare_halves
-from hotmess_jax.llm.analyses.questions import AnalysisSettings
-from hotmess_jax.llm.analyses.subsets import Sampled, SampledBlock
+from hotmess_jax.llm.analyses.format_failures import failure_share
+from hotmess_jax.llm.analyses.length_correlation import correlation_of_means
+from hotmess_jax.llm.analyses.scaling import scaling_of
+from hotmess_jax.llm.analyses.surface import surface_of
+from hotmess_jax.llm.measures.changes import change_row, changes_of
+from hotmess_jax.llm.measures.groups import along_field
+from hotmess_jax.llm.measures.halves import compare_halves
+from hotmess_jax.llm.measures.questions import AnalysisSettings
+from hotmess_jax.llm.measures.subsets import Sampled, SampledBlock
 from hotmess_jax.llm.survey import QUESTIONS as ASKED
 from hotmess_jax.llm.survey import Ranking, Survey, analyse
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
@@ -389,7 +391,7 @@ def format_failures(seed: int, runs: int) -> list[Seen]:
             values = [
                 failure_share(
                     random.binomial(numbers, random.beta(a, b, questions)) * 1.0, numbers * 1.0
-                )
+                ).to_json()
                 for _ in range(runs)
             ]
             _, low, high = ends_of(values)

@@ -258,7 +258,7 @@ def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
     of = _functional(name, first.mean)
     nothing = np.zeros(len(of))
     if pair.second is None:
-        variance = 2 * _quadratic(of, first.within)
+        variance = np.maximum(2 * _quadratic(of, first.within), 0)
         return _Differs(nothing, variance, nothing, nothing, first.mean[:, 1])
     other, share = _expected(pair.second, samples, pair), pair.share
     of_other = _functional(name, other.mean)
@@ -272,7 +272,9 @@ def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
     true = _quadratic(of, apart[0]) + _quadratic(of_other, apart[1])
     true = true - 2 * _quadratic(of, cross, of_other) - middle**2 + own / (each.shape[1] - 1)
     true = np.maximum(true + pair.between(off, off), 0)
-    variance = true + _quadratic(of, first.within) + _quadratic(of_other, other.within)
+    # Few samples may estimate their own variance below 0.
+    within = _quadratic(of, first.within) + _quadratic(of_other, other.within)
+    variance = np.maximum(true + within, 0)
     value = middle
     if name == "incoherence":
         value = _quotient(first.mean) - _quotient(other.mean)

@@ -47,9 +47,12 @@ def plans(found: Sequence[Json]) -> Figure:
             if value is not None:
                 axes.plot(cost(pilot), value, "*", color="black", markersize=7, label="pilot")
         axes.set(xscale="log", yscale="log", ylabel=f"{TITLES[name].rstrip(' ↓↑')}\n± (half-width)")
-        axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        # Half-widths rarely span a decade: round numbers, and not powers alone.
+        axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        for axis, text in ((axes.yaxis, "{x:g}"), (axes.xaxis, "{x:,.0f}")):
+            axis.set_major_formatter(text)
+            axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     panels[-1].set_xlabel("tokens" if known else "questions × samples")
     if len(found) > 1:
         styles = ("solid", "dashed", "dotted", "dash-dotted")

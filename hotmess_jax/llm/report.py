@@ -40,6 +40,7 @@ def _head(study: Study) -> list[str]:
     """Return what stands before the sections."""
     settings, source = study.settings, study.records
     assert source is not None and study.provenance is not None
+    over = "the questions" if settings.get("cluster") is None else "whole clusters of questions"
     versions = study.provenance["versions"]
     where = f" where {' and '.join(source['where'])}" if source["where"] else ""
     lines = [
@@ -47,8 +48,8 @@ def _head(study: Study) -> list[str]:
         f"`{', '.join(source['files'])}`{where}. Made by `experiments.llm_report` at "
         f"{study.provenance['git_commit']}, JAX {versions['jax']}, Python {versions['python']}.",
         f"{study.samples:,} samples of {study.questions:,} questions. Unparsed answers: "
-        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over the "
-        f"questions; seed {settings['seed']}. " + _lengths(study.series),
+        f"{settings['unparsed']}; smoothing {settings['smoothing']:g}; 95 % intervals over "
+        f"{over}; seed {settings['seed']}. " + _lengths(study.series),
         *_clusters(study),
         CAVEAT,
         *study.meanings,

@@ -1,4 +1,17 @@
-"""The loss of a perfect model: the entropy of the update's tokens once those of the state are known."""
+"""The loss of a perfect model: the entropy of the update's tokens once those of the state are known.
+
+x within a cell is distributed as the trajectories' states are. On the valley floor, where most of them
+are, steps of fixed length bounce from side to side, and a state's two coordinates tell of one another:
+uniform points know nothing of it, and their entropy there is three times too large (quick's problem, d =
+2, p = 3). So the entropy is counted in states of fresh trajectories, `visits`, where 15 or more come
+by; elsewhere, where trajectories come from everywhere and few come by, points are drawn uniformly within the
+cell. With more than two dimensions few states have visits, and the floor is nearer that of uniform
+points, an upper one: `counted` says of how many.
+
+Entropies are estimated after Chao, Wang and Jost 2013, which corrects the plug-in entropy for
+tokens not drawn; see `token_entropy` for this and the bracket. Of few visits they are still too low (by 25 %
+of 15, 7 % of 120), so that what errs, errs to a floor too low.
+"""
 
 import functools
 from dataclasses import dataclass
@@ -64,18 +77,6 @@ def loss_floor(
     decide the last ones of u. No predictor, autoregressive or not, has less cross-entropy than the
     entropy of u's tokens over x in that cell, which is the sum over tokens of their entropies given the
     tokens before.
-
-    x within a cell is distributed as the trajectories' states are. On the valley floor, where most of them
-    are, steps of fixed length bounce from side to side, and a state's two coordinates tell of one another:
-    uniform points know nothing of it, and their entropy there is three times too large (quick's problem, d =
-    2, p = 3). So the entropy is counted in states of fresh trajectories, `visits`, where 15 or more come
-    by; elsewhere, where trajectories come from everywhere and few come by, points are drawn uniformly within the
-    cell. With more than two dimensions few states have visits, and the floor is nearer that of uniform
-    points, an upper one: `counted` says of how many.
-
-    Entropies are estimated after Chao, Wang and Jost 2013, which corrects the plug-in entropy for
-    tokens not drawn; see `token_entropy` for this and the bracket. Of few visits they are still too low (by 25 %
-    of 15, 7 % of 120), so that what errs, errs to a floor too low.
 
     Args:
         key: randomness, of the choice of states, of the points and of fresh trajectories.

@@ -15,7 +15,8 @@ from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.teacher import Teacher
 from kernels.arrays import AnyArray
 
-_AT_ONCE = 16_384  # trajectories
+_AT_ONCE = 16_384  # trajectories, or fewer of many steps
+_STATES_AT_ONCE = 2**22
 _BUCKETS = 2**20  # a table of this many flags stays in the cache
 
 
@@ -71,8 +72,9 @@ def visits(
     wanted[cells % _BUCKETS] = True
     key_starts, key_kept = jax.random.split(key)
     found_cells, found_states = [], []
-    for batch in range(-(-paths.trajectories // _AT_ONCE)):
-        starts = paths.starts(jax.random.fold_in(key_starts, batch), _AT_ONCE)
+    at_once = min(_AT_ONCE, max(_STATES_AT_ONCE // paths.steps, 1))
+    for batch in range(-(-paths.trajectories // at_once)):
+        starts = paths.starts(jax.random.fold_in(key_starts, batch), at_once)
         states, low, high = _passed(problem, starts, codec.precision, teacher, paths.steps)
         near = wanted[np.asarray(low) % _BUCKETS]
         digests = _joined(np.asarray(low)[near], np.asarray(high)[near])

@@ -1,6 +1,6 @@
 """What is measured of a sweep: of each draw's teachers, and of each model's rollouts."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import jax
@@ -41,6 +41,19 @@ SEAM_STARTS = 256  # whose teacher's paths say how often numerals change on the 
 STRAY_STEPS = 5  # so many of the teacher's step norms from the minimum, a start has strayed
 
 
+@dataclass(frozen=True)
+class Failure:
+    """At which step a model's training or measurement met what is not finite, and what that was."""
+
+    step: int
+    reason: str
+
+    @classmethod
+    def of_loss(cls, step: int) -> "Failure":
+        """Return the failure of a model whose loss was not finite at a step."""
+        return cls(step, f"the loss was not finite at step {step}")
+
+
 class RolledOut(NamedTuple):
     """What a group's models did, and the seconds that each took."""
 
@@ -59,7 +72,7 @@ class Measured(NamedTuple):
     paths: dict[str, np.ndarray]
 
 
-def failure(bad_step: int, params: PyTree, last_step: int) -> Json | None:
+def failure(bad_step: int, params: PyTree, last_step: int) -> Failure | None:
     """Return why a model has failed, None where it has not.
 
     Args:
@@ -68,16 +81,11 @@ def failure(bad_step: int, params: PyTree, last_step: int) -> Json | None:
         last_step: how many updates there were.
     """
     if bad_step >= 0:
-        return not_finite(bad_step)
+        return Failure.of_loss(bad_step)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
         reason = f"the parameters were not finite after the last update, step {last_step}"
-        return {"step": last_step, "reason": reason}
+        return Failure(last_step, reason)
     return None
-
-
-def not_finite(step: int) -> Json:
-    """Return the failure of a model whose loss was not finite at a step."""
-    return {"step": step, "reason": f"the loss was not finite at step {step}"}
 
 
 def measure_curves(
@@ -155,8 +163,8 @@ def measure_model(
     rolled_out: RolledOut,
     place: int,
     validation: Float32[np.ndarray, "pairs d"],
-) -> Measured:
-    """Measure the model at a place of its group.
+) -> Measured | Failure:
+    """Measure the model at a place of its group; a loss that is not finite is its failure.
 
     Args:
         config: the sweep's.
@@ -169,8 +177,7 @@ def measure_model(
     states = rolled_out.states[place, 0]
     loss = trainer.validation_loss(of_replicate(rolled_out.params, place), problem, validation)
     if not np.isfinite(loss.by_token).all():
-        step = config.training.train_steps
-        return Measured({"failed": {"step": step, "reason": "the validation loss is not finite"}}, {})
+        return Failure(config.training.train_steps, "the validation loss is not finite")
     result: Json = {
         "validation_loss": loss.update,
         "validation_loss_all": loss.all,

@@ -100,7 +100,7 @@ def training_paths(config: SweepConfig, problem: Quadratic) -> Paths:
             data.training_start_scale,
         )
 
-    return Paths(starts, data.trajectory_steps, FLOOR_STATES // data.trajectory_steps)
+    return Paths(starts, data.trajectory_steps, max(FLOOR_STATES // data.trajectory_steps, 1))
 
 
 def _starts_within(

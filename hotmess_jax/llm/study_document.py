@@ -120,5 +120,6 @@ def _with_counts(analyses: Mapping[str, Any], questions: int) -> dict[str, Any]:
 
 
 def _with_count(row: Document, questions: int) -> Document:
-    row = {"questions": questions} | row
-    return row | {"share": {"questions": row["questions"]} | row["share"]}
+    """Return a row of failures with the number of questions that it and its share are of."""
+    number = row.get("questions", questions)
+    return {**row, "questions": number, "share": {"questions": number, **row["share"]}}

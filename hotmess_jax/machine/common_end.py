@@ -17,7 +17,9 @@ POLL_S = 0.5
 _READY_S = 10.0
 # The first outlives the others' last line by so much.
 _LAST_S = 0.5
-_ASKED, _END, _READY, _GO, _DONE = (f"hotmess/{name}" for name in ("asked", "end", "ready", "go", "done"))
+_ASKED, _END, _READY, _GO, _DONE = (
+    f"hotmess/{name}" for name in ("asked", "end", "ready", "go", "done")
+)
 
 
 def ask_all(number: int) -> bool:

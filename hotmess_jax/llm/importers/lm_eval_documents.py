@@ -167,7 +167,9 @@ def _check_order(shown: Sequence[str], labels: Sequence[str]) -> None:
     that was kept: the target and the score of the row are then of another order than the model saw.
     """
     if set(shown) == set(labels) and tuple(shown) != tuple(labels):
-        raise RowError("the prompt shows the options in another order than the document, whose target it has")
+        raise RowError(
+            "the prompt shows the options in another order than the document, whose target it has"
+        )
 
 
 def _identity(doc: Mapping[str, Any], options: Sequence[str]) -> str:

@@ -226,7 +226,11 @@ def test_labels_that_the_document_has_contradict_nothing(tmp_path):
     rows = []
     for i, labels in enumerate(["ABCD", "1234", "1234"]):
         texts = [f"{text} of {i}" for text in ("one", "two", "three", "four")]
-        doc = {"question": f"Q{i}", "answerKey": labels[i], "choices": {"text": texts, "label": [*labels]}}
+        doc = {
+            "question": f"Q{i}",
+            "answerKey": labels[i],
+            "choices": {"text": texts, "label": [*labels]},
+        }
         rows.append(scored(i, doc, texts, [-1.0, -2.0, -3.0, -4.0], str(i), acc=float(i == 0)))
     imported = import_lm_eval([write_samples(tmp_path, rows)])
     assert accuracy(imported) == 1 / 3 and not imported.unread and not imported.parted

@@ -7,7 +7,6 @@ or something could not be read, the exit status is 1.
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,7 +30,13 @@ from hotmess_jax.llm.importers.table_answers import Reading
 from hotmess_jax.llm.origins import RECONCILED, write_reconciled
 from hotmess_jax.llm.sampling.record_file import beside
 from hotmess_jax.machine.files import write_json, written_whole
-from hotmess_jax.presentation.command_line import ending_in_one_line, fail, parse_any, try_outputs
+from hotmess_jax.presentation.command_line import (
+    ending_in_one_line,
+    fail,
+    named_values,
+    parse_any,
+    try_outputs,
+)
 from hotmess_jax.presentation.tables import right_aligned_table
 
 MOST_SHOWN = 20
@@ -219,8 +224,8 @@ def read(config: Inspect | LmEval | SweBench | TauBench | Table) -> Imported:
     if isinstance(config, TauBench):
         return import_tau_bench(config.results, config.model, config.domain)
     given = TableMap(
-        columns=pairs(config.columns, "--columns"),
-        constants=pairs(config.set, "--set"),
+        columns=named_values("--columns", config.columns),
+        constants=named_values("--set", config.set),
         options=config.options,
         explode=config.explode,
         rows=config.rows,
@@ -230,21 +235,6 @@ def read(config: Inspect | LmEval | SweBench | TauBench | Table) -> Imported:
         parse_text=config.parse_text,
     )
     return import_table(config.files, given.over(MAPS[config.map]) if config.map else given)
-
-
-def pairs(said: Sequence[str], flag: str) -> dict[str, str]:
-    """Return NAME=VALUE … as a dictionary.
-
-    Raises:
-        ValueError: where one is no such pair, or names what another names.
-    """
-    found: dict[str, str] = {}
-    for one in said:
-        name, equals, value = one.partition("=")
-        if not (name and equals and value) or name in found:
-            raise ValueError(f"{flag} takes NAME=VALUE, each name once, got {one!r}")
-        found[name] = value
-    return found
 
 
 def print_looks(config: Table, console: Console) -> None:

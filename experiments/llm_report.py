@@ -5,7 +5,7 @@ Writes report.md, report.json and figures; what the records' fields do not allow
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +14,15 @@ import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.analyses import AnalysisSettings, Metric, Unparsed
+from hotmess_jax.llm.measures.decomposing import Metric
+from hotmess_jax.llm.measures.questions import AnalysisSettings
+from hotmess_jax.llm.measures.samples import Unparsed
 from hotmess_jax.llm.origins import origins_of
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.sampling.embeddings import with_vectors
 from hotmess_jax.llm.study import StudySettings, study
+from hotmess_jax.llm.study_document import to_document
 from hotmess_jax.llm.study_figures import draw
 from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.machine.provenance import provenance
@@ -28,6 +31,7 @@ from hotmess_jax.presentation.command_line import (
     ending_in_one_line,
     fail,
     fail_lines,
+    named_values,
     parse,
     try_outputs,
 )
@@ -59,6 +63,10 @@ class ReportConfig:
 
     baseline: str = "none"
     """Its value; none is also that of records without the field."""
+
+    cluster: str | None = None
+    """The field whose values are clusters of questions, such as a passage or a repository that they share:
+    every interval is then over whole clusters."""
 
     metric: tuple[Metric, ...] = ("brier", "kl")
     """Which decompositions: brier (0 to 2), whose corrected values are exact; kl (nats), the paper's."""
@@ -110,23 +118,24 @@ def main() -> None:
         records, vectors = read(config)
         origins = origins_of(config.records)
         with console.status("analysing") as status:
-            found = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
+            made = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
         fail(str(error))
-    found["records"] = {
+    source = {
         "files": [path.name for path in config.records],
         "where": list(config.where),
-        "origins": [one.to_json() for one in origins],
+        "origins": [origin.to_json() for origin in origins],
     }
-    found["provenance"] = provenance()
-    figures = draw(found)
+    made = replace(made, records=source, provenance=provenance())
+    drawn = draw(made)
+    figures = {name: figure for of_results in drawn.values() for name, figure in of_results.items()}
     for name, figure in figures.items():
         plotting.save(figure, config.out / "figures" / name)
-    write_json(config.out / "report.json", found)
-    write_text(config.out / "report.md", report(found, list(figures)))
-    said = f"{len(figures)} figures, {len(found['missing'])} analyses left out"
+    write_json(config.out / "report.json", to_document(made))
+    write_text(config.out / "report.md", report(made, {name: list(of) for name, of in drawn.items()}))
+    said = f"{len(figures)} figures, {len(made.missing)} analyses left out"
     console.print(f"{config.out / 'report.md'}, {said}", highlight=False, soft_wrap=True)
 
 
@@ -142,12 +151,14 @@ def settings_of(config: ReportConfig) -> StudySettings:
     if not config.records:
         raise ValueError("no file of records was given")
     parameters = {}
-    for model, number in pairs("parameters", config.parameters):
+    for model, number in named_values("parameters", config.parameters, last=True).items():
         with contextlib.suppress(ValueError):
             parameters[model] = float(number)
         if not 0 < parameters.get(model, 0) < float("inf"):
             raise ValueError(f"parameters must be MODEL=NUMBER, got {model}={number}")
-    analysis = AnalysisSettings("kl", config.unparsed, config.smoothing, config.resamples, config.seed)
+    analysis = AnalysisSettings(
+        "kl", config.unparsed, config.smoothing, config.resamples, config.seed, cluster=config.cluster
+    )
     return StudySettings(
         config.metric,
         analysis,
@@ -164,18 +175,10 @@ def settings_of(config: ReportConfig) -> StudySettings:
     )
 
 
-def pairs(name: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return (left, right) of each LEFT=RIGHT."""
-    for text in given:
-        if "=" not in text:
-            raise ValueError(f"{name} must be NAME=VALUE, got {text!r}")
-    return [tuple(text.rsplit("=", 1)) for text in given]  # type: ignore[misc]
-
-
 def read(config: ReportConfig) -> tuple[pl.DataFrame, np.ndarray | None]:
     """Read the records, those that are wanted, and the vectors beside their files."""
     records = read_records(config.records, [*config.by, *filter(None, [config.compare])])
-    for name, value in pairs("where", config.where):
+    for name, value in named_values("where", config.where).items():
         if name not in records.columns:
             raise ValueError(f"no record has a field {name!r}{nearest(name, records.columns)}")
         try:

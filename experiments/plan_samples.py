@@ -8,6 +8,7 @@ they cost; and whether more questions or more samples narrow an interval more fo
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,13 @@ import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.analyses import Unparsed, series_of
-from hotmess_jax.llm.analyses.comparing import value_named
+from hotmess_jax.llm.measures.comparing import value_named
+from hotmess_jax.llm.measures.samples import Unparsed
+from hotmess_jax.llm.measures.series import check_fields, series_of
+from hotmess_jax.llm.measures.successes import with_successes
+from hotmess_jax.llm.pilots import pilot_of
 from hotmess_jax.llm.plan_tables import print_plan
-from hotmess_jax.llm.planning import Plan, pilot_of, plan
+from hotmess_jax.llm.planning import Plan, plan
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.repeat_figures import plans
 from hotmess_jax.machine.files import write_json
@@ -50,6 +54,10 @@ class PlanConfig:
     by: tuple[str, ...] = ()
     """Fields to plan by, besides the model and the settings that differ."""
 
+    cluster: str | None = None
+    """The field whose values are clusters of questions, as in experiments.incoherence; further questions are
+    taken to come in clusters like the pilot's."""
+
     unparsed: Unparsed = "uniform"
     """What an answer that could not be parsed is, as in experiments.incoherence."""
 
@@ -73,9 +81,11 @@ def main() -> None:
         apart = [*config.by, *filter(None, [config.compare])]
         with jax.enable_x64(True):
             records = read_records(config.pilot, apart)
-            records = records.filter(pl.col("options").is_not_null())
+            records = with_successes(records)[0].filter(pl.col("options").is_not_null())
             if not records.height:
-                raise ValueError("no record has a choice among options")
+                raise ValueError(
+                    "no record has a choice among options, or an outcome of right or wrong"
+                )
             found = plans_of(records, config, questions, samples)
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
@@ -108,9 +118,12 @@ def plans_of(
     records: pl.DataFrame, config: PlanConfig, questions: list[int], samples: list[int]
 ) -> list[Plan]:
     """Plan for each model and setting, or each condition against the baseline."""
+    if config.cluster is not None:
+        check_fields(records, [config.cluster], " to cluster by")
+    pilot = partial(pilot_of, unparsed=config.unparsed, cluster=config.cluster)
     if config.compare is None:
         return [
-            plan(of.label, pilot_of(of.records, config.unparsed), questions, samples, seed=config.seed)
+            plan(of.label, pilot(of.records), questions, samples, seed=config.seed)
             for of in series_of(records, config.by)
         ]
     field = config.compare
@@ -130,7 +143,7 @@ def plans_of(
         for other in base:
             theirs = {"model": other.model} | other.settings
             if [name for name in mine if mine[name] != theirs[name]] == [field]:
-                pair = [pilot_of(of.records, config.unparsed) for of in (one, other)]
+                pair = [pilot(of.records) for of in (one, other)]
                 compared = f"{one.label} − {other.label}"
                 found.append(
                     plan(one.label, pair[0], questions, samples, pair[1], compared, seed=config.seed)

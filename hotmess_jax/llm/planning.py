@@ -1,7 +1,7 @@
 """How many questions and samples it takes: what a pilot promises of the intervals and tests of a larger run.
 
-Each question's accuracy, error and Brier variance are means over single samples or pairs of them, so their spread
-at any number of samples follows from three moments, each of which four samples estimate without bias.
+Half-widths are those of the intervals that would be printed, and power that of the paired test, with its own
+estimate of the spread, which varies too: where few questions differ it rises with the difference.
 """
 
 from collections.abc import Sequence
@@ -9,47 +9,25 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from scipy import stats
 
-from hotmess_jax.llm.analyses.questions import to_json
-from hotmess_jax.llm.analyses.samples import QUESTION, Block, Unparsed, to_samples
-from hotmess_jax.statistics.intervals import expected_interval
+from hotmess_jax.llm.measures.clusters import clusters_in, of_all
+from hotmess_jax.llm.measures.questions import to_json
+from hotmess_jax.llm.measures.samples import QUESTION
+from hotmess_jax.llm.pilots import LEAST, Moments, Pilot
+from hotmess_jax.statistics.intervals import Clusters, expected_interval, summed
 
 QUANTITIES = ("accuracy", "bias2", "variance", "incoherence")
 POWER = 0.8
+# Where fewer questions hold the error, simulated power was up to seven points off what is promised.
+FEW_EFFECTIVE = 20
 LEVEL = 0.95
-# Samples a question that estimate every moment.
-LEAST = 4
 # A pilot of fewer questions promises little.
 FEW = 30
 MOST_ERROR = 2.0  # Brier's
-TOKENS = ("output_tokens", "reasoning_tokens")
-
-
-class Moments(NamedTuple):
-    """Of each question, moments of accuracy, error and corrected Brier variance.
-
-    The mean product of two kernels that share no sample, one, and both; kernels are functions of two samples.
-    """
-
-    mean: Float[np.ndarray, "questions 3"]
-    apart: Float[np.ndarray, "questions 3 3"]
-    one: Float[np.ndarray, "questions 3 3"]
-    both: Float[np.ndarray, "questions 3 3"]
-
-
-@dataclass(frozen=True)
-class Pilot:
-    """One model's pilot at one setting."""
-
-    table: pl.DataFrame  # who the questions are
-    moments: Moments
-    samples: float  # a question, on average
-    left_out: int  # questions with fewer than four samples
-    tokens: float | None  # a sample; None where no record says
-    field: str | None  # where they are from
+# Samples a question among which the best number is looked for.
+MOST_SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -75,6 +53,8 @@ class Cell:
     half_width: dict[str, Promise]
     # The smallest difference of two such conditions that is found with 80 % power.
     detectable: dict[str, Promise]
+    # How many questions of equal error would hold it as these would.
+    effective_questions: float
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -84,6 +64,7 @@ class Cell:
             "tokens": self.tokens,
             "half_width": {name: of.to_json() for name, of in self.half_width.items()},
             "detectable": {name: of.to_json() for name, of in self.detectable.items()},
+            "effective_questions": to_json(self.effective_questions),
         }
 
 
@@ -112,6 +93,9 @@ class Plan:
     samples: float
     tokens: float | None
     field: str | None
+    # The field whose values are clusters of questions, and how many the pilot has.
+    cluster: str | None
+    clusters: int | None
     pilot: Cell
     cells: tuple[Cell, ...]
     gains: dict[str, Gain]
@@ -126,6 +110,9 @@ class Plan:
             "samples": self.samples,
             "tokens_a_sample": self.tokens,
             "tokens_field": self.field,
+            "clusters": None
+            if self.cluster is None
+            else {"field": self.cluster, "number": self.clusters},
             "power": POWER,
             "pilot": self.pilot.to_json(),
             "cells": [of.to_json() for of in self.cells],
@@ -133,99 +120,62 @@ class Plan:
         }
 
 
-def pilot_of(records: pl.DataFrame, unparsed: Unparsed = "uniform") -> Pilot:
-    """Return a pilot's moments.
+@dataclass(frozen=True)
+class _Pair:
+    """One or two conditions' moments on the same questions, and resamples of whole clusters of these."""
 
-    Args:
-        records: of one model at one setting, from `read_records`.
-        unparsed: as in `to_samples`.
+    first: Moments
+    second: Moments | None
+    clusters: Clusters
+    weights: Float[np.ndarray, "resamples questions"]
 
-    Raises:
-        ValueError: where fewer than two questions have four samples.
-    """
-    samples = to_samples(records, unparsed)
-    columns = [records[name].to_list() for name in ("answer", "probs")]
-    silent = np.asarray([not a and p is None for a, p in zip(*columns, strict=True)], bool)
-    found, places, numbers = [], [], []
-    for block in samples.blocks:
-        number = block.present.sum(axis=1)
-        enough = number >= LEAST
-        if enough.any():
-            found.append(_moments(_chosen(block, enough), silent))
-            places.append(block.question[enough])
-            numbers.append(number[enough])
-    kept = sum(map(len, places))
-    if kept < 2:
-        raise ValueError(
-            f"a plan needs two questions with {LEAST} samples, and of {samples.questions} {kept} have them"
-        )
-    place = np.concatenate(places)
-    order = np.argsort(place)
-    moments = Moments(*(np.concatenate(parts)[order] for parts in zip(*found, strict=True)))
-    field = next(
-        (f for f in TOKENS if f in records.columns and records[f].null_count() < records.height), None
-    )
-    return Pilot(
-        samples.table.select(QUESTION)[place[order]],
-        moments,
-        float(np.concatenate(numbers).mean()),
-        samples.questions - kept,
-        None if field is None else float(records[field].drop_nulls().to_numpy().mean()),
-        field,
-    )
+    @property
+    def share(self) -> Float[np.ndarray, "resamples questions"]:
+        """Each question's share of a resample."""
+        return self.weights / self.weights.sum(axis=1, keepdims=True)
 
+    def units(self, questions: int) -> float:
+        """Return how many clusters so many questions like these come in."""
+        if self.clusters is None:
+            return float(questions)
+        return questions * (int(self.clusters.max()) + 1) / len(self.clusters)
 
-def _chosen(block: Block, chosen: Bool[np.ndarray, " questions"]) -> Block:
-    parts = block._asdict()
-    return block._replace(**{name: of[chosen] for name, of in parts.items() if of is not None})
-
-
-def _moments(block: Block, silent: Bool[np.ndarray, " records"]) -> Moments:
-    """Return moments by sums over samples, pairs, triples and fours that differ."""
-    rows = np.arange(len(block.target))
-    here = block.present
-    leading = block.probs == block.probs.max(axis=-1, keepdims=True)
-    right = leading[rows, :, block.target] / leading.sum(axis=-1)
-    right = np.where(silent[block.record], 0, right)
-    squares = (block.probs**2).sum(axis=-1)
-    error = squares - 2 * block.probs[rows, :, block.target] + 1
-    products = block.probs @ np.swapaxes(block.probs, 1, 2)
-    spread = (squares[:, :, None] + squares[:, None, :]) / 2 - products
-    pairs = here[:, :, None] & here[:, None, :] & ~np.eye(here.shape[1], dtype=bool)
-    kernels = np.stack(
-        [(of[:, :, None] + of[:, None, :]) / 2 for of in (right, error)] + [spread], axis=1
-    )
-    kernels = np.where(pairs[:, None], kernels, 0)
-    n = here.sum(axis=1)[:, None, None].astype(float)
-    by_sample = kernels.sum(axis=-1)
-    total = by_sample.sum(axis=-1)
-    both = np.einsum("qaij,qbij->qab", kernels, kernels)
-    one = np.einsum("qai,qbi->qab", by_sample, by_sample) - both
-    apart = total[:, :, None] * total[:, None, :] - 2 * both - 4 * one
-    ways = n * (n - 1)
-    return Moments(
-        total / ways[:, 0],
-        apart / (ways * (n - 2) * (n - 3)),
-        one / (ways * (n - 2)),
-        both / ways,
-    )
+    def between(
+        self,
+        first: Float[np.ndarray, "resamples questions"],
+        second: Float[np.ndarray, "resamples questions"],
+    ) -> Float[np.ndarray, " resamples"]:
+        """Return what deviations of two values of one cluster's questions add to their covariance, a question."""
+        if self.clusters is None:
+            return np.zeros(len(first))
+        number, questions = int(self.clusters.max()) + 1, len(self.clusters)
+        # A resample holds a cluster as often as each of its questions.
+        often = np.sqrt(self.weights)
+        sums = [summed((often * of).T, self.clusters).T for of in (first, second)]
+        whole = (sums[0] * sums[1]).sum(axis=1) / max(1 - 1 / number, 0.5)
+        own = (self.weights * first * second).sum(axis=1) / (1 - 1 / questions)
+        return (whole - own) / self.weights.sum(axis=1)
 
 
 class _Expected(NamedTuple):
     """Means over questions and matrices of a number of samples, of each resample of the pilot's questions."""
 
     mean: Float[np.ndarray, "resamples 3"]
-    covariance: Float[np.ndarray, "resamples 3 3"]  # between questions of so many samples
+    covariance: Float[
+        np.ndarray, "resamples 3 3"
+    ]  # between questions of so many samples, and their clusters
     within: Float[np.ndarray, "resamples 3 3"]  # the part of it that is between samples
 
 
-def _expected(
-    moments: Moments, samples: int, weights: Float[np.ndarray, "resamples questions"]
-) -> _Expected:
+def _second(moments: Moments, samples: int) -> Float[np.ndarray, "questions 3 3"]:
+    """Return each question's mean squares and products at a number of samples."""
     n = samples
-    share = weights / weights.sum(axis=1, keepdims=True)
-    second = (n - 2) * (n - 3) * moments.apart + 4 * (n - 2) * moments.one + 2 * moments.both
-    second = second / (n * (n - 1))
+    found = (n - 2) * (n - 3) * moments.apart + 4 * (n - 2) * moments.one + 2 * moments.both
+    return found / (n * (n - 1))
+
+
+def _expected(moments: Moments, samples: int, pair: _Pair) -> _Expected:
+    share, second = pair.share, _second(moments, samples)
     mean = share @ moments.mean
 
     def over(matrices: np.ndarray) -> np.ndarray:
@@ -235,7 +185,13 @@ def _expected(
     # The square of a mean of few questions is too large by the mean's own variance.
     own = over(moments.mean[:, :, None] * moments.mean[:, None, :]) - outer
     own = own / (len(moments.mean) - 1)
-    return _Expected(mean, over(second) - outer + own, over(second - moments.apart))
+    covariance = over(second) - outer + own
+    if pair.clusters is not None:
+        off = moments.mean[None] - mean[:, None]
+        for a in range(3):
+            for b in range(3):
+                covariance[:, a, b] += pair.between(off[..., a], off[..., b])
+    return _Expected(mean, covariance, over(second - moments.apart))
 
 
 def _functional(name: str, mean: Float[np.ndarray, "resamples 3"]) -> Float[np.ndarray, "resamples 3"]:
@@ -244,8 +200,12 @@ def _functional(name: str, mean: Float[np.ndarray, "resamples 3"]) -> Float[np.n
     if name in fixed:
         return np.broadcast_to(np.asarray(fixed[name]), mean.shape)
     error = np.where(mean[:, 1] > 0, mean[:, 1], np.nan)
-    zero = np.zeros(len(mean))
-    return np.stack([zero, -mean[:, 2] / error**2, 1 / error], axis=1)
+    return np.stack([np.zeros(len(mean)), -_quotient(mean) / error, 1 / error], axis=1)
+
+
+def _quotient(mean: Float[np.ndarray, "resamples 3"]) -> Float[np.ndarray, " resamples"]:
+    """Return the incoherence of means; NaN without an error."""
+    return mean[:, 2] / np.where(mean[:, 1] > 0, mean[:, 1], np.nan)
 
 
 def _quadratic(of: np.ndarray, matrix: np.ndarray, other: np.ndarray | None = None) -> np.ndarray:
@@ -276,55 +236,103 @@ def _most_of_a_difference(name: str, error: np.ndarray) -> np.ndarray:
     return np.full(error.shape, most)
 
 
-def _spread_of_difference(
-    name: str,
-    first: _Expected,
-    second: tuple[_Expected, Moments, Moments, np.ndarray] | None,
-) -> Float[np.ndarray, " resamples"]:
-    """Return the variance between questions of the paired difference.
+class _Differs(NamedTuple):
+    """How a paired difference spreads over questions of so many samples."""
 
-    Args:
-        name: of the quantity.
-        first: of the pilot, or of the first condition.
-        second: of the other condition, both conditions' moments of the same questions, and the weights; None
-            takes it for like the first, and the difference for the same on every question.
+    # In the pilot, first less second; 0 where the second is taken for like the first.
+    value: Float[np.ndarray, " resamples"]
+    variance: Float[np.ndarray, " resamples"]  # a question, with what its cluster adds
+    # Of a cluster's sum: the third and fourth cumulants over the powers of its standard deviation.
+    skewness: Float[np.ndarray, " resamples"]
+    excess: Float[np.ndarray, " resamples"]
+    error: Float[np.ndarray, " resamples"]  # the mean error of both
+
+
+def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
+    """Return how the difference of a quantity spreads at a number of samples.
+
+    Without a second condition it is taken for like the first, and the difference for the same on every question:
+    nothing but samples varies.
     """
+    first = _expected(pair.first, samples, pair)
     of = _functional(name, first.mean)
-    if second is None:
-        return 2 * _quadratic(of, first.within)
-    other, one, two, weights = second
+    nothing = np.zeros(len(of))
+    if pair.second is None:
+        variance = np.maximum(2 * _quadratic(of, first.within), 0)
+        return _Differs(nothing, variance, nothing, nothing, first.mean[:, 1])
+    other, share = _expected(pair.second, samples, pair), pair.share
     of_other = _functional(name, other.mean)
-    share = weights / weights.sum(axis=1, keepdims=True)
-    each = of @ one.mean.T - of_other @ two.mean.T
+    each = of @ pair.first.mean.T - of_other @ pair.second.mean.T
     middle = (share * each).sum(axis=1)
-    own = (share * (each - middle[:, None]) ** 2).sum(axis=1)
+    off = each - middle[:, None]
+    own = (share * off**2).sum(axis=1)
     # What questions differ by in truth: without what samples add to the pilot's differences.
-    cross = np.einsum("rq,qa,qb->rab", share, one.mean, two.mean)
-    apart = [np.einsum("rq,qab->rab", share, moments.apart) for moments in (one, two)]
+    cross = np.einsum("rq,qa,qb->rab", share, pair.first.mean, pair.second.mean)
+    apart = [np.einsum("rq,qab->rab", share, of.apart) for of in (pair.first, pair.second)]
     true = _quadratic(of, apart[0]) + _quadratic(of_other, apart[1])
     true = true - 2 * _quadratic(of, cross, of_other) - middle**2 + own / (each.shape[1] - 1)
-    return np.maximum(true, 0) + _quadratic(of, first.within) + _quadratic(of_other, other.within)
+    true = np.maximum(true + pair.between(off, off), 0)
+    # Few samples may estimate their own variance below 0.
+    within = _quadratic(of, first.within) + _quadratic(of_other, other.within)
+    variance = np.maximum(true + within, 0)
+    value = middle
+    if name == "incoherence":
+        value = _quotient(first.mean) - _quotient(other.mean)
+    skewness, excess = _shape(off, pair, variance)
+    return _Differs(value, variance, skewness, excess, (first.mean[:, 1] + other.mean[:, 1]) / 2)
 
 
-def _error_and_spread(
-    name: str,
-    questions: int,
-    first: _Expected,
-    second: tuple[_Expected, Moments, Moments, np.ndarray] | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the standard error that the test would print, and the spread of its estimate."""
-    variance = _spread_of_difference(name, first, second)
-    errors = first.mean[:, 1] if second is None else (first.mean[:, 1] + second[0].mean[:, 1]) / 2
-    more = _most_of_a_difference(name, errors) / 2
-    squares = (questions - 1) * variance + 2 * more**2
-    return np.sqrt(squares / (questions * (questions - 1))), np.sqrt(variance / questions)
+def _shape(
+    off: Float[np.ndarray, "resamples questions"],
+    pair: _Pair,
+    variance: Float[np.ndarray, " resamples"],
+) -> tuple[Float[np.ndarray, " resamples"], Float[np.ndarray, " resamples"]]:
+    """Return skewness and excess of what clusters add, their cumulants being those of the pilot."""
+    sums = summed(off.T, pair.clusters).T
+    labels = np.arange(off.shape[1]) if pair.clusters is None else pair.clusters
+    often = pair.weights[:, np.unique(labels, return_index=True)[1]]
+    share = often / often.sum(axis=1, keepdims=True)
+    second, third, fourth = ((share * sums**power).sum(axis=1) for power in (2, 3, 4))
+    # A cluster's variance, of so many samples.
+    of_cluster = variance * off.shape[1] / sums.shape[1]
+    known = of_cluster > 0
+    scale = np.where(known, of_cluster, 1)
+    skewness = np.where(known, third / scale**1.5, 0)
+    excess = np.where(known, (fourth - 3 * second**2) / scale**2, 0)
+    return skewness, np.maximum(excess, skewness**2 - 2)
 
 
-def _weights(questions: int, resamples: int, seed: int) -> Int[np.ndarray, "resamples questions"]:
-    """Return how often each question is drawn: once in the first, then at random."""
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(questions, np.full(questions, 1 / questions), resamples)
-    return np.concatenate([np.ones((1, questions), int), drawn])
+class _Test(NamedTuple):
+    """What a paired difference is compared with, and how both vary together, about 0 and in units of it."""
+
+    needed: Float[np.ndarray, " resamples"]  # on average
+    spread: Float[np.ndarray, " resamples"]  # of the difference less what is needed
+
+
+def _test(name: str, differs: _Differs, questions: int, units: float, sign: np.ndarray) -> _Test:
+    """Return the test at 5 % of a difference of a sign.
+
+    The error that it prints rises with the difference where a few questions make it: to first order, what is
+    needed is linear in the estimated variance.
+    """
+    more = _most_of_a_difference(name, differs.error) / 2
+    seen = (units - 1) / units * questions * differs.variance
+    squares = seen + 2 * more**2
+    error = np.sqrt(squares * units / (units - 1)) / questions
+    # As many degrees of freedom as `paired_difference` finds, of the fourth powers that are expected.
+    fourths = (differs.excess + 3) * seen**2 / units + 2 * more**4
+    varies = fourths - squares**2 / (units + 2)
+    known = varies > 0
+    freedom = np.where(known, 2 * squares**2 / np.where(known, varies, 1), np.inf)
+    quantile = stats.t.ppf((1 + LEVEL) / 2, np.minimum(freedom, units - 1))
+    spread = np.sqrt(differs.variance / questions)
+    known = spread > 0
+    # How far the threshold moves, in units of the spread, as the estimated variance does by all of itself.
+    lean = quantile * error / np.where(known, spread, 1) * seen / squares / 2
+    kurtosis = differs.excess + 2
+    factor = 1 - 2 * lean * sign * differs.skewness / np.sqrt(units) + lean**2 * kurtosis / units
+    mean = 1 - (seen / squares) ** 2 * kurtosis / (8 * units)
+    return _Test(quantile * error * np.maximum(mean, 0.5), spread * np.sqrt(np.maximum(factor, 0.05)))
 
 
 def power(
@@ -335,37 +343,44 @@ def power(
     first: Pilot,
     second: Pilot | None = None,
 ) -> float:
-    """Return the chance that a paired difference is found at 5 %.
+    """Return the chance that a paired difference is found at 5 %, with its sign.
 
     Args:
         name: of the quantity.
-        difference: in truth.
+        difference: in truth, first less second.
         questions: that both conditions have.
         samples: a question, of both.
         first: a pilot of one condition.
         second: a pilot of the other, on the same questions; None as in `plan`.
     """
-    one, two, weights = _paired(first, second, 0, 0)
-    expected = _expected(one, samples, weights)
-    other = None if two is None else (_expected(two, samples, weights), one, two, weights)
-    error, spread = (float(of[0]) for of in _error_and_spread(name, questions, expected, other))
-    needed = stats.t.ppf((1 + LEVEL) / 2, questions - 1) * error
-    return float(stats.norm.cdf((abs(difference) - needed) / spread))
+    pair = _paired(first, second, 0, 0)
+    differs = _differs(name, samples, pair)
+    of = _test(name, differs, questions, pair.units(questions), np.sign(np.full(1, difference)))
+    return float(stats.norm.cdf((abs(difference) - of.needed[0]) / of.spread[0]))
 
 
-def _paired(
-    first: Pilot, second: Pilot | None, resamples: int, seed: int
-) -> tuple[Moments, Moments | None, np.ndarray]:
+def _paired(first: Pilot, second: Pilot | None, resamples: int, seed: int) -> _Pair:
     """Return both conditions' moments of the questions that both have, and resamples of these."""
-    one, two = first.moments, None
+    one, two, who = first.moments, None, first.table
     if second is not None:
-        rows = [of.table.with_row_index(f"row{i}") for i, of in enumerate((first, second))]
+        rows = [
+            of.table.select(QUESTION).with_row_index(f"row{i}") for i, of in enumerate((first, second))
+        ]
         both = rows[0].join(rows[1], on=QUESTION, nulls_equal=True).sort("row0")
         if both.height < 2:
             raise ValueError(f"the conditions share fewer than two questions with {LEAST} samples")
         one = Moments(*(of[both["row0"].to_numpy()] for of in first.moments))
         two = Moments(*(of[both["row1"].to_numpy()] for of in second.moments))
-    return one, two, _weights(len(one.mean), resamples, seed).astype(float)
+        who = of_all([first.table, second.table], both)
+    clusters = clusters_in(who)
+    number = who.height if clusters is None else int(clusters.max()) + 1
+    if number < 2:
+        raise ValueError("a plan needs two clusters of questions, and there is one")
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(number, np.full(number, 1 / number), resamples)
+    # Each once in the first, then at random.
+    weights = np.concatenate([np.ones((1, number), int), drawn]).astype(float)
+    return _Pair(one, two, clusters, weights if clusters is None else weights[:, clusters])
 
 
 def plan(
@@ -378,7 +393,7 @@ def plan(
     resamples: int = 500,
     seed: int = 0,
 ) -> Plan:
-    """Return what so many questions and samples promise.
+    """Return what so many questions and samples promise, in clusters like the pilot's where it has any.
 
     Args:
         label: of the pilot.
@@ -388,37 +403,15 @@ def plan(
         second: a pilot of the condition to compare, on the same questions; None takes it for like the first,
             and the difference for the same on every question: the best case.
         compared: the two conditions' names.
-        resamples: of the pilot's questions, for the range of each promise.
+        resamples: of the pilot's questions or clusters, for the range of each promise.
         seed: of these.
+
+    Raises:
+        ValueError: for conditions that share fewer than two questions, and for a single cluster.
     """
-    one, two, weights = _paired(first, second, resamples, seed)
-
-    def cell(count: int, n: int) -> Cell:
-        expected = _expected(one, n, weights)
-        other = None if two is None else (_expected(two, n, weights), one, two, weights)
-        widths, found = {}, {}
-        for name in QUANTITIES:
-            widths[name] = _promise(_half_width(name, expected, count))
-            error, spread = _error_and_spread(name, count, expected, other)
-            needed = stats.t.ppf((1 + LEVEL) / 2, count - 1) * error
-            found[name] = _promise(needed + stats.norm.ppf(POWER) * spread)
-        tokens = None if first.tokens is None else count * n * first.tokens
-        return Cell(count, n, tokens, widths, found)
-
-    size, n = len(one.mean), max(2, round(first.samples))
-    now, wider, deeper = cell(size, n), cell(2 * size, n), cell(size, 2 * n)
-    gains = {}
-    for name in QUANTITIES:
-        most = range(2, 65)
-        of = _functional(name, _expected(one, 2, weights[:1]).mean)
-        spent = [m * _quadratic(of, _expected(one, m, weights[:1]).covariance)[0] for m in most]
-        base = now.half_width[name].value
-        gains[name] = Gain(
-            wider.half_width[name].value / base,
-            deeper.half_width[name].value / base,
-            most[int(np.argmin(spent))],
-        )
-    cells = tuple(cell(count, m) for count in questions for m in samples)
+    pair = _paired(first, second, resamples, seed)
+    size, n = len(pair.first.mean), max(2, round(first.samples))
+    now = _cell(pair, first.tokens, size, n)
     return Plan(
         label,
         compared,
@@ -427,10 +420,53 @@ def plan(
         first.samples,
         first.tokens,
         first.field,
+        first.cluster,
+        None if first.cluster is None else round(pair.units(size)),
         now,
-        cells,
-        gains,
+        tuple(_cell(pair, first.tokens, count, m) for count in questions for m in samples),
+        _gains(pair, now),
     )
+
+
+def _cell(pair: _Pair, tokens: float | None, questions: int, samples: int) -> Cell:
+    """Return what so many questions and samples promise."""
+    expected, units = _expected(pair.first, samples, pair), pair.units(questions)
+    widths, found = {}, {}
+    for name in QUANTITIES:
+        widths[name] = _promise(_half_width(name, expected, questions))
+        differs = _differs(name, samples, pair)
+        if units < 2:
+            found[name] = Promise(np.nan, np.nan, np.nan)
+            continue
+        # Of the direction that the pilot shows.
+        sign = np.full(len(differs.value), np.nan_to_num(np.sign(differs.value[0])))
+        of = _test(name, differs, questions, units, sign)
+        found[name] = _promise(of.needed + stats.norm.ppf(POWER) * of.spread)
+    spent = None if tokens is None else questions * samples * tokens
+    # Of the pilot's own questions: what clusters add is no error of a question.
+    mean = pair.first.mean[:, 1].mean()
+    squares = _second(pair.first, samples)[:, 1, 1].mean()
+    effective = float(questions * mean**2 / squares) if squares > 0 else 0.0
+    return Cell(questions, samples, spent, widths, found, effective)
+
+
+def _gains(pair: _Pair, now: Cell) -> dict[str, Gain]:
+    """Return what twice the questions and twice the samples of the pilot give."""
+    wider = _cell(pair, None, 2 * now.questions, now.samples)
+    deeper = _cell(pair, None, now.questions, 2 * now.samples)
+    numbers = range(2, MOST_SAMPLES + 1)
+    expected = [_expected(pair.first, m, pair) for m in numbers]
+    gains = {}
+    for name in QUANTITIES:
+        of = _functional(name, expected[0].mean)
+        spent = [m * _quadratic(of, at.covariance)[0] for m, at in zip(numbers, expected, strict=True)]
+        base = now.half_width[name].value
+        gains[name] = Gain(
+            wider.half_width[name].value / base,
+            deeper.half_width[name].value / base,
+            numbers[int(np.argmin(spent))],
+        )
+    return gains
 
 
 def _promise(values: Float[np.ndarray, " resamples"]) -> Promise:

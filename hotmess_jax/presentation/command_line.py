@@ -5,13 +5,16 @@ import io
 import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
 
 from hotmess_jax.machine.disk import WriteFailedError, refused, try_file, try_folder
 from hotmess_jax.machine.interruption import command, watched
+from hotmess_jax.presentation.limits import limits_of
 
 Settings = TypeVar("Settings")
 GOES_ON = "what was finished is kept; go on with"
@@ -96,14 +99,20 @@ def parse(
 
 
 def parse_any(kind: Any, arguments: Sequence[str] | None = None, default: Any = None) -> Any:
-    """Do the same for what is no class, such as a union of subcommands."""
+    """Do the same for what is no class, such as a union of subcommands.
+
+    Settings in groups, dataclasses within a dataclass, have flags as if they stood in none; help shows each
+    group by itself, and each setting's limits.
+    """
     printed = io.StringIO()
-    options: dict[str, Any] = {} if default is None else {"default": default}
+    options: dict[str, Any] = {"config": (tyro.conf.OmitArgPrefixes,)}
+    if default is not None:
+        options["default"] = default
     main = sys.modules["__main__"].__spec__
     if main is not None:  # started with python -m
         options["prog"] = f"python -m {main.name}"
     try:
-        with contextlib.redirect_stderr(printed):
+        with contextlib.redirect_stderr(printed), _showing_limits():
             return tyro.cli(kind, args=arguments, **options)
     except SystemExit as stop:
         if stop.code in (0, None):
@@ -125,6 +134,61 @@ def parse_with_preset(
     if chosen not in presets:
         fail(f"unknown preset {chosen!r}: expected one of {', '.join(presets)}")
     return parse(type(presets[chosen]), arguments, presets[chosen])
+
+
+def named_values(flag: str, given: Sequence[str], last: bool = False) -> dict[str, str]:
+    """Return each NAME=VALUE of a command line as name and value.
+
+    Args:
+        flag: they were given with.
+        given: the texts.
+        last: whether the last "=" parts them, for names that hold one; else the first does.
+
+    Raises:
+        ValueError: where one is no such pair, or names what another names.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.rpartition("=") if last else text.partition("=")
+        if not (name and equals and value) or name in found:
+            raise ValueError(f"{flag} must be NAME=VALUE, each name once, got {text!r}")
+        found[name] = value
+    return found
+
+
+def _showing_limits() -> ConstructorRegistry:
+    """Return the rule by which help says of each setting, beside its default, which numbers it may be."""
+    registry = ConstructorRegistry()
+    asked: list[StructTypeInfo] = []
+
+    @registry.struct_rule
+    def with_limits(kind: StructTypeInfo) -> StructConstructorSpec | None:
+        if any(kind is other for other in asked):
+            return None  # asked by the rule itself, of the rules that there are without it
+        asked.append(kind)
+        try:
+            found = ConstructorRegistry.get_struct_spec(kind)
+        finally:
+            asked.pop()
+        if not isinstance(found, StructConstructorSpec):
+            return None
+        return replace(found, fields=tuple(map(_with_limits, found.fields)))
+
+    return registry
+
+
+def _with_limits(field: Any) -> Any:
+    limits = limits_of(field.type)
+    if limits is None:
+        return field
+    said = field.helptext
+
+    def needed() -> str:  # of what has no default, help says nothing but that it is required
+        return f"{(said() if callable(said) else said) or ''} ({limits})"
+
+    hint = tyro.conf.arg(help_behavior_hint=lambda default: f"({limits}; default: {default})")
+    missing = field.default in (tyro.constructors.MISSING, tyro.constructors.MISSING_NONPROP)
+    return replace(field, type=Annotated[field.type, hint], helptext=needed if missing else said)
 
 
 def _first_paragraph(box: str) -> str:

@@ -3,7 +3,7 @@
 import math
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kernels.names import check_name
@@ -30,18 +30,19 @@ class Limits:
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
         if self.high == math.inf:
-            return f"{'above' if self.above else 'at least'} {self.low:g}{unit}"
+            return f"{'above' if self.above else 'at least'} {_number(self.low)}{unit}"
+        low, high = _number(self.low), _number(self.high)
         if self.above and self.below:
-            return f"between {self.low:g} and {self.high:g}{unit}"
+            return f"between {low} and {high}{unit}"
         if self.above:
-            return f"above {self.low:g} and at most {self.high:g}{unit}"
-        return f"{self.low:g} to {self.high:g}{unit}"
+            return f"above {low} and at most {high}{unit}"
+        return f"{low} to {high}{unit}"
 
 
 def check_limits(settings: Any) -> None:
     """Check each field of a dataclass against the limits and the names of choices in its type.
 
-    A field that is None is let pass; of a tuple, every item is checked.
+    A field that is None is let pass; of a tuple, every item is checked; of a dataclass, every field.
 
     Args:
         settings: an instance of a dataclass whose fields' types are annotated with `Limits`, or are Literals.
@@ -49,6 +50,9 @@ def check_limits(settings: Any) -> None:
     Raises:
         ValueError: naming the first setting that is out of range, as it stands on a command line, and its value.
     """
+    for field in fields(settings):
+        if is_dataclass(group := getattr(settings, field.name)):
+            check_limits(group)
     for name, limits, names in limited(type(settings)):
         value = getattr(settings, name)
         for item in value if isinstance(value, tuple | list) else (value,):
@@ -65,10 +69,15 @@ def limited(kind: type) -> Iterator[tuple[str, Limits | None, tuple[str, ...]]]:
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         parts = list(_parts(hints[field.name]))
-        limits = next((part for part in parts if isinstance(part, Limits)), None)
+        limits = limits_of(hints[field.name])
         names = next((get_args(part) for part in parts if get_origin(part) is Literal), ())
         if limits is not None or names:
             yield field.name, limits, names
+
+
+def limits_of(hint: Any) -> Limits | None:
+    """Return the limits that a type is annotated with, itself or within."""
+    return next((part for part in _parts(hint) if isinstance(part, Limits)), None)
 
 
 def _parts(hint: Any) -> Iterator[Any]:
@@ -81,6 +90,10 @@ def _parts(hint: Any) -> Iterator[Any]:
     elif origin in (Union, types.UnionType, tuple, list):
         for argument in get_args(hint):
             yield from _parts(argument)
+
+
+def _number(value: int | float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _on_command_line(name: str) -> str:

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from hotmess_jax.statistics.intervals import Clusters, summed
+
 # Fewer units give no interval: its standard error divides by n − 3, and of one degree nothing is known.
 LEAST = 5
 # Splits of measurements in halves that a reliability is averaged over.
@@ -13,20 +15,55 @@ SPLITS = 50
 
 
 def rank_correlation(
-    x: Float[np.ndarray, " units"], y: Float[np.ndarray, " units"]
+    x: Float[np.ndarray, " units"], y: Float[np.ndarray, " units"], clusters: Clusters = None
 ) -> tuple[float, Float[np.ndarray, " 2"]]:
     """Return Spearman's ρ and its 95 % interval over units; NaN where either is constant, or of few units.
 
-    Source: Bonett and Wright 2000.
+    Of units in clusters the interval is wider by as much as what each unit adds to ρ varies more when it is summed
+    within clusters, with Student's quantile of their number.
+
+    Args:
+        x: of each unit.
+        y: likewise.
+        clusters: of the units; None where each is its own.
+
+    Source: Bonett and Wright 2000; Kish 1965 for the effect of a design.
     """
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return np.nan, np.full(2, np.nan)
     rho = float(stats.spearmanr(x, y).statistic)
     if len(x) < LEAST:
         return rho, np.full(2, np.nan)
+    number = len(x) if clusters is None else int(clusters.max()) + 1
+    if number < LEAST:
+        return rho, np.full(2, np.nan)
     width = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    if clusters is not None:
+        added = _added(x, y)
+        effect = (summed(added, clusters) ** 2).sum() / (added**2).sum()
+        width *= np.sqrt(effect) * stats.t.ppf(0.975, number - 1) / 1.96
     middle = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
     return rho, np.tanh(middle + np.asarray([-width, width]))
+
+
+def _added(
+    x: Float[np.ndarray, " units"], y: Float[np.ndarray, " units"]
+) -> Float[np.ndarray, " units"]:
+    """Return what each unit adds to Spearman's ρ, to first order; the sum is 0.
+
+    ρ is the mean product of ranks over the root of their mean squares, and a unit also moves the others' ranks.
+    """
+    a, b = (stats.rankdata(of) / len(of) for of in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    root = np.sqrt((a**2).mean() * (b**2).mean())
+    rho = (a * b).mean() / root
+    added = a * b
+    for of, other in ((x, b), (y, a)):
+        below = (of[:, None] < of[None, :]) + 0.5 * (of[:, None] == of[None, :])
+        added = added + below @ other / len(of)
+    # The mean squares vary only with ties, which are few.
+    added = added / root - rho
+    return added - added.mean()
 
 
 def permutation_p(

@@ -79,16 +79,19 @@ def _with_one_more(
     quotients, variances = [], []
     for added in (0.0, 1.0):
         quotient = (part.sum(axis=0) + added * most) / with_more
-        squares = (_summed(part - quotient * whole, clusters) ** 2).sum(axis=0)
+        squares = (summed(part - quotient * whole, clusters) ** 2).sum(axis=0)
         quotients.append(quotient)
         variances.append((squares + ((added - quotient) * most) ** 2) / with_more**2)
     return _WithOneMore(np.stack(quotients), np.stack(variances))
 
 
-def _summed(
+def summed(
     values: Float[np.ndarray, "questions *shape"], clusters: Clusters
 ) -> Float[np.ndarray, "clusters *shape"]:
-    """Return the sums within clusters, which are what is independent."""
+    """Return the sums within clusters, which are what is independent; the values themselves without any.
+
+    The interval of a quotient of sums over questions is the same of these.
+    """
     if clusters is None:
         return values
     sums = np.zeros((_number(len(values), clusters), *values.shape[1:]))
@@ -180,8 +183,9 @@ def paired_difference(
     """Return the first Σ part / Σ whole less the second, of the same questions in order.
 
     Student's t on what each question adds to the difference, with two questions more that nobody saw, of which
-    one is half better and one half worse: where few questions differ, the interval is not narrow for it. p is
-    below .05 exactly where the interval leaves 0 out.
+    one is half better and one half worse: where few questions differ, the interval is not narrow for it. Its
+    degrees of freedom are as many as the variance of these additions is known to: fewer than there are
+    questions where few of them add nearly all. p is below .05 exactly where the interval leaves 0 out.
 
     Args:
         parts: of each question, first and second.
@@ -192,7 +196,8 @@ def paired_difference(
     Returns:
         NaN where either has nothing to divide by, or there are fewer than two questions or clusters.
 
-    Source: the delta method; Agresti and Min 2005 for questions added to a paired difference.
+    Source: the delta method; Agresti and Min 2005 for questions added to a paired difference; Satterthwaite
+    1946 for degrees of freedom from a variance's own variance, here by the additions' fourth powers.
     """
     if wholes is None:
         wholes = np.ones_like(parts[0]), np.ones_like(parts[1])
@@ -209,10 +214,16 @@ def paired_difference(
     if number < 2:
         return Difference(value, np.full((2, *value.shape), np.nan), np.full(value.shape, np.nan))
     more = most / (divisors[0] + divisors[1])
-    squares = (_summed(added[0] - added[1], clusters) ** 2).sum(axis=0) + 2 * more**2
+    each = summed(added[0] - added[1], clusters)
+    squares, fourths = ((each**k).sum(axis=0) + 2 * more**k for k in (2, 4))
     error = np.sqrt(squares * number / (number - 1)) / questions
-    half = stats.t.ppf(1 - TAIL, number - 1) * error
-    p = 2 * stats.t.sf(np.abs(value) / error, number - 1)
+    # A normal variance of n degrees of freedom has a variance of 2/n of its square.
+    varies = fourths - squares**2 / (number + 2)
+    known = varies > 0
+    freedom = np.where(known, 2 * squares**2 / np.where(known, varies, 1), np.inf)
+    freedom = np.minimum(freedom, number - 1)
+    half = stats.t.ppf(1 - TAIL, freedom) * error
+    p = 2 * stats.t.sf(np.abs(value) / error, freedom)
     return Difference(value, np.stack([value - half, value + half]), np.asarray(p))
 
 

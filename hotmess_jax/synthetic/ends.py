@@ -7,7 +7,7 @@ starts is bias, several are variance, so the split of the error is also one of p
 import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -146,6 +146,78 @@ def grouped(x: Float[AnyArray, "points d"], reach: float) -> Int[np.ndarray, " p
     return found
 
 
+class _PlaceSplit(NamedTuple):
+    """Each place's share of the starts and of the error, its parts of bias² and variance, and its centre."""
+
+    share: Float[np.ndarray, " places"]
+    error_share: Float[np.ndarray, " places"]
+    bias2: Float[np.ndarray, " places"]
+    between: Float[np.ndarray, " places"]
+    within: Float[np.ndarray, " places"]
+    centres: Float[np.ndarray, "places d"]
+
+
+def _places_of(
+    last: Float[np.ndarray, "starts d"], settled: Bool[np.ndarray, " starts"], step_norm: float
+) -> tuple[Int[np.ndarray, " starts"], int]:
+    """Return each end's place, and how many there are; what has not settled has one of its own after these."""
+    place = np.empty(len(last), np.int64)
+    place[settled] = grouped(last[settled], step_norm)
+    count = int(place[settled].max()) + 1 if settled.any() else 0
+    place[~settled] = count + np.arange((~settled).sum())
+    return place, count
+
+
+def _split_by_place(
+    A: Float[np.ndarray, "d d"],
+    b: Float[np.ndarray, " d"],
+    last: Float[np.ndarray, "starts d"],
+    place: Int[np.ndarray, " starts"],
+) -> _PlaceSplit:
+    """Split bias² and variance of ends exactly into places, each end's given; the parts add up to the whole."""
+    share = np.bincount(place) / len(last)
+    centres = np.stack([np.bincount(place, x) for x in last.T], axis=-1) / (share * len(last))[:, None]
+    mean = last.mean(axis=0)
+
+    def norm(v: np.ndarray) -> np.ndarray:
+        return np.einsum("...i,ij,...j->...", v, A, v)
+
+    errors = norm(last - b)
+    return _PlaceSplit(
+        share,
+        np.bincount(place, errors) / errors.sum() if errors.sum() > 0 else 0 * share,
+        share * np.einsum("ki,ij,j->k", centres - b, A, mean - b),
+        share * norm(centres - mean),
+        np.bincount(place, norm(last - centres[place])) / len(last),
+        centres,
+    )
+
+
+def _listed(
+    split: _PlaceSplit,
+    kept: int,
+    seam: Int[np.ndarray, " listed"],
+    b: Float[np.ndarray, " d"],
+    eigenvectors: Float[np.ndarray, "d d"],
+    radius: float,
+) -> tuple[Place, ...]:
+    """Return the places that hold most starts."""
+    return tuple(
+        Place(
+            float(split.share[k]),
+            float(split.error_share[k]),
+            float(split.bias2[k]),
+            float(split.between[k]),
+            float(split.within[k]),
+            tuple(centre.tolist()),
+            tuple(((centre - b) @ eigenvectors).tolist()),
+            bool(np.linalg.norm(centre - b) <= radius),
+            SEAMS[seam[k]],
+        )
+        for k, centre in enumerate(split.centres[:kept])
+    )
+
+
 def ends(
     problem: Quadratic,
     codec: FloatCodec,
@@ -156,8 +228,6 @@ def ends(
     points: int = 200,
 ) -> Ends:
     """Tell where rollouts ended, and split bias² and variance into between and within those places.
-
-    A start that has not settled is a place of its own in the split.
 
     Args:
         problem: whose minimum and norm are meant.
@@ -175,54 +245,25 @@ def ends(
     if not len(last):
         raise ValueError("ends of no start")
     A, b = (np.asarray(part, np.float64) for part in (problem.A, problem.b))
-    eigenvectors = np.linalg.eigh(A)[1]
     strayed: Bool[np.ndarray, " starts"] = np.linalg.norm(last - b, axis=-1) > radius
     settled = wander <= SETTLED_STEPS * step_norm
-    group = np.empty(len(last), np.int64)
-    group[settled] = grouped(last[settled], step_norm)
-    count = int(group[settled].max()) + 1 if settled.any() else 0
-    group[~settled] = count + np.arange((~settled).sum())
-
-    share = np.bincount(group) / len(last)
-    centres = np.stack([np.bincount(group, x) for x in last.T], axis=-1) / (share * len(last))[:, None]
-    mean = last.mean(axis=0)
-
-    def norm(v: np.ndarray) -> np.ndarray:
-        return np.einsum("...i,ij,...j->...", v, A, v)
-
-    bias2_parts = share * np.einsum("ki,ij,j->k", centres - b, A, mean - b)
-    between = share * norm(centres - mean)
-    within = np.bincount(group, norm(last - centres[group])) / len(last)
-    errors = norm(last - b)
-    error_parts = np.bincount(group, errors) / errors.sum() if errors.sum() > 0 else 0 * share
+    group, count = _places_of(last, settled, step_norm)
+    split = _split_by_place(A, b, last, group)
     kept = min(count, PLACES_KEPT)
     # Of one shape whatever is found, so that the codec is compiled once.
-    padded = np.resize(centres[: max(kept, 1)], (PLACES_KEPT, last.shape[1]))
+    padded = np.resize(split.centres[: max(kept, 1)], (PLACES_KEPT, last.shape[1]))
     seam, seam_of_ends = seams(codec, padded, step_norm), seams(codec, last, step_norm)
-    places = tuple(
-        Place(
-            float(share[k]),
-            float(error_parts[k]),
-            float(bias2_parts[k]),
-            float(between[k]),
-            float(within[k]),
-            tuple(centres[k].tolist()),
-            tuple(((centres[k] - b) @ eigenvectors).tolist()),
-            bool(np.linalg.norm(centres[k] - b) <= radius),
-            SEAMS[seam[k]],
-        )
-        for k in range(kept)
-    )
+    places = _listed(split, kept, seam, b, np.linalg.eigh(A)[1], radius)
     shown = np.where(settled, np.where(group < kept, group, -1), -2)[:points]
     return Ends(
         places,
         count,
-        float(share[kept:count].sum()),
+        float(split.share[kept:count].sum()),
         float((~settled).mean()),
         float(settled[strayed].mean()) if strayed.any() else None,
-        float(bias2_parts.sum()),
-        float(between.sum()),
-        float(within.sum()),
+        float(split.bias2.sum()),
+        float(split.between.sum()),
+        float(split.within.sum()),
         _shares(seam_of_ends[strayed & settled]),
         _shares(seam_of_ends[~strayed]),
         tuple(tuple(round(v, 5) for v in row) for row in last[:points].tolist()),

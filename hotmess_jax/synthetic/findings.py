@@ -270,9 +270,19 @@ def findings(sweep: Mapping) -> Findings:
     return Findings(draws, laws, difference, of_means, slope, line, plateau, plateaus, _rises(draws))
 
 
-def fit_sweep(sweep: Mapping) -> Json:
-    """Return `findings` as the JSON values that go into sweep.json."""
-    return findings(sweep).to_json()
+def bias_at_floor(draws: Draws, starts: int) -> tuple[str, ...]:
+    """Return the models whose bias² is hardly told from 0: at most twice the share of variance that it holds.
+
+    A plug-in bias² holds 1/starts of the variance, for the mean is over that many starts; of these models the
+    corrected bias² is less than that.
+    """
+    return tuple(
+        f"{model['size']}-{model['replicate']}"
+        for place in range(len(draws.names))
+        for draw in draws.draws
+        for model in draw.models[place]
+        if model["final"]["corrected"]["bias2"] < model["final"]["variance"] / starts
+    )
 
 
 def _mean(values: Float[np.ndarray, "draws sizes replicates"]) -> Float[np.ndarray, "draws sizes"]:

@@ -136,6 +136,25 @@ def model_policy(model: Decoder, codec: FloatCodec, dimension: int, temperature:
     return policy
 
 
+def _in_parts(
+    policy: Policy,
+    codec: FloatCodec,
+    starts: Float[Array, "rows d"],
+    steps: int,
+    keys: Key[Array, " rows"],
+    rows_at_once: int,
+) -> Rollout:
+    """Roll out from so many rows at once (0: all), one part after another; see `part_size`."""
+    rows, dimension = starts.shape
+    size = part_size(rows, rows_at_once)
+    if size == rows:
+        return roll_out(policy, codec, starts, steps, keys)
+    parts = starts.reshape(-1, size, dimension), keys.reshape(-1, size)
+    found = jax.lax.map(lambda part: roll_out(policy, codec, part[0], steps, part[1]), parts)
+    states = found.states.swapaxes(0, 1).reshape(steps + 1, rows, dimension)
+    return Rollout(states, found.saturated.reshape(rows))
+
+
 class ModelRollout:
     """Rollouts of decoders of one size, in one compiled program whatever problems they learned from.
 
@@ -173,14 +192,7 @@ class ModelRollout:
             params: PyTree, starts: Float[Array, "rows d"], keys: Key[Array, " rows"]
         ) -> Rollout:
             policy = model_policy(nnx.merge(graph, params), codec, dimension, temperature)
-            rows = starts.shape[0]
-            size = part_size(rows, rows_at_once)
-            if size == rows:
-                return roll_out(policy, codec, starts, steps, keys)
-            parts = starts.reshape(-1, size, dimension), keys.reshape(-1, size)
-            found = jax.lax.map(lambda part: roll_out(policy, codec, part[0], steps, part[1]), parts)
-            states = found.states.swapaxes(0, 1).reshape(steps + 1, rows, dimension)
-            return Rollout(states, found.saturated.reshape(rows))
+            return _in_parts(policy, codec, starts, steps, keys, rows_at_once)
 
         def of_all(
             params: PyTree,
@@ -188,8 +200,8 @@ class ModelRollout:
             keys: Key[Array, "replicates rows"],
         ) -> Rollout:
             together = None if on_cpu else max(1, ROWS_AT_ONCE // starts.shape[1])
-            each = params, starts, keys
-            found: Rollout = jax.lax.map(lambda one: of_one(*one), each, batch_size=together)
+            found: Rollout
+            found = jax.lax.map(lambda one: of_one(*one), (params, starts, keys), batch_size=together)
             return found
 
         own, by_start = PartitionSpec(REPLICATES), PartitionSpec(REPLICATES, AXIS)
@@ -207,8 +219,7 @@ class ModelRollout:
         def with_keys(params: PyTree, starts: Array, key_data: Array) -> Rollout:
             keys = jax.random.wrap_key_data(key_data)
             keys = jax.vmap(lambda key: jax.random.split(key, starts.shape[1]))(keys)
-            found: Rollout = on_each(params, starts, keys)
-            return found
+            return on_each(params, starts, keys)  # type: ignore[no-any-return]
 
         self._compiled = jax.jit(with_keys)
 

@@ -1,30 +1,28 @@
-"""Teacher-forced training: the step and the loop."""
+"""Teacher-forced training: the compiled program, its place on the devices, and the loop."""
 
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import grain
 import jax
-import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Float, Int, Int32, Key, PyTree
+from jaxtyping import Array, Float, Key, PyTree
 
 from hotmess_jax.machine.sharding import AXIS, REPLICATES, fetch, own_device, part_size, placed
 from hotmess_jax.synthetic.checkpoints import Checkpoints, TrainState
-from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.model import Attention, Decoder, Size
 from hotmess_jax.synthetic.quadratic import Quadratic, stacked
-from hotmess_jax.synthetic.teacher import Teacher
+from hotmess_jax.synthetic.train_step import Task, loss_and_gradients, losses_of, train_step
 from kernels.arrays import AnyArray
 from kernels.names import check_name
 
-LossOn = Literal["update", "all"]
 Compute = Literal["float32", "bfloat16"]
 
 
@@ -63,47 +61,6 @@ class NonFiniteLossError(ArithmeticError):
         self.steps = steps
 
 
-def pair_tokens(
-    codec: FloatCodec, problem: Quadratic, teacher: Teacher, states: Float[AnyArray, "batch d"]
-) -> Int32[Array, "batch tokens"]:
-    """Return the tokens of x followed by those of the teacher's update u."""
-    updates = teacher.update(problem, states)
-    return jnp.concatenate([codec.encode(states), codec.encode(updates)], axis=-1)
-
-
-def token_losses(
-    model: Decoder, tokens: Int[Array, "batch tokens"], first: int
-) -> Float[Array, "batch predicted"]:
-    """Return the cross-entropy, in nats, of each token after position `first`."""
-    logits = model(tokens[:, :-1], first)
-    return optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, first + 1 :])
-
-
-def mean_over_parts(
-    loss_and_grads: Callable[[PyTree, Array], tuple[Array, PyTree]],
-    params: PyTree,
-    states: Float[AnyArray, "batch d"],
-    rows: int,
-) -> tuple[Array, PyTree]:
-    """Return the loss and gradients of a batch, of `rows` at once (0: of all) one part after another.
-
-    Their sizes are equal, see `part_size`.
-    """
-    batch, dimension = states.shape
-    size = part_size(batch, rows)
-    if size == batch:
-        return loss_and_grads(params, jnp.asarray(states))
-    parts = states.reshape(batch // size, size, dimension)
-
-    def add(total: PyTree, part: Any) -> tuple[PyTree, None]:
-        return jax.tree.map(jnp.add, total, loss_and_grads(params, part)), None
-
-    zero = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), params))
-    total, _ = jax.lax.scan(add, zero, parts)
-    mean: tuple[Array, PyTree] = jax.tree.map(lambda leaf: leaf / len(parts), total)
-    return mean
-
-
 def dispatches(first: int, last: int, every: int, most: int) -> Iterator[tuple[int, int]]:
     """Yield (begin, end) of runs of steps: of one length, which is a divisor of `every`, but for the end.
 
@@ -116,6 +73,90 @@ def dispatches(first: int, last: int, every: int, most: int) -> Iterator[tuple[i
         first = end
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How training is laid out on a machine: it changes rounding, and not what is learnt.
+
+    Raises:
+        ValueError: for a name that is none of `Compute` or `Attention`.
+    """
+
+    micro_batch: int | None = None
+    """Rows whose gradients a device computes at once, before they are added up; 0 is all. None is 16 on a CPU
+    (64 below a width of 32), whose cache then holds all activations, and all elsewhere."""
+    steps_per_dispatch: int | None = None
+    """Training steps in one call of the compiled program. None is 8 on a CPU and 64 elsewhere."""
+    compute: Compute = "float32"
+    """Number format of the decoder's products."""
+    attention: Attention = "xla"
+    """Of the decoder; see `check_attention`."""
+
+    def __post_init__(self) -> None:
+        check_name("compute", self.compute, get_args(Compute))
+        check_name("attention", self.attention, get_args(Attention))
+
+
+def _decoder(size: Size, task: Task, layout: Layout, key: Key[Array, ""]) -> Decoder:
+    return Decoder(
+        size,
+        2 * task.half - 1,
+        dtype=jnp.dtype(layout.compute),
+        attention=layout.attention,
+        rngs=nnx.Rngs(key),
+    )
+
+
+# Where a state's parts, steps' batches and steps' losses lie on a mesh: each replicate's with its own devices.
+_OWN = PartitionSpec(REPLICATES)
+_STATE = TrainState(_OWN, _OWN, PartitionSpec(), _OWN)  # type: ignore[arg-type]
+_ROWS, _LOSSES = PartitionSpec(None, REPLICATES, AXIS), PartitionSpec(None, REPLICATES)
+
+
+def _several_steps(step: Callable[..., tuple[TrainState, Array]], mesh: Mesh) -> Callable[..., Any]:
+    """Return the compiled program of several steps, one after the other, on a mesh; the state is donated."""
+
+    def several(
+        state: TrainState,
+        problems: Quadratic,
+        states: Float[AnyArray, "steps replicates batch d"],
+    ) -> tuple[TrainState, Float[Array, "steps replicates"]]:
+        one_step = functools.partial(step, problems)
+        scanned: tuple[TrainState, Array] = jax.lax.scan(one_step, state, states)
+        return scanned
+
+    placement = TrainState(*(NamedSharding(mesh, spec) for spec in _STATE))  # type: ignore
+    return jax.jit(
+        jax.shard_map(
+            several,
+            mesh=mesh,
+            in_specs=(_STATE, _OWN, _ROWS),
+            out_specs=(_STATE, _LOSSES),
+            check_vma=False,
+        ),
+        donate_argnums=0,
+        out_shardings=(placement, NamedSharding(mesh, _LOSSES)),
+    )
+
+
+class _Reports:
+    """Losses of a dispatch, which are told when they are needed: to fetch them waits for what computes them."""
+
+    def __init__(self, on_step: Callable[[int, list[float]], None]) -> None:
+        self._on_step = on_step
+        self._waiting: list[tuple[int, Array]] = []
+
+    def add(self, first: int, losses: Array) -> None:
+        """Keep the losses of the steps after `first`."""
+        self._waiting.append((first, losses))
+
+    def give(self) -> None:
+        """Tell what was kept."""
+        for step, losses in self._waiting:
+            for i, of_step in enumerate(fetch(losses).tolist(), start=1):
+                self._on_step(step + i, of_step)
+        self._waiting.clear()
+
+
 class Trainer:
     """Trains decoders on states of the teacher's trajectories, their tokens made on the device.
 
@@ -126,120 +167,42 @@ class Trainer:
     def __init__(
         self,
         size: Size,
-        dimension: int,
-        codec: FloatCodec,
-        teacher: Teacher,
+        task: Task,
         optimiser: optax.GradientTransformation,
         mesh: Mesh,
-        loss_on: LossOn = "update",
-        micro_batch: int | None = None,
-        steps_per_dispatch: int | None = None,
-        compute: Compute = "float32",
-        attention: Attention = "xla",
+        layout: Layout = Layout(),
     ) -> None:
         """Prepare the training of a size; nothing is computed yet.
 
         Args:
             size: the decoder's.
-            dimension: of the problems.
-            codec: the numbers' encoding.
-            teacher: whose updates are imitated.
+            task: what it learns.
             optimiser: of the parameters.
             mesh: the devices that share the replicates and each batch.
-            loss_on: whether the update's tokens alone count in the loss, or the state's as well.
-            micro_batch: rows whose gradients a device computes at once, before they are added up; 0 is
-                all. None is 16 on a CPU (64 below a width of 32), whose cache then holds all activations, and
-                all elsewhere.
-            steps_per_dispatch: training steps in one call of the compiled program. None is 8 on a CPU
-                and 64 elsewhere.
-            compute: number format of the decoder's products.
-            attention: of the decoder; see `check_attention`.
-
-        Raises:
-            ValueError: for a name that is none of those.
+            layout: how the work is laid out on them.
         """
-        check_name("loss_on", loss_on, get_args(LossOn))
-        check_name("compute", compute, get_args(Compute))
-        check_name("attention", attention, get_args(Attention))
-        self._dtype = jnp.dtype(compute)
-        self._attention = attention
         on_cpu = mesh.devices.flat[0].platform == "cpu"
+        micro_batch = layout.micro_batch
         if micro_batch is None:
             micro_batch = (16 if size.width >= 32 else 64) if on_cpu else 0
-        self._steps_per_dispatch = steps_per_dispatch or (8 if on_cpu else 64)
+        self._steps_per_dispatch = layout.steps_per_dispatch or (8 if on_cpu else 64)
         # Host devices that share a thread pool can starve each other of threads when several programs
         # wait to meet, so there is only one in flight.
         self._one_in_flight = on_cpu and mesh.size > 1
         self.mesh = mesh
         self._optimiser = optimiser
-        self._half = dimension * codec.tokens_per_number
-        self._size = size
-        first = self._half - 1 if loss_on == "update" else 0
+        self._half = task.half
+        self._make = functools.partial(_decoder, size, task, layout)
         # The structure alone; the parameters are drawn in `initial_state`.
         self.graph, _ = nnx.split(nnx.eval_shape(lambda: self._make(jax.random.key(0))))
-
-        def losses(
-            params: PyTree, problem: Quadratic, states: Float[AnyArray, "batch d"], first: int
-        ) -> Array:
-            tokens = pair_tokens(codec, problem, teacher, states)
-            return token_losses(nnx.merge(self.graph, params), tokens, first)
-
-        def of_one(params: PyTree, problem: Quadratic, states: Array) -> tuple[Array, PyTree]:
-            loss_and_grads = jax.value_and_grad(lambda p, part: losses(p, problem, part, first).mean())
-            return mean_over_parts(loss_and_grads, params, states, micro_batch)
-
-        def of_all(params: PyTree, problems: Quadratic, states: Array) -> tuple[Array, PyTree]:
-            if on_cpu:  # what one replicate computes fills the cache
-                each = params, problems, states
-                found: tuple[Array, PyTree] = jax.lax.map(lambda one: of_one(*one), each)
-                return found
-            return jax.vmap(of_one)(params, problems, states)
-
-        def step(problems: Quadratic, state: TrainState, states: Any) -> tuple[TrainState, Array]:
-            loss, grads = of_all(state.params, problems, states)
-            # One flat vector, so that the devices of a batch meet once a step.
-            flat, unravel = jax.flatten_util.ravel_pytree((loss, grads))
-            flat = jax.lax.pmean(flat, AXIS)
-            loss, grads = unravel(flat)
-            updates, opt_state = jax.vmap(optimiser.update)(grads, state.optimiser, state.params)
-            finite = [jnp.isfinite(leaf.reshape(len(loss), -1)).all(axis=1)
-                      for leaf in jax.tree.leaves((loss, grads))]  # fmt: skip
-            good = jnp.stack(finite).all(axis=0) | (state.bad_step >= 0)
-            following = TrainState(
-                optax.apply_updates(state.params, updates),
-                opt_state,
-                state.step + 1,
-                jnp.where(good, state.bad_step, state.step),
-            )
-            return following, loss
-
-        def several(
-            state: TrainState,
-            problems: Quadratic,
-            states: Float[AnyArray, "steps replicates batch d"],
-        ) -> tuple[TrainState, Float[Array, "steps replicates"]]:
-            one_step = functools.partial(step, problems)
-            scanned: tuple[TrainState, Array] = jax.lax.scan(one_step, state, states)
-            return scanned
-
-        own, everywhere = PartitionSpec(REPLICATES), PartitionSpec()
-        states = TrainState(own, own, everywhere, own)  # type: ignore[arg-type]
-        rows, losses_of = PartitionSpec(None, REPLICATES, AXIS), PartitionSpec(None, REPLICATES)
-        self._batches = NamedSharding(mesh, rows)
-        self._problems = NamedSharding(mesh, own)
-        self._placement = TrainState(*(NamedSharding(mesh, spec) for spec in states))  # type: ignore
-        self._steps = jax.jit(
-            jax.shard_map(
-                several,
-                mesh=mesh,
-                in_specs=(states, own, rows),
-                out_specs=(states, losses_of),
-                check_vma=False,
-            ),
-            donate_argnums=0,
-            out_shardings=(self._placement, NamedSharding(mesh, losses_of)),
+        self._batches = NamedSharding(mesh, _ROWS)
+        self._problems = NamedSharding(mesh, _OWN)
+        self._placement = TrainState(*(NamedSharding(mesh, spec) for spec in _STATE))  # type: ignore
+        of_all = loss_and_gradients(self.graph, task, micro_batch, one_by_one=on_cpu)
+        self._steps = _several_steps(functools.partial(train_step, of_all, optimiser), mesh)
+        self._validate = jax.jit(
+            lambda p, problem, states: losses_of(self.graph, task, p, problem, states, 0).mean(axis=0)
         )
-        self._validate = jax.jit(lambda p, problem, states: losses(p, problem, states, 0).mean(axis=0))
 
     def place(self, problems: Sequence[Quadratic]) -> Quadratic:
         """Return the replicates' problems as one, on the mesh."""
@@ -262,15 +225,6 @@ class Trainer:
         with jax.transfer_guard("disallow"):  # nothing else goes there and back
             found: tuple[TrainState, Array] = self._steps(state, problems, batches)
         return found
-
-    def _make(self, key: Key[Array, ""]) -> Decoder:
-        return Decoder(
-            self._size,
-            2 * self._half - 1,
-            dtype=self._dtype,
-            attention=self._attention,
-            rngs=nnx.Rngs(key),
-        )
 
     def initial_state(self, keys: Key[Array, " replicates"]) -> TrainState:
         """Draw parameters, from a key a replicate; the state is on the mesh."""
@@ -307,6 +261,7 @@ class Trainer:
         steps: int,
         checkpoints: Checkpoints,
         checkpoint_every: int,
+        *,
         seconds: float = 0.0,
         on_step: Callable[[int, list[float]], None] = lambda step, losses: None,
         stop_here: Callable[[], bool] = lambda: False,
@@ -335,25 +290,18 @@ class Trainer:
         """
         began = time.perf_counter() - seconds
         placed_problems = self.place(problems)
-        waiting: list[tuple[int, Array]] = []
-
-        def report() -> None:
-            for step, losses in waiting:
-                for i, of_step in enumerate(fetch(losses).tolist(), start=1):
-                    on_step(step + i, of_step)
-            waiting.clear()
-
+        reports = _Reports(on_step)
         for first, last in dispatches(
             int(state.step), steps, checkpoint_every, self._steps_per_dispatch
         ):
             states = np.stack([next(batches) for _ in range(first, last)])
             state, losses = self.step(state, placed_problems, states)
-            report()  # of the dispatch before, while this one is computed
-            waiting.append((first, losses))
+            reports.give()  # of the dispatch before, while this one is computed
+            reports.add(first, losses)
             stopping = stop_here()
             due = stopping or last % checkpoint_every == 0 or last == steps
             if due or self._one_in_flight:
-                report()
+                reports.give()
             if due:
                 bad_steps = fetch(state.bad_step).tolist()
                 if min(bad_steps) >= 0:

@@ -16,8 +16,12 @@ MISSPELT = [
     ('trainer(loss_on="updates")', "loss_on", "update"),
     ('trainer(compute="float23")', "compute", "float32"),
     ('trainer(attention="cuddn")', "attention", "cudnn"),
-    ('SweepConfig(teacher="newtn").validate()', "teacher", "newton"),
-    ('SweepConfig(replicate_varies="problems").validate()', "replicate-varies", "problem"),
+    ('SweepConfig(problem=ProblemSettings(teacher="newtn")).validate()', "teacher", "newton"),
+    (
+        'SweepConfig(model=ModelSettings(replicate_varies="problems")).validate()',
+        "replicate-varies",
+        "problem",
+    ),
     ('bootstrap(KEY, lambda q: q, np.zeros(3), over="question")', "over", "questions"),
 ]
 SCRIPT = """
@@ -25,19 +29,21 @@ import json
 import jax
 import numpy as np
 from hotmess_jax.synthetic.codec import FloatCodec
-from hotmess_jax.synthetic.study.settings import SweepConfig
+from hotmess_jax.synthetic.study.settings import ModelSettings, ProblemSettings, SweepConfig
 from hotmess_jax.synthetic.model import parse_size
 from hotmess_jax.synthetic.quadratic import random_quadratic
 from hotmess_jax.statistics.fits import power_law
 from hotmess_jax.machine.sharding import make_mesh
 from hotmess_jax.synthetic.starts import draw_starts
 from hotmess_jax.synthetic.teacher import Teacher
-from hotmess_jax.synthetic.train import Trainer, make_optimiser
+from hotmess_jax.synthetic.train import Layout, Trainer, make_optimiser
+from hotmess_jax.synthetic.train_step import Task
 from kernels.resampling import bootstrap
 KEY = jax.random.key(0)
-def trainer(**how):
+def trainer(loss_on="update", **how):
     optimiser = make_optimiser(1e-3, 10, 1, 0.0, 1.0)
-    return Trainer(parse_size("3k"), 2, FloatCodec(2), Teacher(0.05), optimiser, make_mesh(16), **how)
+    task = Task(2, FloatCodec(2), Teacher(0.05), loss_on)
+    return Trainer(parse_size("3k"), task, optimiser, make_mesh(16), Layout(**how))
 def message(call):
     try:
         return f"taken: {eval(call)}"

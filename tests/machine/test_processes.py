@@ -14,7 +14,7 @@ from places import ROOT
 
 from hotmess_jax.machine.processes import DisagreementError, check_alike, join
 from hotmess_jax.synthetic.study import sweep as sweep_module
-from hotmess_jax.synthetic.study.settings import PRESETS
+from hotmess_jax.synthetic.study.presets import PRESETS
 
 TINY = ["--preset", "smoke", "--trajectories", "60", "--trajectory-steps", "32", "--train-steps", "60",
         "--checkpoint-every", "10", "--batch-size", "32", "--starts", "32", "--rollout-steps", "8",

@@ -20,14 +20,14 @@ from hotmess_jax.synthetic.quadratic import random_quadratic
 from hotmess_jax.synthetic.starts import draw_starts
 from hotmess_jax.synthetic.teacher import Teacher
 from hotmess_jax.synthetic.train import (
+    Layout,
     NonFiniteLossError,
     Trainer,
     dispatches,
     make_optimiser,
-    mean_over_parts,
     of_replicate,
-    pair_tokens,
 )
+from hotmess_jax.synthetic.train_step import Task, mean_over_parts, pair_tokens
 
 CODEC = FloatCodec(2)
 PROBLEM = random_quadratic(jax.random.key(0), 2, 50.0)
@@ -47,8 +47,9 @@ def trainer(
 ):
     mesh = make_mesh(64, 64 // devices, replicates)
     optimiser = make_optimiser(rate, STEPS, 2, 1e-4, 1.0)
-    how = (loss_on, micro_batch, steps_per_dispatch, "float32", attention)
-    return Trainer(Size(1, 16, 2), 2, CODEC, Teacher(0.05), optimiser, mesh, *how)
+    task = Task(2, CODEC, Teacher(0.05), loss_on)
+    layout = Layout(micro_batch, steps_per_dispatch, "float32", attention)
+    return Trainer(Size(1, 16, 2), task, optimiser, mesh, layout)
 
 
 def batches():
@@ -62,7 +63,9 @@ def run(path, made, losses=None, steps=STEPS, every=4):
     state, seconds = found or (made.initial_state(KEY), 0.0)
     record = (lambda step, of_step: losses.extend(of_step)) if losses is not None else lambda *_: None
     try:
-        state, _ = made.train(state, [PROBLEM], position, steps, checkpoints, every, seconds, record)
+        state, _ = made.train(
+            state, [PROBLEM], position, steps, checkpoints, every, seconds=seconds, on_step=record
+        )
         return state
     finally:
         checkpoints.close()
@@ -324,8 +327,7 @@ def test_replicates_together_are_those_one_by_one(copies, devices, shared, tmp_p
             STEPS,
             checkpoints,
             4,
-            0.0,
-            lambda step, of_step: losses.append(of_step),
+            on_step=lambda step, of_step: losses.append(of_step),
         )
         checkpoints.close()
         assert made._steps._cache_size() == 1  # whatever the number of draws

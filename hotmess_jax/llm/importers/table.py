@@ -155,12 +155,15 @@ def _check(tables: Sequence[Table], given: TableMap) -> None:
         said = []
         for name in needed:
             close = nearest(NAMES[name], [n for n in names if n not in given.columns.values()])
+            strange = {*given.columns, *given.constants} - {*Record.model_fields}
+            said_so = nearest([name], sorted(strange), 0.8)
             how = {
                 "options": "--options A B C D, or the column that has them",
                 "model": "--set model=NAME, or --columns model=COLUMN",
                 "answer": "--columns answer=COLUMN (or outcome=COLUMN, right or wrong, without options)",
             }.get(name, f"--columns {name}=COLUMN")
-            said.append(f"{name} is needed: {how}" + (f"; {close!r}?" if close else ""))
+            hint = f", and not {said_so!r}" if said_so else f"; {close!r}?" if close else ""
+            said.append(f"{name} is needed: {how}{hint}")
         raise ValueError(f"{'; '.join(said)}; {tables[0].path} has {', '.join(names)}")
     if both := {*given.columns} & {*given.constants}:
         raise ValueError(f"{min(both)} is said twice: as a column, and of all rows")
@@ -288,6 +291,9 @@ def _read_answers(rows: list[_Row], given: TableMap, imported: Imported) -> None
     if chosen is not None and chosen.startswith("numbers") and given.targets is None:
         imported.notes[f"targets are {chosen.replace('-', ' ')}, as they themselves show"] += len(rows)
     pairs = [(row.values["answer"], row.options) for row in rows if "answer" in row.values]
+    if pairs and all(isinstance(value, list | tuple) and len(value) > 1 for value, _ in pairs):
+        column = given.columns["answer"]
+        raise ValueError(f"{column} holds lists of answers: --explode {column} makes a sample of each")
     readings = answer_readings(pairs, chosen, given.answers)
     if given.answers is None and pairs:
         numbers = [name for name in readings if name.startswith("numbers") and name != chosen]

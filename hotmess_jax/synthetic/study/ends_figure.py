@@ -1,10 +1,11 @@
 """The figure of where rollouts end, from a sweep's document."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -43,23 +44,16 @@ def ends_of_rollouts(
     grid = np.stack(np.meshgrid(*sides.T), axis=-1) - origin
     heights = np.einsum("...i,ij,...j", grid, plane.T @ A @ plane, grid)
     levels = heights.max() * np.linspace(0, 1, 8)[1:] ** 2
-    colours = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     for axes, (name, found) in zip(panels, models.items(), strict=False):
         axes.contour(*sides.T, heights, levels=levels, colors="0.85", linewidths=0.5, zorder=0)
         if not flat:
             _seam_lines(axes, sides)
         points = (np.asarray(found.points) - b) @ plane + origin
-        of = np.asarray(found.place_of_points)
-        looks = [(of == -2, "0.6", "x", "still moving"), (of == -1, "0.3", ".", "other places")]
-        looks.append((of >= COLOURED, "0.3", ".", "other places"))
-        looks += [(of == k, colours[k], ".", f"place {k + 1}") for k in range(COLOURED)]
-        for chosen, colour, marker, label in looks:
-            if chosen.any():
-                axes.plot(*points[chosen].T, marker, color=colour, markersize=3, label=label, zorder=3)
+        _points(axes, points, np.asarray(found.place_of_points))
         for k, place in enumerate(found.places[:COLOURED]):
             at = (np.asarray(place.centre) - b) @ plane + origin
-            area = 600 * place.share
-            axes.scatter(*at, s=area, facecolor="none", edgecolor=colours[k], linewidth=0.8, zorder=2)
+            area, edge = 600 * place.share, _colours()[k]
+            axes.scatter(*at, s=area, facecolor="none", edgecolor=edge, linewidth=0.8, zorder=2)
         axes.plot(*origin, "+", markersize=9, mew=1.4, color="black", label="minimum", zorder=4)
         arrived = sum(place.share for place in found.places if place.arrived)
         outside = float((np.abs(points - origin).max(axis=-1) > half).mean())
@@ -78,6 +72,27 @@ def ends_of_rollouts(
     figure.supxlabel(names[0], fontsize=8)
     figure.supylabel(names[-1], fontsize=8)
     return with_legend(figure, last=("other places", "still moving", "minimum"))
+
+
+def _colours() -> Sequence[tuple[float, float, float]]:
+    found: Sequence[tuple[float, float, float]]
+    found = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
+    return found
+
+
+def _points(
+    axes: Axes, points: Float[np.ndarray, "points 2"], places: Int[np.ndarray, " points"]
+) -> None:
+    """Draw ends, coloured by their place: −1 for one that is not listed, −2 for what still moves."""
+    looks: list[tuple[np.ndarray, Any, str, str]] = [
+        (places == -2, "0.6", "x", "still moving"),
+        (places == -1, "0.3", ".", "other places"),
+        (places >= COLOURED, "0.3", ".", "other places"),
+    ]
+    looks += [(places == k, _colours()[k], ".", f"place {k + 1}") for k in range(COLOURED)]
+    for chosen, colour, marker, label in looks:
+        if chosen.any():
+            axes.plot(*points[chosen].T, marker, color=colour, markersize=3, label=label, zorder=3)
 
 
 def _half_side(

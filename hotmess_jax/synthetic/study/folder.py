@@ -81,8 +81,8 @@ def runs_of(config: SweepConfig) -> list[Run]:
     """Return the sweep's runs in the order in which they are done."""
     return [
         Run(size, replicate, config.folder / "models" / f"{size}-{replicate}")
-        for size in config.sizes
-        for replicate in range(config.replicates)
+        for size in config.model.sizes
+        for replicate in range(config.model.replicates)
     ]
 
 
@@ -95,7 +95,7 @@ def groups_of(config: SweepConfig) -> list[Group]:
             tuple(run for run in runs if run.size == size),
             config.folder / "models" / size / "checkpoints",
         )
-        for size in config.sizes
+        for size in config.model.sizes
     ]
 
 

@@ -13,7 +13,8 @@ from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.presentation import plotting
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.draws import problems_of
+from hotmess_jax.synthetic.draws import draws_of, problems_of
+from hotmess_jax.synthetic.findings import bias_at_floor
 from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.rollout import oracle_rollout
 from hotmess_jax.synthetic.study.figures import Examples, draw_figures, save_figures
@@ -97,6 +98,8 @@ def conclude(sweep: Mapping) -> Json:
         found = judged_findings(document)
         document |= found.to_json()
         document["claims"] = [claim.to_json() for claim in claims(document, found)]
+        at_floor = bias_at_floor(draws_of(document), document["config"]["starts"])
+        document["bias_at_floor"] = list(at_floor)
     return document
 
 

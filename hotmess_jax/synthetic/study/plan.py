@@ -38,23 +38,29 @@ def plan(config: SweepConfig) -> list[SizePlan]:
     parameters with gradients and optimiser, plus the activations that the backward pass keeps or the
     cached keys and values with the states of the rollout, whichever is more: an estimate of the peak.
     """
-    tokens = FloatCodec(config.precision).tokens_per_number
-    half = config.dimension * tokens
+    tokens = FloatCodec(config.problem.precision).tokens_per_number
+    half = config.problem.dimension * tokens
     length = 2 * half - 1
-    rows = config.starts * (config.samples if config.temperature > 0 else 1)
-    rollouts = config.starts + (rows if config.temperature > 0 else 0)
-    updates = rollouts * config.rollout_steps
-    first = half - 1 if config.loss_on == "update" else 0
+    rows = config.rollout.starts * (config.rollout.samples if config.rollout.temperature > 0 else 1)
+    rollouts = config.rollout.starts + (rows if config.rollout.temperature > 0 else 0)
+    updates = rollouts * config.rollout.rollout_steps
+    first = half - 1 if config.training.loss_on == "update" else 0
     plans = []
-    for name in config.sizes:
+    for name in config.model.sizes:
         shape = parse_size(name)
         parameters = parameter_count(shape, length)
-        sequences = config.train_steps * config.batch_size
-        kept = config.batch_size * length * shape.layers * 4
+        sequences = config.training.train_steps * config.training.batch_size
+        kept = config.training.batch_size * length * shape.layers * 4
         activations = kept * (16 * shape.width + 2 * shape.heads * length)
-        together = min(config.replicates, max(1, ROWS_AT_ONCE // rows))
+        together = min(config.model.replicates, max(1, ROWS_AT_ONCE // rows))
         caches = together * rows * length * shape.layers * 2 * shape.width * 4
-        states = config.replicates * rows * (config.rollout_steps + 1) * config.dimension * 4
+        states = (
+            config.model.replicates
+            * rows
+            * (config.rollout.rollout_steps + 1)
+            * config.problem.dimension
+            * 4
+        )
         plans.append(
             SizePlan(
                 name,
@@ -62,10 +68,10 @@ def plan(config: SweepConfig) -> list[SizePlan]:
                 sequences * 2 * half,
                 updates * 2 * half,
                 sequences * training_flops(shape, length, first),
-                updates * update_flops(shape, config.dimension, tokens),
+                updates * update_flops(shape, config.problem.dimension, tokens),
                 3 * 4 * parameters,
-                config.replicates * 4 * 4 * parameters
-                + max(config.replicates * activations, caches + 3 * states),
+                config.model.replicates * 4 * 4 * parameters
+                + max(config.model.replicates * activations, caches + 3 * states),
             )
         )
     return plans
@@ -73,17 +79,23 @@ def plan(config: SweepConfig) -> list[SizePlan]:
 
 def store_bytes(config: SweepConfig) -> int:
     """Return the size of the trajectories of all draws of the problem, on disk."""
-    return config.draws * config.trajectories * config.trajectory_steps * config.dimension * 4
+    return (
+        config.model.draws
+        * config.data.trajectories
+        * config.data.trajectory_steps
+        * config.problem.dimension
+        * 4
+    )
 
 
 def disk_bytes(config: SweepConfig) -> int:
     """Return what a sweep needs on disk at most: trajectories, checkpoints, and results but for figures."""
-    models = config.replicates * len(config.sizes)
-    points, d = config.rollout_steps + 1, config.dimension
-    paths = 4 * (EXAMPLES * points * d + config.starts * (d + 1))
+    models = config.model.replicates * len(config.model.sizes)
+    points, d = config.rollout.rollout_steps + 1, config.problem.dimension
+    paths = 4 * (EXAMPLES * points * d + config.rollout.starts * (d + 1))
     numbers = CHARACTERS * points * (10 + 4 * d)
-    states = config.replicates * sum(row.checkpoint_bytes for row in plan(config))
-    checkpoints = CHECKPOINTS * (states + len(config.sizes) * OVERHEAD_BYTES)
+    states = config.model.replicates * sum(row.checkpoint_bytes for row in plan(config))
+    checkpoints = CHECKPOINTS * (states + len(config.model.sizes) * OVERHEAD_BYTES)
     # Twice the numbers: a model's own file, and sweep.json.
     return store_bytes(config) + checkpoints + models * (paths + 2 * numbers)
 
@@ -102,10 +114,10 @@ def check_room(config: SweepConfig, stores: Sequence[Path]) -> str:
     Raises:
         NoRoomError: where a disk has less.
     """
-    draw = store_bytes(config) // config.draws
+    draw = store_bytes(config) // config.model.draws
     of_run = disk_bytes(config) - store_bytes(config) - held_by(config.folder)
     needs = {
-        config.store: draw * sum(not store.exists() for store in stores),
+        config.output.store: draw * sum(not store.exists() for store in stores),
         config.folder: max(0, of_run),
     }
     for folder in needs:
@@ -130,9 +142,9 @@ def host_bytes(config: SweepConfig) -> int:
     The trajectories of all draws, for replicates of a size are trained together, each on its own draw; the
     held-out ones of a draw once more while they are chosen from; and the state that is saved.
     """
-    held_out = config.trajectories - config.training_trajectories
-    validation = min(config.validation_pairs, held_out * config.trajectory_steps)
-    training = config.draws * config.training_trajectories * config.trajectory_steps
-    pairs = training + config.draws * validation + held_out * config.trajectory_steps
-    state = config.replicates * max(row.checkpoint_bytes for row in plan(config))
-    return pairs * config.dimension * 4 + state
+    held_out = config.data.trajectories - config.data.training_trajectories
+    validation = min(config.data.validation_pairs, held_out * config.data.trajectory_steps)
+    training = config.model.draws * config.data.training_trajectories * config.data.trajectory_steps
+    pairs = training + config.model.draws * validation + held_out * config.data.trajectory_steps
+    state = config.model.replicates * max(row.checkpoint_bytes for row in plan(config))
+    return pairs * config.problem.dimension * 4 + state

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hotmess_jax.machine.provenance import git_commit
 from hotmess_jax.synthetic.curves import Json
@@ -56,36 +57,66 @@ def pool(sweeps: Sequence[Mapping], paths: Sequence[str]) -> Json:
     }
     replicates = 0
     for sweep, path in zip(sweeps, paths, strict=True):
-        before, seeds = len(pooled["problems"]), _seeds(sweep)
-        pooled["problems"] += [
-            {**problem, "seed": seed} for problem, seed in zip(problems_of(sweep), seeds, strict=True)
-        ]
-        every = [*sweep["models"], *sweep["failures"]]
-        for kind in ("models", "failures"):
-            pooled[kind] += [
-                {
-                    **model,
-                    "replicate": replicates + model["replicate"],
-                    "problem": before + model.get("problem", 0),
-                    "seed": seeds[model.get("problem", 0)],
-                }
-                for model in sweep[kind]
-            ]
-        replicates += 1 + max((model["replicate"] for model in every), default=-1)
-        pooled["pooled_from"] += sweep.get("pooled_from") or [
-            {
-                "path": path,
-                "seed": sweep["config"]["seed"],
-                "draws": len(seeds),
-                "digest": digest(sweep),
-                "git_commit": sweep["provenance"]["git_commit"],
-                "provenance": sweep["provenance"],
-            }
-        ]
+        replicates = _add(pooled, sweep, path, replicates)
     order = {size: place for place, size in enumerate(first["config"]["sizes"])}
     for kind in ("models", "failures"):
         pooled[kind].sort(key=lambda model: (order[model["size"]], model["replicate"]))
     return pooled
+
+
+def pool_into(out: Path | None, paths: Sequence[Path], sweeps: Sequence[Mapping]) -> Json:
+    """Return what goes into a folder: of one sweep its document, of several their pool.
+
+    Raises:
+        PoolingError: for what cannot be pooled, or a folder that holds something else.
+    """
+    pooled = dict(sweeps[0]) if len(sweeps) == 1 else pool(sweeps, [str(path) for path in paths])
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        digests = {run["digest"] for run in _runs(pooled)}
+        try:
+            document = json.loads((out / "sweep.json").read_text())
+            there = {run["digest"] for run in document["pooled_from"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise PoolingError(
+                f"{out} exists and holds no pool of sweeps; choose another --out"
+            ) from None
+        if not there <= digests:
+            raise PoolingError(f"{out} holds a pool of other sweeps; choose another --out")
+    return pooled
+
+
+def _runs(document: Mapping) -> list[Json]:
+    return document.get("pooled_from") or [{"digest": digest(document)}]
+
+
+def _add(pooled: Json, sweep: Mapping, path: str, replicates: int) -> int:
+    """Add a sweep to a pool that has so many replicates, and return how many it has then."""
+    before, seeds = len(pooled["problems"]), _seeds(sweep)
+    pooled["problems"] += [
+        {**problem, "seed": seed} for problem, seed in zip(problems_of(sweep), seeds, strict=True)
+    ]
+    for kind in ("models", "failures"):
+        pooled[kind] += [
+            {
+                **model,
+                "replicate": replicates + model["replicate"],
+                "problem": before + model.get("problem", 0),
+                "seed": seeds[model.get("problem", 0)],
+            }
+            for model in sweep[kind]
+        ]
+    pooled["pooled_from"] += sweep.get("pooled_from") or [
+        {
+            "path": path,
+            "seed": sweep["config"]["seed"],
+            "draws": len(seeds),
+            "digest": digest(sweep),
+            "git_commit": sweep["provenance"]["git_commit"],
+            "provenance": sweep["provenance"],
+        }
+    ]
+    every = [*sweep["models"], *sweep["failures"]]
+    return replicates + 1 + max((model["replicate"] for model in every), default=-1)
 
 
 def digest(sweep: Mapping) -> str:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_logs import TIME, generated, likelihoods, scored, write_samples
 
-from hotmess_jax.llm.analyses import series_of
 from hotmess_jax.llm.importers import import_lm_eval
 from hotmess_jax.llm.importers.last_number import last_number
+from hotmess_jax.llm.measures.series import series_of
 from hotmess_jax.llm.records import read_records
 
 

@@ -333,10 +333,16 @@ def test_what_cannot_be_read_is_said_with_what_there_is(tmp_path, monkeypatch, c
     said = refused(path, "--columns", "answer=pred", "target=gold")
     assert "question_id is needed: --columns question_id=COLUMN; 'doc_id'?" in said
     assert "model is needed: --set model=NAME" in said and "options is needed" in said
+    said = refused(path, "--columns", "questionid=doc_id", "answer=pred", "target=gold")
+    assert "question_id is needed: --columns question_id=COLUMN, and not 'questionid'" in said
+    listed = lines(tmp_path / "l.jsonl", [{"q": "1", "said": ["A", "B"], "right": "A"}])
+    columns = ("question_id=q", "answer=said", "target=right")
+    said = refused(listed, "--columns", *columns, "--options", "A", "B", "--set", "model=m")
+    assert "said holds lists of answers: --explode said makes a sample of each" in said
     twice = ("model=gold", "question_id=doc_id", "outcome=correct")
     assert "model is said twice" in refused(path, "--columns", *twice, "--set", "model=m")
     assert "answer is needed" in refused(path)
-    assert "takes NAME=VALUE" in refused(path, "--columns", "question_id")
+    assert "--columns must be NAME=VALUE" in refused(path, "--columns", "question_id")
     assert "is no table" in refused(lines(tmp_path / "t.txt", ROWS), "--columns", "question_id=doc_id")
     document = tmp_path / "d.json"
     document.write_text(json.dumps({"config": {"n": 1}, "results": {"rows": ROWS}}))

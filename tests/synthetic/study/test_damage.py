@@ -15,10 +15,12 @@ from hotmess_jax.presentation.command_line import parse_with_preset
 from hotmess_jax.synthetic.checkpoints import OVERHEAD_BYTES
 from hotmess_jax.synthetic.curves import strays
 from hotmess_jax.synthetic.quadratic import Quadratic
+from hotmess_jax.synthetic.study import programs
 from hotmess_jax.synthetic.study import sweep as sweep_module
+from hotmess_jax.synthetic.study.measure import failure
 from hotmess_jax.synthetic.study.outputs import NoSweepError, lacking, read_sweep
 from hotmess_jax.synthetic.study.plan import disk_bytes, plan, store_bytes
-from hotmess_jax.synthetic.study.settings import PRESETS
+from hotmess_jax.synthetic.study.presets import PRESETS
 
 outcome = functools.partial(commands.outcome, synthetic_sweep)
 
@@ -223,10 +225,10 @@ def test_what_is_sealed_comes_back_and_every_changed_character_is_noticed(tmp_pa
 def test_a_failed_model_is_final_until_something_changes_and_named_by_the_status(
     tmp_path, monkeypatch, capsys
 ):
-    rate = sweep_module.learning_rate
+    rate = programs.learning_rate
     with monkeypatch.context() as patched:
         patched.setattr(
-            sweep_module, "learning_rate", lambda c, size: 1e38 if size == "3k" else rate(c, size)
+            programs, "learning_rate", lambda c, size: 1e38 if size == "3k" else rate(c, size)
         )
         code, out, _ = outcome(patched, capsys, *TINY, *places(tmp_path))
     assert code == 1 and "--retry-failed" in out
@@ -243,10 +245,10 @@ def test_a_failed_model_is_final_until_something_changes_and_named_by_the_status
 
 def test_the_last_update_is_looked_at():
     params = {"w": np.zeros((2, 3))}
-    assert sweep_module.failure(-1, params, 20) is None
-    assert sweep_module.failure(7, params, 20)["step"] == 7
+    assert failure(-1, params, 20) is None
+    assert failure(7, params, 20).step == 7
     params["w"][1, 2] = np.inf
-    found = sweep_module.failure(-1, params, 20)
+    found = failure(-1, params, 20)
     assert found["step"] == 20 and "after the last update" in found["reason"]
 
 

@@ -104,11 +104,11 @@ def test_a_disk_that_plainly_lacks_space_is_refused_before_any_work(tmp_path):
 
 def test_what_is_there_already_needs_no_room(tmp_path, monkeypatch):
     from hotmess_jax.presentation.command_line import parse_with_preset
-    from hotmess_jax.synthetic.study.settings import PRESETS
+    from hotmess_jax.synthetic.study.presets import PRESETS
 
     words = [*TINY, "--out", str(tmp_path / "run"), "--store", str(tmp_path / "store")]
     config = parse_with_preset(PRESETS, "quick", words)
-    stores = [tmp_path / "store" / str(i) for i in range(config.draws)]
+    stores = [tmp_path / "store" / str(i) for i in range(config.model.draws)]
     needed = plan_module.disk_bytes(config)
     monkeypatch.setattr(plan_module, "free", lambda path: needed - 1)
     with pytest.raises(plan_module.NoRoomError, match="no space"):

@@ -15,17 +15,19 @@ import numpy as np
 import pytest
 from places import ROOT
 from rich.console import Console
-from tiny_sweep import SAMPLED, TINY, places
+from tiny_sweep import SAMPLED, TINY, changed, places
 
 from experiments import scaling_laws, synthetic_sweep
 from hotmess_jax.presentation.command_line import parse_with_preset
 from hotmess_jax.synthetic.checkpoints import OVERHEAD_BYTES
+from hotmess_jax.synthetic.study import programs
 from hotmess_jax.synthetic.study import sweep as sweep_module
 from hotmess_jax.synthetic.study.folder import claim_folder
 from hotmess_jax.synthetic.study.plan import disk_bytes, host_bytes, plan, store_bytes
+from hotmess_jax.synthetic.study.presets import PRESETS
+from hotmess_jax.synthetic.study.problems import draw_problem
 from hotmess_jax.synthetic.study.progress import SweepProgress
 from hotmess_jax.synthetic.study.report import FIGURES
-from hotmess_jax.synthetic.study.settings import PRESETS
 
 run = functools.partial(commands.run, synthetic_sweep)
 refused = functools.partial(commands.refused, synthetic_sweep)
@@ -172,9 +174,9 @@ def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_its_size_alone(tmp_path, monkeypatch, capsys):
-    rate = sweep_module.learning_rate
+    rate = programs.learning_rate
     monkeypatch.setattr(
-        sweep_module, "learning_rate", lambda c, size: 1e38 if size == "3k" else rate(c, size)
+        programs, "learning_rate", lambda c, size: 1e38 if size == "3k" else rate(c, size)
     )
     with pytest.raises(SystemExit) as stop:
         run(monkeypatch, *TINY, *places(tmp_path))
@@ -193,8 +195,12 @@ def test_replicates_have_draws_of_their_own_or_share_them_in_one_program(tmp_pat
     config = parse_with_preset(PRESETS, "quick", [*map(str, (*TINY, *places(tmp_path), *arguments))])
     done = sweep_module.Sweep(config, SweepProgress(Console(quiet=True)))
     sweep = synthetic_sweep.carry_out(done)
-    assert done.trainer("3k")._steps._cache_size() == done.trainer("3k")._validate._cache_size() == 1
-    assert done.rollout("3k", 0.0, 32).compilations == 1
+    assert (
+        done.programs.trainer("3k", 4)._steps._cache_size()
+        == done.programs.trainer("3k", 4)._validate._cache_size()
+        == 1
+    )
+    assert done.programs.rollout("3k", 0.0, 32, 4).compilations == 1
     first, second = sweep["problems"]
     assert first["A"] == sweep["problem"]["A"] != second["A"]
     assert [m["problem"] for m in sweep["models"]] == [0, 0, 1, 1]
@@ -256,7 +262,7 @@ def test_every_preset_is_valid_and_settings_override_it(preset):
     config = parse_with_preset(PRESETS, "quick", ["--preset", preset, "--seed", "5"])
     assert config == dataclasses.replace(PRESETS[preset], seed=5)
     config.validate()
-    sweep_module.draw_study(config)
+    draw_problem(config)
 
 
 def test_without_arguments_it_is_the_quick_preset():
@@ -318,15 +324,15 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(tmp_path, monkeypatch, ca
 
 
 def test_the_plan_counts_the_trajectories_of_every_draw():
-    drawn = dataclasses.replace(PRESETS["quick"], replicates=6, initialisations=2)
+    drawn = changed(PRESETS["quick"], replicates=6, initialisations=2)
     assert store_bytes(drawn) == 3 * 4_000 * 160 * 2 * 4
-    shared = dataclasses.replace(drawn, replicate_varies="initialisation", initialisations=1)
+    shared = changed(drawn, replicate_varies="initialisation", initialisations=1)
     assert store_bytes(shared) == 4_000 * 160 * 2 * 4
 
 
 def test_eight_draws_are_eight_times_one_in_the_plan():
-    one = dataclasses.replace(PRESETS["paper"], sizes=("47k",))
-    eight = dataclasses.replace(one, replicates=8)
+    one = changed(PRESETS["paper"], sizes=("47k",))
+    eight = changed(one, replicates=8)
     for of in (store_bytes, host_bytes):
         assert of(eight) == pytest.approx(8 * of(one), rel=0.1)
     beside = 3 * OVERHEAD_BYTES  # of the checkpoints, which hold all eight
@@ -339,7 +345,7 @@ def test_eight_draws_are_eight_times_one_in_the_plan():
 def test_the_data_that_is_held_is_what_the_plan_says(tmp_path):
     config = parse_with_preset(PRESETS, "quick", [*map(str, (*TINY, *places(tmp_path)))])
     done = sweep_module.Sweep(config, SweepProgress(Console(quiet=True)))
-    data = [done._data(index) for index in range(2)]
+    data = [done.trajectories.read(index) for index in range(2)]
     held = sum(part.nbytes for each in data for part in each)
     state = 2 * plan(config)[-1].checkpoint_bytes
     chosen_from = 6 * 32 * 2 * 4
@@ -353,5 +359,5 @@ def test_the_plan_counts_what_is_exact():
     assert first.rollout_tokens == 4_096 * 2_048 * 56
     # Six times parameters times tokens, the usual estimate, is near for the widest model, where
     # attention is little, when every token's loss counts.
-    last = plan(dataclasses.replace(paper, loss_on="all"))[-1]
+    last = plan(changed(paper, loss_on="all"))[-1]
     assert 0.9 < last.training_flops / (6 * last.parameters * last.training_tokens) < 1.25

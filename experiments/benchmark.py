@@ -31,7 +31,14 @@ from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.synthetic.model import Attention, parse_size
 from hotmess_jax.synthetic.study.presets import PRESETS
-from hotmess_jax.synthetic.study.speed import data_speed, machine, rollout_speed, train_speed
+from hotmess_jax.synthetic.study.speed import (
+    Workload,
+    data_speed,
+    machine,
+    rollout_speed,
+    to_json,
+    train_speed,
+)
 from hotmess_jax.synthetic.train import Compute, check_attention
 
 
@@ -156,11 +163,11 @@ def main() -> None:
             fail(f"unknown preset {config.preset!r}: expected one of {', '.join(PRESETS)}")
         try_outputs(folders=[config.folder])
         config.folder.mkdir(parents=True, exist_ok=True)
-        found = data_speed(PRESETS[config.preset], config.folder, config.batches)
+        found = to_json(data_speed(PRESETS[config.preset], config.folder, config.batches))
         show([{"benchmark": "data", "preset": config.preset} | found | about()], config.json)
         return
     check(config)
-    rates = machine(make_mesh(config.batch), config.compute)
+    rates = to_json(machine(make_mesh(config.batch), config.compute))
     rows = []
     for size in config.size:
         for kind in ("train", "rollout"):
@@ -190,11 +197,11 @@ def check(config: Models) -> None:
 
 def measure(kind: str, size: str, config: Models) -> dict[str, Any]:
     """Measure one size."""
-    shape = (size, config.dimension, config.precision, config.compute, config.attention)
-    if kind == "train":
-        steps, rows = config.steps_per_dispatch, config.micro_batch
-        return train_speed(*shape, config.batch, steps, rows, config.replicates, config.repeats)
-    return rollout_speed(*shape, config.starts, config.rollout_steps, config.repeats)
+    work = Workload(size, config.dimension, config.precision, config.compute, config.attention)
+    if kind == "rollout":
+        return to_json(rollout_speed(work, config.starts, config.rollout_steps, config.repeats))
+    steps, rows = config.steps_per_dispatch, config.micro_batch
+    return to_json(train_speed(work, config.batch, steps, rows, config.replicates, config.repeats))
 
 
 def about() -> dict[str, Any]:
@@ -240,7 +247,13 @@ def expect(config: Models, rows: list[dict[str, Any]]) -> None:
 def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
     """Time the kernels and NumPy on the same answers."""
     try:
-        from hotmess_jax.llm.analyses import METRICS, Block, metric_summary
+        from hotmess_jax.llm.measures.decomposing import METRICS
+        from hotmess_jax.llm.measures.questions import (
+            AnalysisSettings,
+            decompose_blocks,
+            estimate_parts,
+        )
+        from hotmess_jax.llm.measures.samples import Block
     except ImportError:
         fail("metrics needs the extra llm: pip install -e '.[llm]'")
     rng = np.random.default_rng(0)
@@ -253,7 +266,10 @@ def measure_metrics(config: MetricsBenchmark) -> dict[str, object]:
 
     def kernels() -> None:
         for metric in METRICS:
-            metric_summary(blocks, metric, 1e-12, config.resamples, 0)
+            settings = AnalysisSettings(metric, resamples=config.resamples)
+            decomposed = decompose_blocks(blocks, settings)
+            for form in (decomposed.plugin, decomposed.corrected):
+                estimate_parts(form._asdict(), decomposed.most)
 
     compiling = _seconds(kernels)
     times = [_seconds(kernels) for _ in range(config.repeats)]

@@ -4,8 +4,6 @@ A row for each finished sweep under the folders (sweep.json), the base first: wh
 base's, and what came of it. Sweeps that differ in the seed alone are pooled.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,23 +11,16 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from hotmess_jax.machine.files import write_json, write_text
-from hotmess_jax.presentation import plotting
 from hotmess_jax.presentation.command_line import ending_in_one_line, failing_on, parse, try_outputs
-from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.study.choices import TITLE, choices, markdown
-from hotmess_jax.synthetic.study.choices_figure import choices_figure
-from hotmess_jax.synthetic.study.outputs import NoSweepError, read_sweep
-from hotmess_jax.synthetic.study.pooling import PoolingError
-
-FIGURE = (
-    "Bias², variance and incoherence at the last step of each row's smallest and largest size, dotted lines "
-    "through the base's; and the verdicts on the claims, by their numbers above."
+from hotmess_jax.synthetic.study.choices import choices, markdown
+from hotmess_jax.synthetic.study.choices_files import (
+    TableError,
+    check_place,
+    read_sweeps,
+    write_choices,
 )
-
-
-class TableError(ValueError):
-    """There is no table to make, or no place for it."""
+from hotmess_jax.synthetic.study.outputs import NoSweepError
+from hotmess_jax.synthetic.study.pooling import PoolingError
 
 
 @dataclass(frozen=True)
@@ -56,73 +47,6 @@ def main() -> None:
         try_outputs([config.out])
         written = write_choices(config.folders, config.out)
     Console().print(str(written), highlight=False, markup=False, soft_wrap=True)
-
-
-def write_choices(folders: Sequence[Path], out: Path) -> Path:
-    """Write the table of all sweeps under the folders as Markdown and JSON, and its figure; return its path.
-
-    Raises:
-        TableError: where a folder has no finished sweep, or a file that is no such table is in the way.
-        NoSweepError: where a sweep.json is broken.
-        PoolingError: where sweeps of the same settings cannot be pooled.
-    """
-    check_place(out)
-    found = choices(*read_sweeps(folders))
-    write_json(out.with_suffix(".json"), found.to_json())
-    plotting.save(
-        plotting.signed(choices_figure(found), out.absolute().parent.name), out.with_suffix("")
-    )
-    write_text(out, f"{markdown(found)}\n![The rows, drawn]({out.stem}.png)\n\n{FIGURE}\n")
-    return out
-
-
-def check_place(out: Path) -> None:
-    """Check that a table may be written there, and its JSON beside it.
-
-    Raises:
-        TableError: where the name is not Markdown's, or a file that is no such table is in the way.
-    """
-    if out.suffix != ".md":
-        raise TableError(f"out must be a file that ends in .md, got {out}")
-    beside = out.with_suffix(".json")
-    if out.exists() and not (out.is_file() and out.read_text().startswith(TITLE)):
-        raise TableError(f"{out} exists and is no table of choices; choose another --out")
-    for figure in (out.with_suffix(f".{kind}") for kind in ("png", "pdf")):
-        if figure.exists() and not out.exists():
-            raise TableError(f"{figure} exists, without a table of choices; choose another --out")
-    if beside.exists() and not _is_table(beside):
-        raise TableError(f"{beside} exists and is no table of choices; choose another --out")
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return bool(json.loads(path.read_text())["kind"] == "choices")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def read_sweeps(folders: Sequence[Path]) -> tuple[list[Json], list[str]]:
-    """Return every finished sweep under the folders, in order, `base` first, and where each lies.
-
-    Raises:
-        TableError: where a folder has none, or one has no model.
-        NoSweepError: where one is broken.
-    """
-    if not folders:
-        raise TableError("folders: at least one is needed")
-    paths: dict[Path, Path] = {}
-    for folder in folders:
-        found = sorted(folder.rglob("sweep.json"), key=lambda p: (p.parent.name != "base", p))
-        if not found:
-            raise TableError(f"{folder} holds no finished sweep (sweep.json)")
-        paths |= {path.resolve(): path for path in found}
-    sweeps = []
-    for path in paths.values():
-        sweep = read_sweep(path, ("config", "models", "fits", "claims"))
-        if not sweep["models"]:
-            raise TableError(f"{path} has no finished model")
-        sweeps.append(sweep)
-    return sweeps, [str(path.parent) for path in paths.values()]
 
 
 if __name__ == "__main__":

@@ -17,22 +17,23 @@ import tyro
 from rich.console import Console
 
 from hotmess_jax.llm import figures
-from hotmess_jax.llm.analyses import METRICS, AnalysisSettings, Metric, Unparsed, label, summarise
-from hotmess_jax.llm.analyses.comparing import compare
-from hotmess_jax.llm.analyses.questions import NO_ZERO_ONE
-from hotmess_jax.llm.analyses.successes import (
+from hotmess_jax.llm.measures.comparing import compare
+from hotmess_jax.llm.measures.comparing_figure import forest
+from hotmess_jax.llm.measures.decomposing import METRICS, Metric
+from hotmess_jax.llm.measures.means import means_notes
+from hotmess_jax.llm.measures.questions import NO_ZERO_ONE, AnalysisSettings
+from hotmess_jax.llm.measures.repeats_figure import repeats as draw_repeats
+from hotmess_jax.llm.measures.samples import Unparsed
+from hotmess_jax.llm.measures.successes import (
     MEANING,
     SHARES,
     SHARES_METRIC,
     is_of_successes,
     with_successes,
 )
-from hotmess_jax.llm.analyses.summary import summarise_shares
+from hotmess_jax.llm.measures.summary import label, summarise, summarise_shares
 from hotmess_jax.llm.records import RecordErrors, read_records
-from hotmess_jax.llm.repeat_figures import forest
-from hotmess_jax.llm.repeat_figures import repeats as draw_repeats
 from hotmess_jax.llm.repeat_tables import clusters_note, print_comparisons, print_repeats
-from hotmess_jax.llm.report import overall_notes
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
 from hotmess_jax.presentation.command_line import (
@@ -278,7 +279,7 @@ def print_groups(groups: list[dict[str, Any]], metrics: tuple[str, ...], console
                     table.add_row(label(group) if first else "", name, effective, *cells)
             counted = group["questions"] - group["left_out"]
             of = {"stated_step": group["stated_step"]} | plugin
-            note = "" if metric == "zero_one" else " ".join(overall_notes(of, counted))
+            note = "" if metric == "zero_one" else " ".join(means_notes(of, counted))
             if note:
                 notes.append(f"{label(group)}: {note}".replace("\n", ", "))
         console.print(table)

@@ -5,7 +5,7 @@ Writes report.md, report.json and figures; what the records' fields do not allow
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +14,15 @@ import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.analyses import AnalysisSettings, Metric, Unparsed
+from hotmess_jax.llm.measures.decomposing import Metric
+from hotmess_jax.llm.measures.questions import AnalysisSettings
+from hotmess_jax.llm.measures.samples import Unparsed
 from hotmess_jax.llm.origins import origins_of
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.sampling.embeddings import with_vectors
 from hotmess_jax.llm.study import StudySettings, study
+from hotmess_jax.llm.study_document import to_document
 from hotmess_jax.llm.study_figures import draw
 from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.machine.provenance import provenance
@@ -115,23 +118,24 @@ def main() -> None:
         records, vectors = read(config)
         origins = origins_of(config.records)
         with console.status("analysing") as status:
-            found = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
+            made = study(records, settings, vectors, lambda text: status.update(f"analysing {text}"))
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
         fail(str(error))
-    found["records"] = {
+    source = {
         "files": [path.name for path in config.records],
         "where": list(config.where),
-        "origins": [one.to_json() for one in origins],
+        "origins": [origin.to_json() for origin in origins],
     }
-    found["provenance"] = provenance()
-    figures = draw(found)
+    made = replace(made, records=source, provenance=provenance())
+    drawn = draw(made)
+    figures = {name: figure for of_results in drawn.values() for name, figure in of_results.items()}
     for name, figure in figures.items():
         plotting.save(figure, config.out / "figures" / name)
-    write_json(config.out / "report.json", found)
-    write_text(config.out / "report.md", report(found, list(figures)))
-    said = f"{len(figures)} figures, {len(found['missing'])} analyses left out"
+    write_json(config.out / "report.json", to_document(made))
+    write_text(config.out / "report.md", report(made, {name: list(of) for name, of in drawn.items()}))
+    said = f"{len(figures)} figures, {len(made.missing)} analyses left out"
     console.print(f"{config.out / 'report.md'}, {said}", highlight=False, soft_wrap=True)
 
 

@@ -176,17 +176,19 @@ def main() -> None:
             counts = Counts()
             wanted = len(chosen_questions(config, questions)) * config.contexts * config.samples
             reached = functools.partial(samples_in, file, wanted)
+            # Where all is there, the model may be gone.
+            missing = next(plan_asks(config, questions, file), None) is not None
             try:
                 with (
                     between_steps(reached) as stop_here,
                     SamplingProgress(console, wanted, len(file), counts) as progress,
                 ):
-                    if config.vllm_offline:
+                    if missing and config.vllm_offline:
                         asks = plan_asks(config, questions, file)
                         collect_offline(
                             config, asks, file, counts, engine_arguments, progress.update, stop_here
                         )
-                    else:
+                    elif missing:
                         work = sample(config, questions, file, counts, extra_body, progress, console)
                         asyncio.run(until_stopped(work, stop_here))
             except (WriteFailedError, StoppedError):

@@ -17,10 +17,10 @@ import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.analyses import Unparsed, series_of
-from hotmess_jax.llm.analyses.comparing import value_named
-from hotmess_jax.llm.analyses.series import check_fields
-from hotmess_jax.llm.analyses.successes import with_successes
+from hotmess_jax.llm.measures.comparing import value_named
+from hotmess_jax.llm.measures.samples import Unparsed
+from hotmess_jax.llm.measures.series import check_fields, series_of
+from hotmess_jax.llm.measures.successes import with_successes
 from hotmess_jax.llm.pilots import pilot_of
 from hotmess_jax.llm.plan_tables import print_plan
 from hotmess_jax.llm.planning import Plan, plan

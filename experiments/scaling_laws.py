@@ -8,7 +8,6 @@ report.md and figures are written into FOLDER.
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,6 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from experiments.synthetic_sweep import print_claims, print_missing
 from hotmess_jax.machine.files import DamagedFileError, write_json
 from hotmess_jax.presentation.command_line import (
     ending_in_one_line,
@@ -25,8 +23,6 @@ from hotmess_jax.presentation.command_line import (
     parse,
     try_outputs,
 )
-from hotmess_jax.presentation.tables import right_aligned_table
-from hotmess_jax.presentation.words import exponent, interval, number
 from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.study.outputs import (
     NoSweepError,
@@ -35,20 +31,9 @@ from hotmess_jax.synthetic.study.outputs import (
     read_sweep,
     write_outputs,
 )
-from hotmess_jax.synthetic.study.pooling import PoolingError, digest, pool
-from hotmess_jax.synthetic.study.report_laws import over
+from hotmess_jax.synthetic.study.pooling import PoolingError, pool_into
+from hotmess_jax.synthetic.study.terminal import print_claims, print_fits, print_missing
 from hotmess_jax.synthetic.verdicts import judged_findings
-
-LABELS = {
-    "validation_loss": "loss",
-    "validation_loss_all": "all tokens",
-    "validation_loss_above_floor": "above floor",
-    "bias2": "bias²",
-    "variance": "variance",
-    "error": "error",
-    "median_error": "median",
-    "strayed": "strayed",
-}
 
 
 @dataclass(frozen=True)
@@ -76,7 +61,8 @@ def main() -> None:
     if len(sweeps) > 1 and config.out is None:
         fail("several sweeps are pooled into a folder of their own: name it with --out")
     json_file = None if config.json in (None, "-") else Path(config.json)
-    document = pool_into(config.out, config.sweeps, sweeps)
+    with failing_on(PoolingError):
+        document = conclude(pool_into(config.out, config.sweeps, sweeps))
     try_outputs([json_file], [config.out])
     if config.out is not None:
         with failing_on(DamagedFileError):
@@ -108,91 +94,8 @@ def read(path: Path) -> Json:
     return sweep
 
 
-def pool_into(out: Path | None, paths: Sequence[Path], sweeps: Sequence[Mapping]) -> Json:
-    """Return what goes into a folder: of one sweep its document, of several their pool, with findings.
-
-    What cannot be pooled, or a folder that holds something else, ends the program in one line.
-    """
-    with failing_on(PoolingError):
-        pooled = dict(sweeps[0]) if len(sweeps) == 1 else pool(sweeps, [str(p) for p in paths])
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        digests = {run["digest"] for run in _runs(pooled)}
-        try:
-            there = {
-                run["digest"] for run in json.loads((out / "sweep.json").read_text())["pooled_from"]
-            }
-        except (OSError, ValueError, KeyError, TypeError):
-            fail(f"{out} exists and holds no pool of sweeps; choose another --out")
-        if not there <= digests:
-            fail(f"{out} holds a pool of other sweeps; choose another --out")
-    return conclude(pooled)
-
-
-def _runs(document: Mapping) -> list[Json]:
-    return document.get("pooled_from") or [{"digest": digest(document)}]
-
-
 def _folder(path: Path) -> Path:
     return path if path.is_dir() else path.parent
-
-
-def print_fits(found: Json, console: Console) -> None:
-    """Print the fits as a table, each draw's exponents, and the comparisons."""
-    fits = found["fits"]
-    basis = over(next(iter(fits.values()))) if fits else "too few sizes"
-    header = ["quantity", "exponent", "95 %", "R²", "with offset", "95 %"]
-    table = right_aligned_table(f"y = a·N^(−exponent), {basis}; and + offset", header)
-    for name, label in LABELS.items():
-        if fit := fits.get(name):
-            other = fit.get("with_offset") or dict.fromkeys(("exponent", "ci95"))
-            table.add_row(
-                label,
-                exponent(fit["exponent"]),
-                interval(fit["ci95"]),
-                number(fit["r2"]),
-                number(other["exponent"]),
-                interval(other["ci95"]),
-            )
-        elif name in ("bias2", "variance", "error"):
-            table.add_row(label, "not positive")
-    console.print(table)
-    if len(found["draws"]) > 1:
-        print_draws(found, console)
-    for name in ("validation_loss", "validation_loss_above_floor"):
-        if curvature := fits.get(name, {}).get("curvature"):
-            ((kind, count),) = ((k, v) for k, v in curvature.items() if k not in ("value", "ci95"))
-            line = (
-                f"curvature of log {LABELS[name]} in log N, 0 for a power law: "
-                f"{exponent(curvature['value'])}, 95 % {interval(curvature['ci95'])}, over {count} {kind}"
-            )
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for key, value, text in (
-        ("exponent_difference", "difference", "exponent of bias² less that of variance"),
-        ("incoherence_slope", "slope", "final incoherence per factor of ten in size"),
-        ("plateau_difference", "difference", "plateau of the largest size less that of the smallest"),
-    ):
-        if part := found.get(key):
-            line = f"{text}: {exponent(part[value])}, 95 % {interval(part['ci95'])}, {over(part)}"
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-    if left_out := found["draws_left_out"]:
-        line = f"{left_out} of {len(found['draws'])} draws lack a size and are left out of all of it"
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def print_draws(found: Json, console: Console) -> None:
-    """Print what was estimated in each draw of the problem."""
-    header = ["draw", "seed", "loss", "bias²", "variance", "error", "bias² less\nvariance",
-              "incoherence\nby size"]  # fmt: skip
-    table = right_aligned_table("Exponents in each draw of the problem", header)
-    for draw in found["draws"]:
-        exponents = draw.get("exponents", {})
-        table.add_row(
-            str(draw["problem"]),
-            str(draw["seed"]),
-            *(exponent(exponents.get(n)) for n in ("validation_loss", "bias2", "variance", "error")),
-            *(exponent(draw.get(n)) for n in ("exponent_difference", "incoherence_slope")),
-        )
-    console.print(table)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hotmess_jax.llm.analyses import AnalysisSettings, summarise
+    from hotmess_jax.llm.cases import StudySettings
+    from hotmess_jax.llm.measures.questions import AnalysisSettings
+    from hotmess_jax.llm.measures.summary import summarise
     from hotmess_jax.llm.records import read_records
-    from hotmess_jax.llm.study import StudySettings, study
+    from hotmess_jax.llm.study import study
     from hotmess_jax.statistics.estimate import Estimate, Interval
     from hotmess_jax.statistics.fits import power_law
     from hotmess_jax.synthetic.codec import FloatCodec
@@ -47,9 +49,11 @@ __all__ = [
 ]
 
 _PLACES = {
-    "llm.analyses": ("AnalysisSettings", "summarise"),
+    "llm.cases": ("StudySettings",),
+    "llm.measures.questions": ("AnalysisSettings",),
+    "llm.measures.summary": ("summarise",),
     "llm.records": ("read_records",),
-    "llm.study": ("StudySettings", "study"),
+    "llm.study": ("study",),
     "statistics.estimate": ("Estimate", "Interval"),
     "statistics.fits": ("power_law",),
     "synthetic.codec": ("FloatCodec",),

@@ -27,7 +27,7 @@ def cheap_outputs():
 
     Those in processes of their own, and the tests of the floor and of figures, do all of it.
     """
-    from hotmess_jax.synthetic.study import measure, outputs
+    from hotmess_jax.synthetic.study import measure, outputs, problems
 
     def undrawn(figures, folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +39,7 @@ def cheap_outputs():
         patch.setattr(outputs, "save_figures", undrawn)
         few = functools.partial(measure.loss_floor, most_states=32, points=512)
         patch.setattr(measure, "loss_floor", few)
+        patch.setattr(problems, "FLOOR_STATES", 1)
         yield
 
 

@@ -32,7 +32,7 @@ def sweep(folder, *arguments, devices=1, store=None):
     )
 
 
-def until(there, *processes, seconds=240):
+def until(there, *processes, seconds=600):
     """Wait until something holds, while all processes live."""
     deadline = time.monotonic() + seconds
     while not there():
@@ -42,7 +42,7 @@ def until(there, *processes, seconds=240):
         time.sleep(0.01)
 
 
-def ended(process, seconds=240):
+def ended(process, seconds=600):
     """Return the status and the lines on standard error of a process that ends."""
     _, error = process.communicate(timeout=seconds)
     return process.returncode, error.splitlines()

@@ -127,7 +127,11 @@ def made_sweep(
                 "eigenvalues": [0.02, 1.0],
                 "teacher": teacher,
                 "codec_teacher": teacher,
-                **({"loss_floor": {"value": loss[1], "se": 1e-3}} if floor else {}),
+                **(
+                    {"loss_floor": {"value": loss[1], "se": 1e-3, "counted": 9, "states": 12}}
+                    if floor
+                    else {}
+                ),
             }
         )
         for size in sizes:

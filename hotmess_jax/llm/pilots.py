@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from hotmess_jax.llm.analyses.clusters import with_clusters
-from hotmess_jax.llm.analyses.samples import QUESTION, Block, Unparsed, to_samples
+from hotmess_jax.llm.measures.clusters import with_clusters
+from hotmess_jax.llm.measures.samples import QUESTION, Block, Unparsed, to_samples
 
 # Samples a question that estimate every moment.
 LEAST = 4

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from hotmess_jax.llm.analyses.clusters import clusters_in, of_all
-from hotmess_jax.llm.analyses.questions import to_json
-from hotmess_jax.llm.analyses.samples import QUESTION
+from hotmess_jax.llm.measures.clusters import clusters_in, of_all
+from hotmess_jax.llm.measures.questions import to_json
+from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.pilots import LEAST, Moments, Pilot
 from hotmess_jax.statistics.intervals import Clusters, expected_interval, summed
 
@@ -258,7 +258,7 @@ def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
     of = _functional(name, first.mean)
     nothing = np.zeros(len(of))
     if pair.second is None:
-        variance = 2 * _quadratic(of, first.within)
+        variance = np.maximum(2 * _quadratic(of, first.within), 0)
         return _Differs(nothing, variance, nothing, nothing, first.mean[:, 1])
     other, share = _expected(pair.second, samples, pair), pair.share
     of_other = _functional(name, other.mean)
@@ -272,7 +272,9 @@ def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
     true = _quadratic(of, apart[0]) + _quadratic(of_other, apart[1])
     true = true - 2 * _quadratic(of, cross, of_other) - middle**2 + own / (each.shape[1] - 1)
     true = np.maximum(true + pair.between(off, off), 0)
-    variance = true + _quadratic(of, first.within) + _quadratic(of_other, other.within)
+    # Few samples may estimate their own variance below 0.
+    within = _quadratic(of, first.within) + _quadratic(of_other, other.within)
+    variance = np.maximum(true + within, 0)
     value = middle
     if name == "incoherence":
         value = _quotient(first.mean) - _quotient(other.mean)
@@ -318,7 +320,9 @@ def _test(name: str, differs: _Differs, questions: int, units: float, sign: np.n
     squares = seen + 2 * more**2
     error = np.sqrt(squares * units / (units - 1)) / questions
     # As many degrees of freedom as `paired_difference` finds, of the fourth powers that are expected.
-    fourths = (differs.excess + 3) * seen**2 / units + 2 * more**4
+    # Of few clusters they are less on average, over the square: their heaviest are in both.
+    seen_kurtosis = (differs.excess + 3) / (1 + 2 * (differs.excess + 2) / units)
+    fourths = seen_kurtosis * seen**2 / units + 2 * more**4
     varies = fourths - squares**2 / (units + 2)
     known = varies > 0
     freedom = np.where(known, 2 * squares**2 / np.where(known, varies, 1), np.inf)

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from hotmess_jax.llm.analyses.clusters import FEW
-from hotmess_jax.llm.analyses.comparing import QUANTITIES, Comparisons
+from hotmess_jax.llm.measures.clusters import FEW
+from hotmess_jax.llm.measures.comparing import QUANTITIES, Comparisons
 from hotmess_jax.presentation.tables import right_aligned_table, table
 from hotmess_jax.presentation.words import interval, number
 
@@ -64,6 +64,14 @@ def clusters_note(field: str, number: int) -> str:
     return f"intervals are over {number} clusters of questions with one {field}.{few}"
 
 
+def of_clusters(number: int | None) -> str:
+    """Say over how many clusters a comparison is; nothing where it is over questions."""
+    if number is None:
+        return ""
+    few = f", fewer than {FEW}: they tell little of others" if number < FEW else ""
+    return f"intervals and tests are over {number} clusters of these questions{few}."
+
+
 def _p(of: Json | None) -> str:
     """Return an adjusted p-value, "–" where there is none."""
     if of is None or of["p_holm"] is None:
@@ -105,7 +113,8 @@ def repeats_notes(found: Mapping[str, Json]) -> list[str]:
         most = len(of["pass_at_k"])
         if most and (out := of["pass_at_k"][str(most)]["left_out"]):
             said.append(f"{out} of {of['questions']} questions have fewer than {most} samples")
-        notes.append(f"{label}: {'; '.join(said)}.".replace("\n", ", "))
+        if said:
+            notes.append(f"{label}: {'; '.join(said)}.".replace("\n", ", "))
     return notes
 
 
@@ -149,6 +158,8 @@ def print_comparisons(compared: Comparisons, console: Console) -> None:
             one, other = of.samples
             said = f"{name}: {one} samples against {other}. {UNEQUAL}"
             console.print(said, highlight=False, markup=False)
+        if said := of_clusters(next(iter(of.metrics.values())).clusters):
+            console.print(f"{name}: {said}", highlight=False, markup=False)
         for setting, (one, other) in of.also_differs.items():
             said = f"{name}: {setting} differs too, {one} against {other}."
             console.print(said, highlight=False, markup=False)
@@ -182,6 +193,8 @@ def differences_section(found: Mapping[str, Json]) -> str:
             rows.append([label if first else "", text, str(of["questions"]), samples, *cells])
         if both["value"] != both["baseline"]:
             notes.append(f"- {label}: unequal numbers of samples. {UNEQUAL}")
+        if said := of_clusters(of["clusters"]):
+            notes.append(f"- {label}: {said}")
     header = [
         "difference",
         "estimate",

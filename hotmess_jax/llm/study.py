@@ -1,117 +1,80 @@
-"""Every analysis of a table of records that its fields allow, as one document."""
+"""Every analysis of a table of records that its fields allow."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from hotmess_jax.llm.analyses import (
-    METRICS,
-    AnalysisSettings,
-    Metric,
-    Questions,
-    Series,
-    answer_changes,
-    answer_changes_by_length,
-    by_budget,
-    by_field,
-    by_label,
-    common_length_field,
-    difficulty_labels,
-    efficiency,
-    ensembling,
-    format_failures,
-    incoherence_surface,
-    length_correlation,
-    length_field,
-    natural_overthinking,
-    one_question,
-    overall,
-    questions_of,
-    scaling_by_difficulty,
-    sensitivity,
-    series_of,
-    setting_name,
-    unit_test_questions,
-    with_wait_ratio,
-)
-from hotmess_jax.llm.analyses.clusters import count_in, with_clusters
-from hotmess_jax.llm.analyses.comparing import differences, value_named, with_holm
-from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
-from hotmess_jax.llm.analyses.questions import to_json
-from hotmess_jax.llm.analyses.repeats import repeats
-from hotmess_jax.llm.analyses.samples import QUESTION, Samples, to_samples
-from hotmess_jax.llm.analyses.series import as_given, check_fields, field_of
-from hotmess_jax.llm.analyses.successes import (
-    MEANING,
-    SHARES,
-    is_of_successes,
-    share_questions,
-    with_successes,
-)
-from kernels.names import check_names, nearest
+from hotmess_jax.llm.analyses import catalogue
+from hotmess_jax.llm.analyses.catalogue import Analysis
+from hotmess_jax.llm.cases import Case, Key, StudySettings, is_choice, module_of
+from hotmess_jax.llm.measures.clusters import count_in, with_clusters
+from hotmess_jax.llm.measures.comparing import value_named
+from hotmess_jax.llm.measures.decomposing import Metric
+from hotmess_jax.llm.measures.groups import length_field
+from hotmess_jax.llm.measures.questions import to_json
+from hotmess_jax.llm.measures.samples import QUESTION, to_samples
+from hotmess_jax.llm.measures.series import as_given, check_fields, field_of, series_of, setting_name
+from hotmess_jax.llm.measures.successes import MEANING, SHARES, is_of_successes, with_successes
+from kernels.names import nearest
 
-Json = dict[str, Any]
-NO_LENGTH = "no record has a length: reasoning_tokens, actions, output_tokens or words"
+__all__ = ["Missing", "SeriesName", "Study", "StudySettings", "study"]
+
 NO_OPTIONS = "no record has a choice among options: they are open answers, unit tests or outcomes alone"
 
 
 @dataclass(frozen=True)
-class StudySettings:
-    """What a study of records is told."""
+class SeriesName:
+    """One model at one setting."""
 
-    metrics: Sequence[Metric]
-    analysis: AnalysisSettings
-    # None is the first of reasoning_tokens, actions, output_tokens and words that a series' records have.
-    length: str | None = None
-    groups: Sequence[int] = (10, 5, 20)
-    difficulties: int = 3
-    # Whose lengths decide difficulty; None is the largest model, or the first.
-    reference: str | None = None
-    parameters: Mapping[str, float] | None = None
-    permutations: int = 1_000
-    # How many ensembles of a size are compared, where the samples suffice.
-    ensembles: int = 10
-    # Fields that tell settings apart besides temperature, budget, format and prompt.
-    by: Sequence[str] = ()
-    # The field whose values are compared, and the one they are compared with, as text; None compares all pairs
-    # of series that differ in one thing.
-    compare: str | None = None
-    baseline: str | None = None
-
-    def __post_init__(self) -> None:
-        check_names("metrics", self.metrics, METRICS)
+    label: str
+    model: str
+    settings: dict[str, Any]
+    # The field that its lengths are read from.
+    length: str | None
+    # How many clusters of questions it has; None where no field says.
+    clusters: int | None = None
 
 
-class _Study:
-    """Gathers results, and why others are missing."""
+@dataclass(frozen=True)
+class Missing:
+    """An analysis that was not done."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.found: dict[str, dict[str, Any]] = {}
-        self.missing: list[Json] = []
-        self.say = say
+    # As in report.json, metric and field in it.
+    analysis: str
+    # The label of what it would have been of.
+    model: str
+    why: str
 
-    def run(self, analysis: str, model: str, function: Callable[..., Any], *arguments: Any) -> None:
-        """Run one analysis of one model; where its fields are missing, say which."""
-        self.say(f"{model}: {analysis}")
-        with self.noting(analysis, model):
-            self.found.setdefault(analysis, {})[model] = function(*arguments)
 
-    def leave_out(self, analysis: str, model: str, why: str) -> None:
-        """Note an analysis that is not done."""
-        self.missing.append({"analysis": analysis, "model": model, "why": why})
+@dataclass(frozen=True)
+class Study:
+    """What was found, and why other things were not."""
 
-    @contextlib.contextmanager
-    def noting(self, analysis: str, model: str) -> Iterator[None]:
-        """Note an analysis that cannot be done."""
-        try:
-            yield
-        except ValueError as error:
-            self.leave_out(analysis, model, str(error))
+    models: tuple[str, ...]
+    series: tuple[SeriesName, ...]
+    questions: int
+    samples: int
+    # What outcomes that are no choice mean.
+    meanings: tuple[str, ...]
+    length: str | None
+    settings: dict[str, Any]
+    # In the catalogue's order, one metric after the other.
+    results: Mapping[Key, Any]
+    missing: tuple[Missing, ...]
+    # Where the records are from, and what made the study.
+    records: dict[str, Any] | None = None
+    provenance: dict[str, Any] | None = None
+
+    def sections(self) -> Iterator[tuple[Key, dict[str, Any]]]:
+        """Yield the results of one analysis, metric and field by label, with the first one's key."""
+        by_name: dict[str, tuple[Key, dict[str, Any]]] = {}
+        for key, result in self.results.items():
+            by_name.setdefault(key.name, (key, {}))[1][key.label] = result
+        yield from by_name.values()
 
 
 def study(
@@ -119,8 +82,11 @@ def study(
     settings: StudySettings,
     vectors: np.ndarray | None = None,
     say: Callable[[str], None] = lambda text: None,
-) -> Json:
+) -> Study:
     """Run every analysis that the records' fields allow, of each model at each setting on its own.
+
+    A label is the model's name, and the settings that tell it from others, such as "gpt, budget low"; what
+    compares models compares those of one setting.
 
     Args:
         records: from `read_records`; with `row`, each record's row in `vectors`, where there are any.
@@ -128,91 +94,43 @@ def study(
         vectors: embeddings of open answers, NaN where there is none.
         say: called with what is being done.
 
-    Returns:
-        {"series": [{"label", "model", "settings", "length"}], "analyses": {name: {label: result}},
-        "missing": [{"analysis", "model", "why"}], …}; results are what the functions of `analysis`
-        return. A label is the model's name, and the settings that tell it from others, such as "gpt,
-        budget low"; what compares models compares those of one setting.
-
     Raises:
         ValueError: for a model, a numeric field of lengths or a field in `by` that no record has.
     """
-    if settings.compare is not None:
-        value_named(records, settings.compare, settings.baseline or "none")
-        if settings.compare not in ("model", *settings.by):
-            settings = replace(settings, by=[*settings.by, settings.compare])
-    check_fields(records, settings.by, " to tell settings apart")
+    settings = _checked(records, settings)
     records = as_given(records, settings.by)
     if settings.analysis.cluster is not None:
         check_fields(records, [settings.analysis.cluster], " to cluster by")
     if settings.length is not None:
         field_of(records, settings.length)
     models = records["model"].unique(maintain_order=True).to_list()
-    named = [*filter(None, [settings.reference]), *(settings.parameters or {})]
-    for name in named:
+    for name in (*filter(None, [settings.reference]), *(settings.parameters or {})):
         if name not in models:
             raise ValueError(f"no record is of the model {name!r}{nearest(name, models)}")
-    state = _Study(say)
-    whole = records
-    records, shares = with_successes(records)
-    series = [
-        _Part(one.label, one.model, one.settings, one.records, _length(one.records, settings))
-        for one in series_of(records, settings.by)
-    ]
-    choice = _choice_parts(series)
-    budgets = [
-        _Part(one.label, one.model, one.settings, one.records, _length(one.records, settings))
-        for one in series_of(records, settings.by, but=["budget"])
-    ]
-    budgets = _choice_parts(budgets)
-    samples = {part.label: to_samples(part.records, settings.analysis.unparsed) for part in choice}
-    chosen = {part.label for part in choice}
-    for part in series:
-        if part.label not in chosen:
-            state.leave_out("overall", part.label, NO_OPTIONS)
-    least = min((of.least for of in samples.values() if of.blocks), default=None)
-    for part in choice:
-        if samples[part.label].left_out and samples[part.label].blocks:
-            state.run("left_out", part.label, left_out_by_difficulty, part.records, samples[part.label])
-    for metric in settings.metrics:
-        # KL is compared at equal numbers of samples, those of all series.
-        analysis = replace(settings.analysis, metric=metric, kl_samples=least)
-        of_metric = replace(settings, analysis=analysis)
-        questions = _choices(state, choice, samples, of_metric, metric)
-        _differences(state, choice, questions, of_metric, metric)
-        _budgets(state, budgets, analysis, metric)
-        _between(state, choice, questions, of_metric, metric)
-    for part in series:
-        state.run("repeats", part.label, _repeats, part.records, settings.analysis)
-    _answers(state, choice, settings)
-    for part in budgets:
-        state.run(
-            "format_failures", part.label, format_failures, part.records, settings.analysis.cluster
-        )
-    _other_outcomes(state, series, settings, vectors)
-    _shares(state, shares, settings)
-    lengths = list(dict.fromkeys(part.length for part in series if part.length))
-    return {
-        "models": models,
-        "series": [
-            {"label": part.label, "model": part.model, "settings": part.settings, "length": part.length,
-             "clusters": _clusters(part.records, settings.analysis.cluster)}
-            for part in series
-        ],
-        "questions": whole.select(QUESTION).n_unique(),
-        "samples": whole.height,
-        "meanings": [*([MEANING] if is_of_successes(records) else []), *([SHARES] if shares.height else [])],
-        "length": lengths[0] if lengths else None,
-        "settings": to_json(
-            {**_plain(settings.analysis),
-             "metrics": list(settings.metrics), "groups": list(settings.groups),
-             "permutations": settings.permutations, "parameters": dict(settings.parameters or {}),
-             "ensembles": settings.ensembles, "by": list(settings.by),
-             "compare": settings.compare, "baseline": settings.baseline}
-        ),
-        "analyses": state.found,
-        "missing": state.missing,
-    }  # fmt: skip
+    run = _Run(records, settings, vectors, say)
+    for by_metric, group in groupby(catalogue.CATALOGUE, key=lambda analysis: analysis.by_metric):
+        analyses = list(group)
+        for metric in settings.metrics if by_metric else [None]:
+            run.all_of(analyses, metric)
+    series = run.cases["series"]
+    meanings = [MEANING] if is_of_successes(run.others) else []
+    lengths = list(dict.fromkeys(case.length for case in series if case.length))
+    return Study(
+        tuple(models),
+        tuple(_named(case) for case in series),
+        records.select(QUESTION).n_unique(),
+        records.height,
+        (*meanings, *([SHARES] if run.cases["shares"] else [])),
+        lengths[0] if lengths else None,
+        _settings_json(settings),
+        run.results,
+        tuple(run.missing),
+    )
+
+
+def _named(case: Case) -> SeriesName:
+    clusters = _clusters(case.records, case.analysis.cluster)
+    return SeriesName(case.label, case.model, dict(case.settings_of), case.length, clusters)
 
 
 def _clusters(records: pl.DataFrame, field: str | None) -> int | None:
@@ -222,288 +140,175 @@ def _clusters(records: pl.DataFrame, field: str | None) -> int | None:
     return count_in(with_clusters(records.select(QUESTION).unique(maintain_order=True), records, field))
 
 
-@dataclass(frozen=True)
-class _Part(Series):
-    """One series, and the field that its lengths are read from."""
-
-    length: str | None
-
-
-def _length(records: pl.DataFrame, settings: StudySettings) -> str | None:
-    length = settings.length or length_field(records)
-    if length is not None and not records[length].dtype.is_numeric():
-        raise ValueError(f"{length} cannot be a length: it holds {records[length].dtype}")
-    return length
+def _checked(records: pl.DataFrame, settings: StudySettings) -> StudySettings:
+    """Return the settings, with the field that is compared among those that tell settings apart."""
+    if settings.compare is not None:
+        value_named(records, settings.compare, settings.baseline or "none")
+        if settings.compare not in ("model", *settings.by):
+            settings = replace(settings, by=[*settings.by, settings.compare])
+    check_fields(records, settings.by, " to tell settings apart")
+    return settings
 
 
-def _choice_parts(parts: Sequence[_Part]) -> list[_Part]:
-    """Return the series' records with a choice among options; those without any are left out."""
-    chosen = [replace(part, records=part.records.filter(_is_choice(part.records))) for part in parts]
-    return [part for part in chosen if part.records.height]
-
-
-def _plain(settings: AnalysisSettings) -> Json:
+def _settings_json(settings: StudySettings) -> dict[str, Any]:
     aside = ("metric", "kl_samples")
-    return {name: value for name, value in vars(settings).items() if name not in aside}
+    analysis = {name: value for name, value in vars(settings.analysis).items() if name not in aside}
+    return to_json({
+        **analysis, "metrics": list(settings.metrics), "groups": list(settings.groups),
+        "permutations": settings.permutations, "parameters": dict(settings.parameters or {}),
+        "ensembles": settings.ensembles, "by": list(settings.by),
+        "compare": settings.compare, "baseline": settings.baseline,
+    })  # fmt: skip
 
 
-def _is_choice(records: pl.DataFrame) -> pl.Expr:
-    chosen = pl.col("options").is_not_null()
-    # A format that is not known is no open one.
-    return chosen & pl.col("format").ne_missing("open") if "format" in records.columns else chosen
+class _Run:
+    """Runs analyses on what they are declared to be of, and keeps results and why others are missing."""
+
+    def __init__(
+        self,
+        records: pl.DataFrame,
+        settings: StudySettings,
+        vectors: np.ndarray | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self.results: dict[Key, Any] = {}
+        self.missing: list[Missing] = []
+        self.settings, self.say = settings, say
+        self.others, shares = with_successes(records)
+        series = list(_cases(self.others, settings, vectors))
+        self.cases = {
+            "series": series,
+            "choices": [_with_samples(case) for case in _choices(series)],
+            "budgets": _choices(_cases(self.others, settings, None, but=["budget"])),
+            "shares": list(_cases(shares, settings, None)),
+        }
+        chosen = {case.label for case in self.cases["choices"]}
+        for case in series:
+            if case.label not in chosen:
+                self.leave_out("overall", case.label, NO_OPTIONS)
+        samples = [case.samples for case in self.cases["choices"]]
+        # KL is compared at equal numbers of samples, those of all series.
+        self.least = min((of.least for of in samples if of is not None and of.blocks), default=None)
+
+    def leave_out(self, name: str, label: str, why: str) -> None:
+        """Note an analysis that is not done."""
+        self.missing.append(Missing(name, label, why))
+
+    def all_of(self, analyses: Sequence[Analysis], metric: Metric | None) -> None:
+        """Run some analyses of one metric, or of none."""
+        settings = self.settings
+        if metric is not None:
+            of_metric = replace(settings.analysis, metric=metric, kl_samples=self.least)
+            settings = replace(settings, analysis=of_metric)
+        cases = {
+            on: [replace(case, settings=settings, note=self._note(case.label)) for case in of]
+            for on, of in self.cases.items()
+        }
+        readable = [
+            case for case in cases["choices"] if case.samples is not None and case.samples.blocks
+        ]
+        cases["pairs"] = list(_pairs(readable, settings))
+        cases["settings"] = list(_of_settings(readable, settings))
+        for analysis in analyses:
+            for case in cases[analysis.on]:
+                for field in analysis.fields or (None,):
+                    self.one(analysis, metric, field, case)
+            self._together(analysis, metric)
+
+    def one(self, analysis: Analysis, metric: Metric | None, field: str | None, case: Case) -> None:
+        """Run one analysis of one case; where its fields are missing, say which."""
+        if analysis.after and Key(analysis.after, metric, None, case.label) not in self.results:
+            return
+        along = case.length if field == "length" else field
+        key = Key(analysis.name, metric, along, case.label)
+        why = case.lacks([*analysis.needs, *filter(None, [field])])
+        if why is not None:
+            self.leave_out(key.name, case.label, why)
+            return
+        self.say(f"{case.label}: {key.name}")
+        try:
+            result = module_of(analysis).compute(case if along is None else replace(case, field=along))
+        except ValueError as error:
+            self.leave_out(key.name, case.label, str(error))
+            return
+        if result is not None:
+            self.results[key] = result
+
+    def _note(self, label: str) -> Callable[[str, str], None]:
+        return lambda name, why: self.leave_out(name, label, why)
+
+    def _together(self, analysis: Analysis, metric: Metric | None) -> None:
+        """Let what is told of all results of one name change them."""
+        module = module_of(analysis)
+        keys = [key for key in self.results if (key.analysis, key.metric) == (analysis.name, metric)]
+        if keys and hasattr(module, "together"):
+            kept = module.together([self.results[key] for key in keys])
+            self.results.update(zip(keys, kept, strict=True))
 
 
-def _is_open(records: pl.DataFrame) -> pl.Expr:
-    return pl.col("format").eq_missing("open") if "format" in records.columns else pl.lit(False)
+def _cases(
+    records: pl.DataFrame, settings: StudySettings, vectors: np.ndarray | None, but: Sequence[str] = ()
+) -> Iterator[Case]:
+    """Yield the records of each model and setting."""
+    for series in series_of(records, settings.by, but) if records.height else []:
+        length = settings.length or length_field(series.records)
+        if length is not None and not series.records[length].dtype.is_numeric():
+            raise ValueError(f"{length} cannot be a length: it holds {series.records[length].dtype}")
+        yield Case(
+            series.label,
+            series.model,
+            series.settings,
+            series.records,
+            length,
+            settings,
+            vectors=vectors,
+        )
 
 
-def _choices(
-    state: _Study,
-    parts: Sequence[_Part],
-    samples: Mapping[str, Samples],
-    settings: StudySettings,
-    metric: Metric,
-) -> dict[str, Questions]:
-    """Run what depends on the metric and is of one series; return each one's questions."""
-    analysis = settings.analysis
-    questions: dict[str, Questions] = {}
-    for part in parts:
-        with state.noting(f"overall_{metric}", part.label):
-            questions[part.label] = questions_of(part.records, analysis, samples[part.label])
-    for part in parts:
-        if part.label not in questions:
-            continue
-        name, records, of, length = part.label, part.records, questions[part.label], part.length
-        state.run(f"overall_{metric}", name, overall, of, analysis)
-        if length is None:
-            for missing in ("by_length", "overthinking", "by_topic", "by_difficulty"):
-                state.leave_out(f"{missing}_{metric}", name, NO_LENGTH)
-        else:
-            state.run(f"by_length_{metric}", name, by_field, records, length, analysis, settings.groups)
-            state.run(
-                f"overthinking_{metric}",
-                name,
-                natural_overthinking,
-                records,
-                length,
-                analysis,
-                settings.permutations,
-            )
-            for label in ("topic", "difficulty"):
-                state.run(f"by_{label}_{metric}", name, by_label, of, length, analysis, label)
-        if "reasoning" not in records.columns:
-            state.leave_out(f"wait_ratio_{metric}", name, "no record has a reasoning")
-        else:
-            waits = with_wait_ratio(records)
-            state.run(f"wait_ratio_{metric}", name, by_field, waits, "wait_ratio", analysis,
-                      settings.groups)  # fmt: skip
-        state.run(f"ensembles_{metric}", name, ensembling, records, analysis, settings.ensembles)
-        state.run(f"efficiency_{metric}", name, efficiency, records, analysis)
-        state.run(f"sensitivity_{metric}", name, sensitivity, records, analysis, of)
-    return questions
+def _choices(cases: Iterable[Case]) -> list[Case]:
+    """Return the cases' records with a choice among options; those without any are left out."""
+    chosen = [replace(case, records=case.records.filter(is_choice(case.records))) for case in cases]
+    return [case for case in chosen if case.records.height]
 
 
-def _budgets(state: _Study, parts: Sequence[_Part], analysis: AnalysisSettings, metric: Metric) -> None:
-    """Compare budgets: the one analysis of records that differ in it."""
-    for part in parts:
-        if part.length is None:
-            state.leave_out(f"by_budget_{metric}", part.label, NO_LENGTH)
-        else:
-            state.run(f"by_budget_{metric}", part.label, by_budget, part.records, part.length, analysis)
+def _with_samples(case: Case) -> Case:
+    return replace(case, samples=to_samples(case.records, case.analysis.unparsed))
 
 
-def _differences(
-    state: _Study,
-    parts: Sequence[_Part],
-    questions: Mapping[str, Questions],
-    settings: StudySettings,
-    metric: Metric,
-) -> None:
-    """Compare series that differ in one thing: all pairs, or each with the baseline of the field."""
-    made = {}
-    for first, second in combinations([part for part in parts if part.label in questions], 2):
-        here, there = ({"model": of.model, **of.settings} for of in (first, second))
-        apart = [name for name in here if here[name] != there[name]]
+def _pairs(cases: Sequence[Case], settings: StudySettings) -> Iterator[Case]:
+    """Yield two series each that differ in one thing: all pairs, or each with the baseline of the field."""
+    for first, second in combinations(cases, 2):
+        values = [{"model": case.model, **case.settings_of} for case in (first, second)]
+        apart = [name for name in values[0] if values[0][name] != values[1][name]]
         if len(apart) != 1:
             continue
         if settings.compare is not None:
-            records = pl.concat([first.records, second.records])
-            values = (here.get(settings.compare), there.get(settings.compare))
+            both = [of.get(settings.compare) for of in values]
             try:
-                chosen = value_named(records, settings.compare, settings.baseline or "none")
+                baseline = value_named(
+                    pl.concat([first.records, second.records]),
+                    settings.compare,
+                    settings.baseline or "none",
+                )
             except ValueError:
                 continue
-            if apart != [settings.compare] or chosen not in values:
+            if apart != [settings.compare] or baseline not in both:
                 continue
-            if values[0] == chosen:
+            if both[0] == baseline:
                 first, second = second, first
-        pair = f"{first.label} − {second.label}"
-        with state.noting(f"differences_{metric}", pair):
-            made[pair] = differences(questions[first.label], questions[second.label], metric)
-    for pair, found in zip(made, with_holm(list(made.values())), strict=True):
-        state.found.setdefault(f"differences_{metric}", {})[pair] = found.to_json()
+        yield _of_several(f"{first.label} − {second.label}", (first, second), settings)
 
 
-def _between(
-    state: _Study,
-    parts: Sequence[_Part],
-    questions: Mapping[str, Questions],
-    settings: StudySettings,
-    metric: Metric,
-) -> None:
-    """Run what compares the models of each setting."""
-    parts = [part for part in parts if part.label in questions]
-    by_setting: dict[str, list[_Part]] = {}
-    for part in parts:
-        names = (setting_name(name, value) for name, value in part.settings.items())
-        by_setting.setdefault(", ".join(["all models", *names]), []).append(part)
-    for name, of_setting in by_setting.items():
-        _scaling_of(state, name, of_setting, settings, metric)
-        if len(of_setting) > 1 and name not in state.found.get("length_correlation", {}):
-            lengths = {part.label: part.length for part in of_setting if part.length is not None}
-            if common := settings.length or common_length_field([p.records for p in of_setting]):
-                lengths = dict.fromkeys(lengths, common)
-            of = {part.label: part.records for part in of_setting if part.label in lengths}
-            if len(of) > 1:
-                seed = settings.analysis.seed
-                cluster = settings.analysis.cluster
-                state.run("length_correlation", name, length_correlation, of, lengths, seed, cluster)
+def _of_settings(cases: Sequence[Case], settings: StudySettings) -> Iterator[Case]:
+    """Yield all models of each setting."""
+    by_setting: dict[str, list[Case]] = {}
+    for case in cases:
+        names = (setting_name(name, value) for name, value in case.settings_of.items())
+        by_setting.setdefault(", ".join(["all models", *names]), []).append(case)
+    for label, parts in by_setting.items():
+        yield _of_several(label, tuple(parts), settings)
 
 
-def _scaling_of(
-    state: _Study,
-    name: str,
-    parts: Sequence[_Part],
-    settings: StudySettings,
-    metric: Metric,
-) -> None:
-    """Run what needs the models' sizes."""
-    given = settings.parameters or {}
-    parameters = {part.label: given[part.model] for part in parts if part.model in given}
-    if not parameters:
-        why = "--parameters gives no model's number of parameters"
-        for missing in ("scaling", "surface"):
-            state.leave_out(f"{missing}_{metric}", name, why)
-        return
-    of = {part.label: part.records for part in parts}
-    state.run(f"scaling_{metric}", name, _scaling, of, parts, parameters, settings)
-    sized = [part for part in parts if part.label in parameters]
-    common = settings.length or common_length_field([part.records for part in sized])
-    if common is None:
-        state.leave_out(f"surface_{metric}", name, "the models have no length in common")
-    else:
-        models = {part.label: part.records for part in sized}
-        state.run(f"surface_{metric}", name, incoherence_surface, models, parameters, common,
-                  settings.analysis, settings.groups[0])  # fmt: skip
-
-
-def _scaling(
-    models: Mapping[str, pl.DataFrame],
-    parts: Sequence[_Part],
-    parameters: Mapping[str, float],
-    settings: StudySettings,
-) -> Json:
-    """Return the scaling with size in groups of difficulty by the reference model's lengths."""
-    by_model = {part.model: part for part in parts}
-    if settings.reference is not None and settings.reference not in by_model:
-        raise ValueError(f"the reference model {settings.reference!r} has no records at this setting")
-    largest = max(parts, key=lambda part: parameters.get(part.label, 0))
-    reference = by_model[settings.reference] if settings.reference else largest
-    if reference.length is None:
-        raise ValueError(f"{reference.label}: {NO_LENGTH}")
-    return scaling_by_difficulty(
-        models,
-        parameters,
-        reference.label,
-        reference.length,
-        settings.analysis,
-        settings.difficulties,
-    )
-
-
-def _answers(state: _Study, parts: Sequence[_Part], settings: StudySettings) -> None:
-    """Run what looks at answers alone."""
-    cluster = settings.analysis.cluster
-    for part in parts:
-        state.run("answer_changes", part.label, answer_changes, part.records, None, cluster)
-        changes = state.found.get("answer_changes", {})
-        if part.length is not None and part.label in changes:
-            with state.noting("answer_changes_by_length", part.label):
-                changes[part.label] += answer_changes_by_length(
-                    part.records, part.length, settings.difficulties, settings.analysis.seed, cluster
-                )
-        state.run("answer_changes_by_difficulty", part.label, _changes_by_label, part.records, cluster)
-        state.run("one_question", part.label, one_question, part.records)
-
-
-def _repeats(records: pl.DataFrame, settings: AnalysisSettings) -> Json:
-    """Return what k samples would do."""
-    known = pl.any_horizontal(
-        pl.col(name).is_not_null()
-        for name in ("options", "tests", "outcome")
-        if name in records.columns
-    )
-    return repeats(
-        records.filter(known & ~_is_open(records)), settings.unparsed, settings.cluster
-    ).to_json()
-
-
-def _changes_by_label(records: pl.DataFrame, cluster: str | None) -> list[Json]:
-    return answer_changes(records, difficulty_labels(records), cluster)
-
-
-def _other_outcomes(
-    state: _Study,
-    parts: Sequence[_Part],
-    settings: StudySettings,
-    vectors: np.ndarray | None,
-) -> None:
-    """Run what is about unit tests and embeddings."""
-    analysis = settings.analysis
-    for part in parts:
-        name, records, length = part.label, part.records, part.length
-        has = {field for field in records.columns if records[field].null_count() < records.height}
-        if "tests" not in has:
-            state.leave_out("unit_tests", name, "no record has tests")
-        else:
-            with state.noting("unit_tests", name):
-                tasks = unit_test_questions(records, analysis.cluster)
-                state.run("unit_tests", name, overall, tasks, analysis)
-                of = records.filter(pl.col("tests").is_not_null()).select(QUESTION).n_unique()
-                if of > tasks.table.height:
-                    few = f"{of - tasks.table.height} further tasks have fewer than two runs"
-                    state.leave_out("unit_tests", name, few)
-                for field in ("actions", "output_tokens", "reasoning_tokens"):
-                    if field in has:
-                        state.run(f"unit_tests_by_{field}", name, by_field, records, field, analysis,
-                                  settings.groups)  # fmt: skip
-                    else:
-                        state.leave_out(f"unit_tests_by_{field}", name, f"no record has {field}")
-                # Of agents the paper compares runs by their actions (Figure 3b).
-                along = settings.length or ("actions" if "actions" in has else length)
-                if along is None:
-                    state.leave_out("unit_tests_overthinking", name, NO_LENGTH)
-                else:
-                    state.run("unit_tests_overthinking", name, natural_overthinking, records, along,
-                              analysis, settings.permutations)  # fmt: skip
-        if vectors is None:
-            state.leave_out("open_answers", name, "no file has vectors beside it")
-        elif length is None:
-            state.leave_out("open_answers", name, NO_LENGTH)
-        else:
-            state.run("open_answers", name, by_field, records, length, analysis, settings.groups,
-                      vectors)  # fmt: skip
-
-
-def _shares(state: _Study, shares: pl.DataFrame, settings: StudySettings) -> None:
-    """Run what is about outcomes between 0 and 1."""
-    analysis = settings.analysis
-    for one in series_of(shares, settings.by) if shares.height else []:
-        with state.noting("shares", one.label):
-            state.run("shares", one.label, overall, share_questions(one.records, analysis), analysis)
-            length = _length(one.records, settings)
-            if length is None:
-                state.leave_out("shares_by", one.label, NO_LENGTH)
-            else:
-                state.run(f"shares_by_{length}", one.label, by_field, one.records, length, analysis,
-                          settings.groups)  # fmt: skip
+def _of_several(label: str, parts: tuple[Case, ...], settings: StudySettings) -> Case:
+    nothing = parts[0].records.clear()
+    return Case(label, "", {}, nothing, None, settings, parts=parts, note=parts[0].note)

@@ -2,24 +2,26 @@
 
 Where nothing is to be saved, the process ends at once: all that is written is written whole or not at all.
 Training is stopped between two of its dispatches, and saved. A thread watches for signals, because Python's
-own handlers wait until a compilation or a program on the device has ended.
+own handlers wait until a compilation or a program on the device has ended. Of several processes all end by a signal
+to one: in training at the same step, elsewhere at once, together.
 """
 
 import contextlib
 import os
+import select
 import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from hotmess_jax.machine import common_end
 from hotmess_jax.machine.files import remove_unfinished
 from hotmess_jax.machine.processes import agreed_stop, processes
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Of several processes one that ends alone takes the others with it, so each waits for a common end so long.
-GRACE_S = 20.0
 
 
 class StoppedError(BaseException):
@@ -39,9 +41,15 @@ class _Watch:
     """What a process knows of the signals it was sent; there is one."""
 
     watching: bool = False
+    # The signal that this process, or another of its run, was sent.
     asked: int | None = None
+    sent: bool = False
     deferring: bool = False
+    # All stop at one step; all end at once.
+    agreed: bool = False
+    ending: bool = False
     kept: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 _WATCH = _Watch()
@@ -84,14 +92,22 @@ def watched(kept: str) -> Iterator[None]:
     }
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     _WATCH.watching, _WATCH.asked, _WATCH.deferring, _WATCH.kept = True, None, False, kept
+    _WATCH.sent = _WATCH.agreed = _WATCH.ending = False
     thread = threading.Thread(target=_obey, args=(read,), daemon=True, name="signals")
     thread.start()
     try:
         yield
+        _wait_for_others()
     except StoppedError as stop:
         _say(f"{stop}; {kept}: {command()}")
         raise SystemExit(stop.status) from None
+    except BaseException:
+        if _WATCH.ending:  # what others leave behind goes wrong here
+            _wait_to_be_ended()
+        raise
     finally:
+        if processes() > 1:
+            common_end.done()
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
@@ -116,10 +132,13 @@ def between_steps(reached: Callable[[], str]) -> Iterator[Callable[[], bool]]:
 
     def here() -> bool:
         nonlocal agreed
-        _WATCH.deferring = _WATCH.watching
+        with _WATCH.lock:
+            _WATCH.deferring = _WATCH.watching and not _WATCH.ending
+        if _WATCH.ending:
+            _wait_to_be_ended()
         number = agreed_stop(_WATCH.asked)
         if number is not None:
-            agreed, _WATCH.asked = True, _WATCH.asked or number
+            agreed, _WATCH.agreed, _WATCH.asked = True, True, _WATCH.asked or number
         return number is not None
 
     try:
@@ -131,24 +150,57 @@ def between_steps(reached: Callable[[], str]) -> Iterator[Callable[[], bool]]:
 
 
 def _obey(read: int) -> None:
-    """Watch for signals, in a thread of its own, until the pipe is closed."""
-    while data := os.read(read, 64):
-        for number in data:
-            if number not in SIGNALS:
-                continue
-            again = _WATCH.asked is not None
-            _WATCH.asked = number
-            if again or not (_WATCH.deferring or processes() > 1):
-                _end(number, " at once" * again)
-            elif processes() > 1:
-                timer = threading.Timer(GRACE_S, _end_unless_deferring, [number])
-                timer.daemon = True
-                timer.start()
+    """Watch for signals, and for what other processes were sent, in a thread, until the pipe is closed."""
+    while True:
+        ready, _, _ = select.select([read], [], [], common_end.POLL_S)
+        if ready:
+            data = os.read(read, 64)
+            if not data:
+                return
+            for number in data:
+                if number in SIGNALS:
+                    _take(number)
+        if processes() > 1:
+            _end_with_others()
 
 
-def _end_unless_deferring(number: int) -> None:
-    if _WATCH.watching and not _WATCH.deferring:
-        _end(number, f": no common end within {GRACE_S:g} s")
+def _take(number: int) -> None:
+    """Obey a signal that this process was sent."""
+    again, _WATCH.sent, _WATCH.asked = _WATCH.sent, True, number
+    together = processes() > 1
+    if again or not (_WATCH.deferring or together) or (together and not common_end.ask_all(number)):
+        _end(number, " at once" * again)
+
+
+def _end_with_others() -> None:
+    """End at once with all other processes, where one was asked to and none can stop at a step."""
+    _WATCH.asked = _WATCH.asked or common_end.asked()
+    if _WATCH.asked is None or _WATCH.agreed:
+        return
+    with _WATCH.lock:
+        # Who is outside of training stays there. The others cannot train without it, and have saved what they could.
+        if not _WATCH.deferring:
+            _WATCH.ending = True
+    if _WATCH.ending:
+        common_end.end_all()
+    elif common_end.ending():
+        _WATCH.ending = True
+    if _WATCH.ending:
+        common_end.wait_for_the_end()
+        _end(_WATCH.asked, "")
+
+
+def _wait_for_others() -> None:
+    """Wait, at a command's end, until others are there: one that still works can be asked to end."""
+    if processes() > 1:
+        common_end.done()
+        while not common_end.all_done():
+            time.sleep(common_end.POLL_S / 5)
+
+
+def _wait_to_be_ended() -> None:
+    """Leave the end of this process to the thread that watches."""
+    threading.Event().wait()
 
 
 def _end(number: int, how: str) -> None:

@@ -58,11 +58,29 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
         jax.distributed.initialize(coordinator, processes, process)
     except ValueError as error:
         raise ValueError(f"no cluster was found in the environment ({error})") from error
+    _Points.joined = True
 
 
 def processes() -> int:
-    """Return how many processes there are, without waking JAX's devices."""
-    return int(distributed.global_state.num_processes or 1)
+    """Return how many processes have joined, without waking JAX's devices; 1 until all have."""
+    return int(distributed.global_state.num_processes or 1) if _Points.joined else 1
+
+
+def number_of_this() -> int:
+    """Return which of the processes this is, without waking JAX's devices."""
+    return int(distributed.global_state.process_id)
+
+
+def store() -> Any:
+    """Return the coordinator's keys and values."""
+    return distributed.global_state.client
+
+
+def from_store(name: str) -> str | None:
+    """Return a value that any process has stored; None where there is none."""
+    with contextlib.suppress(jax.errors.JaxRuntimeError):
+        return str(store().key_value_try_get(name))
+    return None
 
 
 def is_first() -> bool:
@@ -86,9 +104,9 @@ def agreed(here: bool) -> bool:
 class _Points:
     """Where this process is among the points at which all may stop."""
 
+    joined = False
     passed = 0
     stop: tuple[int, int] | None = None
-    told = False
 
 
 def agreed_stop(asked: int | None) -> int | None:
@@ -98,33 +116,21 @@ def agreed_stop(asked: int | None) -> int | None:
     where: some points ahead, so that every process reads of it in time.
 
     Args:
-        asked: the signal that this process was sent, if any was.
+        asked: the signal that any process was sent, as far as this one knows.
     """
     if processes() == 1:
         return asked
     _Points.passed += 1
-    store: Any = distributed.global_state.client
     if _Points.stop is None and is_first():
-        number = asked if asked is not None else _read(store, "hotmess/asked")
-        if number is not None:
-            _Points.stop = _Points.passed + AHEAD, int(number)
-            store.key_value_set("hotmess/stop", json.dumps(_Points.stop))
-    elif _Points.stop is None:
-        if asked is not None and not _Points.told:
-            store.key_value_set("hotmess/asked", str(asked), allow_overwrite=True)
-            _Points.told = True
-        if (text := _read(store, "hotmess/stop")) is not None:
-            at, number = json.loads(text)
-            _Points.stop = at, number
+        if asked is not None:
+            _Points.stop = _Points.passed + AHEAD, asked
+            store().key_value_set("hotmess/stop", json.dumps(_Points.stop))
+    elif _Points.stop is None and (text := from_store("hotmess/stop")) is not None:
+        at, number = json.loads(text)
+        _Points.stop = at, number
     if _Points.stop is None or _Points.passed < _Points.stop[0]:
         return None
     return _Points.stop[1]
-
-
-def _read(store: Any, name: str) -> str | None:
-    with contextlib.suppress(jax.errors.JaxRuntimeError):  # there is none
-        return str(store.key_value_try_get(name))
-    return None
 
 
 def check_shared(folders: Sequence[Path]) -> None:

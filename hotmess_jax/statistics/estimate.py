@@ -1,12 +1,15 @@
 """A number with its 95 % interval, and Student's t over independent values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
+from pydantic_core import CoreSchema
 from scipy import stats
+
+from hotmess_jax.statistics.json_form import json_form
 
 LEVEL = 0.95
 Over = Literal["draws", "sizes", "replicates", "questions"]
@@ -26,6 +29,21 @@ class Interval:
         """Return both ends as JSON values."""
         return [self.low, self.high]
 
+    @classmethod
+    def of_json(cls, value: Any) -> "Interval":
+        """Return the interval of JSON values.
+
+        Raises:
+            ValueError: where they are not two numbers or None.
+        """
+        if not isinstance(value, Sequence) or len(value) != 2 or not all(map(_is_end, value)):
+            raise ValueError(f"an interval is two numbers, or null for an open side, got {value!r}")
+        return cls(*(None if end is None else float(end) for end in value))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
+        return json_form(cls)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -43,6 +61,34 @@ class Estimate:
             "ci95": None if self.ci95 is None else self.ci95.to_json(),
             self.over: self.count,
         }
+
+    @classmethod
+    def of_json(cls, value: Any) -> "Estimate":
+        """Return the estimate of JSON values.
+
+        Raises:
+            ValueError: where they are none: without a value, an interval, or what was counted.
+        """
+        over = [name for name in get_args(Over) if isinstance(value, Mapping) and name in value]
+        if (
+            not over
+            or not {"value", "ci95"} <= set(value)
+            or value["value"] is None
+            or not _is_end(value["value"])
+        ):
+            raise ValueError(
+                f"an estimate has a value, ci95 and one of {', '.join(get_args(Over))}, got {value!r}"
+            )
+        ci95 = None if value["ci95"] is None else Interval.of_json(value["ci95"])
+        return cls(float(value["value"]), ci95, over[0], int(value[over[0]]))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
+        return json_form(cls)
+
+
+def _is_end(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def mean_with_interval(values: Float[np.ndarray, " n"], over: Over) -> Estimate:

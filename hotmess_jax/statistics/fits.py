@@ -23,10 +23,6 @@ class PowerLaw:
     offset: float
     sizes: int
 
-    def predict(self, parameters: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Return the law's value at parameter counts."""
-        return self.coefficient * parameters**-self.exponent + self.offset
-
     def to_json(self) -> dict[str, object]:
         """Return the fit as JSON values."""
         return {

@@ -107,7 +107,8 @@ def draws_of(sweep: Mapping) -> Draws:
                 problem["eigenvalues"],
                 problem["teacher"],
                 problem["codec_teacher"],
-                None if floor is None else floor["value"],
+                # Of uniform points alone, as sweeps before had it, it is no floor.
+                floor["value"] if floor is not None and "counted" in floor else None,
                 problem.get("seams_teacher"),
                 tuple(
                     tuple(

@@ -157,6 +157,17 @@ class _PlaceSplit(NamedTuple):
     centres: Float[np.ndarray, "places d"]
 
 
+def _places_of(
+    last: Float[np.ndarray, "starts d"], settled: Bool[np.ndarray, " starts"], step_norm: float
+) -> tuple[Int[np.ndarray, " starts"], int]:
+    """Return each end's place, and how many there are; what has not settled has one of its own after these."""
+    place = np.empty(len(last), np.int64)
+    place[settled] = grouped(last[settled], step_norm)
+    count = int(place[settled].max()) + 1 if settled.any() else 0
+    place[~settled] = count + np.arange((~settled).sum())
+    return place, count
+
+
 def _split_by_place(
     A: Float[np.ndarray, "d d"],
     b: Float[np.ndarray, " d"],
@@ -182,6 +193,31 @@ def _split_by_place(
     )
 
 
+def _listed(
+    split: _PlaceSplit,
+    kept: int,
+    seam: Int[np.ndarray, " listed"],
+    b: Float[np.ndarray, " d"],
+    eigenvectors: Float[np.ndarray, "d d"],
+    radius: float,
+) -> tuple[Place, ...]:
+    """Return the places that hold most starts."""
+    return tuple(
+        Place(
+            float(split.share[k]),
+            float(split.error_share[k]),
+            float(split.bias2[k]),
+            float(split.between[k]),
+            float(split.within[k]),
+            tuple(centre.tolist()),
+            tuple(((centre - b) @ eigenvectors).tolist()),
+            bool(np.linalg.norm(centre - b) <= radius),
+            SEAMS[seam[k]],
+        )
+        for k, centre in enumerate(split.centres[:kept])
+    )
+
+
 def ends(
     problem: Quadratic,
     codec: FloatCodec,
@@ -192,8 +228,6 @@ def ends(
     points: int = 200,
 ) -> Ends:
     """Tell where rollouts ended, and split bias² and variance into between and within those places.
-
-    A start that has not settled is a place of its own in the split.
 
     Args:
         problem: whose minimum and norm are meant.
@@ -211,33 +245,15 @@ def ends(
     if not len(last):
         raise ValueError("ends of no start")
     A, b = (np.asarray(part, np.float64) for part in (problem.A, problem.b))
-    eigenvectors = np.linalg.eigh(A)[1]
     strayed: Bool[np.ndarray, " starts"] = np.linalg.norm(last - b, axis=-1) > radius
     settled = wander <= SETTLED_STEPS * step_norm
-    group = np.empty(len(last), np.int64)
-    group[settled] = grouped(last[settled], step_norm)
-    count = int(group[settled].max()) + 1 if settled.any() else 0
-    group[~settled] = count + np.arange((~settled).sum())
-
+    group, count = _places_of(last, settled, step_norm)
     split = _split_by_place(A, b, last, group)
     kept = min(count, PLACES_KEPT)
     # Of one shape whatever is found, so that the codec is compiled once.
     padded = np.resize(split.centres[: max(kept, 1)], (PLACES_KEPT, last.shape[1]))
     seam, seam_of_ends = seams(codec, padded, step_norm), seams(codec, last, step_norm)
-    places = tuple(
-        Place(
-            float(split.share[k]),
-            float(split.error_share[k]),
-            float(split.bias2[k]),
-            float(split.between[k]),
-            float(split.within[k]),
-            tuple(centre.tolist()),
-            tuple(((centre - b) @ eigenvectors).tolist()),
-            bool(np.linalg.norm(centre - b) <= radius),
-            SEAMS[seam[k]],
-        )
-        for k, centre in enumerate(split.centres[:kept])
-    )
+    places = _listed(split, kept, seam, b, np.linalg.eigh(A)[1], radius)
     shown = np.where(settled, np.where(group < kept, group, -1), -2)[:points]
     return Ends(
         places,

@@ -270,11 +270,6 @@ def findings(sweep: Mapping) -> Findings:
     return Findings(draws, laws, difference, of_means, slope, line, plateau, plateaus, _rises(draws))
 
 
-def fit_sweep(sweep: Mapping) -> Json:
-    """Return `findings` as the JSON values that go into sweep.json."""
-    return findings(sweep).to_json()
-
-
 def bias_at_floor(draws: Draws, starts: int) -> tuple[str, ...]:
     """Return the models whose bias² is hardly told from 0: at most twice the share of variance that it holds.
 

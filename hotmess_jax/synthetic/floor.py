@@ -1,23 +1,37 @@
-"""The loss of a perfect model: the entropy of the update's tokens once those of the state are known."""
+"""The loss of a perfect model: the entropy of the update's tokens once those of the state are known.
+
+x within a cell is distributed as the trajectories' states are. On the valley floor, where most of them
+are, steps of fixed length bounce from side to side, and a state's two coordinates tell of one another:
+uniform points know nothing of it, and their entropy there is three times too large (quick's problem, d =
+2, p = 3). So the entropy is counted in states of fresh trajectories, `visits`, where 15 or more come
+by; elsewhere, where trajectories come from everywhere and few come by, points are drawn uniformly within the
+cell. With more than two dimensions few states have visits, and the floor is nearer that of uniform
+points, an upper one: `counted` says of how many.
+
+Entropies are estimated after Chao, Wang and Jost 2013, which corrects the plug-in entropy for
+tokens not drawn; see `token_entropy` for this and the bracket. Of few visits they are still too low (by 25 %
+of 15, 7 % of 120), so that what errs, errs to a floor too low.
+"""
 
 import functools
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32, Float64, Int, Int32, Key
-from scipy import special
+from jaxtyping import Array, Bool, Float, Float32, Int, Key
 
-from hotmess_jax.synthetic.codec import MAX_EXPONENT, MINUS, FloatCodec
+from hotmess_jax.synthetic.cells import Cells, cells, points_within
+from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.teacher import Teacher
+from hotmess_jax.synthetic.token_entropy import TokenEntropy, from_sums, sums_over_groups
+from hotmess_jax.synthetic.visits import Paths, Visits, visits
 from kernels.arrays import AnyArray
 
-# Weight of the uniform guess in the predictor behind the upper bound, in points.
-_PRIOR = 0.1
 _STATES_AT_ONCE = 8  # so many sorts fill the cache
+# Entropies of fewer visits are too low by a third and more.
+LEAST_VISITS = 15
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,8 @@ class LossFloor:
 
     value: float
     """Mean over states of the entropy given the state's tokens."""
+    uniform: float
+    """The same with points uniform in every cell, as if trajectories were so everywhere."""
     se: float
     """Standard error of `value` over states; it holds the noise of the points too."""
     low: float
@@ -36,32 +52,13 @@ class LossFloor:
     """States in the mean."""
     left_out: int
     """States that were given and have no finite cell, for a coordinate is at the codec's limit."""
+    counted: int
+    """States whose entropy is that of real trajectories; the others' is that of uniform points."""
     points: int
-    """Points drawn within the cell of each state."""
+    """Points drawn within the cell of each state, and the most visits that count."""
     by_token: tuple[float, ...]
     """Entropy of each token of the update given the state's tokens and those before it; its mean is
     `value`. A difference of estimates, so one that is 0 may come out slightly below."""
-
-
-class Cells(NamedTuple):
-    """All numbers that share tokens: sign·m/unit/decade, for mantissas m from low to high."""
-
-    sign: Float[Array, "*shape"]
-    unit: Float[Array, "*shape"]  # 10^precision
-    decade: Float[Array, "*shape"]  # 10^e
-    low: Float[Array, "*shape"]
-    high: Float[Array, "*shape"]
-    least: Float[Array, "*shape"]  # the smallest float32 magnitude of the cell
-    most: Float[Array, "*shape"]
-    finite: Bool[Array, "*shape"]
-
-
-class TokenEntropy(NamedTuple):
-    """Estimates of the entropy, in nats, of a sequence of tokens from samples of it."""
-
-    by_token: Float64[np.ndarray, "*many tokens"]
-    low: Float64[np.ndarray, "*many"]  # of the whole sequence
-    high: Float64[np.ndarray, "*many"]
 
 
 def loss_floor(
@@ -72,30 +69,24 @@ def loss_floor(
     states: Float32[AnyArray, "pairs d"],
     most_states: int = 512,
     points: int = 4_096,
+    paths: Paths | None = None,
 ) -> LossFloor:
     """Estimate the validation loss of a model that knows all that the state's tokens tell.
 
     A model sees x's tokens, that is the cell of numbers that are written so, and the digits cut off
     decide the last ones of u. No predictor, autoregressive or not, has less cross-entropy than the
     entropy of u's tokens over x in that cell, which is the sum over tokens of their entropies given the
-    tokens before. It is estimated from points drawn uniformly within the cell of each state.
-
-    The true density within a cell is that of the trajectories. On the way to the minimum it is nearly
-    uniform (3 to 8 % less entropy was counted in states of real trajectories, d = 2, p = 1). Those of
-    fixed steps that have arrived keep to a line through the minimum, of which uniform points know
-    nothing: there a model can do better than this floor, by far where cells are as wide as steps.
-
-    Entropies are estimated after Chao, Wang and Jost 2013, which corrects the plug-in entropy for
-    tokens not drawn; see `token_entropy` for this and the bracket.
+    tokens before.
 
     Args:
-        key: randomness, of the choice of states and of the points.
+        key: randomness, of the choice of states, of the points and of fresh trajectories.
         problem: what is descended.
         codec: the numbers' encoding.
         teacher: whose updates are predicted.
         states: those that the validation loss is measured on.
         most_states: so many of them are used, chosen at random.
-        points: drawn within each cell, 2 at least.
+        points: drawn within each cell, and kept of the visits to it; 2 at least.
+        paths: the trajectories that `states` are of; None takes points to be uniform everywhere.
 
     Raises:
         ValueError: for fewer than 2 points, or fewer than 2 states that have a finite cell.
@@ -103,20 +94,26 @@ def loss_floor(
     if points < 2:
         raise ValueError(f"an entropy needs at least 2 points a cell, got {points}")
     key_states, key_points = jax.random.split(key)
-    chosen_states, without_cell = _chosen(key_states, codec, states, most_states)
-    sums = _sums_in_cells(key_points, problem, chosen_states, codec.precision, teacher, points)
-    found = _from_sums(np.asarray(sums, np.float64), points)
+    chosen, without_cell = _chosen(key_states, codec, states, most_states)
+    sums = _sums_in_cells(key_points, problem, chosen, codec.precision, teacher, points)
+    uniform = from_sums(np.asarray(sums, np.float64), points)
+    found, counted = uniform, np.zeros(len(chosen), bool)
+    if paths is not None:
+        seen = visits(jax.random.fold_in(key, 2), problem, codec, teacher, chosen, paths, points)
+        found, counted = _counted(problem, codec, teacher, seen, uniform)
     count, tokens = found.by_token.shape
     of_state = found.by_token.sum(axis=-1) / tokens
     return LossFloor(
-        float(of_state.mean()),
-        float(of_state.std(ddof=1) / count**0.5),
-        float(found.low.mean() / tokens),
-        float(found.high.mean() / tokens),
-        count,
-        without_cell,
-        points,
-        tuple(found.by_token.mean(axis=0).tolist()),
+        value=float(of_state.mean()),
+        uniform=float(uniform.by_token.sum(axis=-1).mean() / tokens),
+        se=float(of_state.std(ddof=1) / count**0.5),
+        low=float(found.low.mean() / tokens),
+        high=float(found.high.mean() / tokens),
+        states=count,
+        left_out=without_cell,
+        counted=int(counted.sum()),
+        points=points,
+        by_token=tuple(found.by_token.mean(axis=0).tolist()),
     )
 
 
@@ -135,81 +132,20 @@ def _chosen(
     return inside[np.asarray(chosen)], int((~has_cell).sum())
 
 
-def token_entropy(tokens: Int[AnyArray, "points tokens"], precision: int) -> TokenEntropy:
-    """Estimate the entropy of the tokens of vectors, in nats, from independent samples of them.
-
-    With n the number of samples that begin with the same tokens as a given one: the entropy of each
-    beginning is estimated after Chao, Wang and Jost, and a token's is the difference of two. `low` is
-    the plug-in entropy, in expectation below the truth. `high` is the mean cross-entropy of each sample
-    under the predictor that learned from all the others, (n + 0.1/m) / (n before + 0.1) for each token of
-    m that may stand there: in expectation above the truth, as any predictor's is.
-
-    Args:
-        tokens: of vectors, one a row, as the codec writes them.
-        precision: the codec's.
-
-    Source: Chao, Wang and Jost 2013, "Entropy and the species accumulation curve", equation 8.
-    """
-    sums = _sums(jnp.asarray(tokens, jnp.int32), precision)
-    return _from_sums(np.asarray(sums, np.float64), len(tokens))
-
-
-def cells(codec: FloatCodec, values: Float[AnyArray, "*shape"]) -> Cells:
-    """Return the cell of each number: all numbers with its tokens.
-
-    It reaches half a unit of the last digit to either side, but only a twentieth below a power of ten,
-    where units are ten times smaller. What is at the codec's limit has no finite cell, for all that
-    saturates is written so.
-    """
-    found: Cells = _cells(jnp.asarray(values, jnp.float32), codec.precision)
-    return found
-
-
-@functools.partial(jax.jit, static_argnames="precision")
-def _cells(values: Float32[Array, "*shape"], precision: int) -> Cells:
-    codec = FloatCodec(precision)
-    tokens = codec.encode(values[..., None])
-    powers = jnp.asarray([10**i for i in range(precision, -1, -1)], jnp.int32)
-    exponent, mantissa = tokens[..., 1], (tokens[..., 2:] * powers).sum(axis=-1)
-    sign = jnp.where(tokens[..., 0] == MINUS, -1.0, 1.0)
-    lowest_of_decade = (mantissa == 10**precision) & (exponent < MAX_EXPONENT)
-    low = mantissa - jnp.where(lowest_of_decade, 0.05, 0.5)
-    high = mantissa + 0.5
-    # Both powers are exact in float32, so that two divisions and `low` err by two units at most.
-    unit = jnp.full_like(sign, 10.0**precision)
-    decade = jnp.asarray([10.0**i for i in range(MAX_EXPONENT + 1)], jnp.float32)[exponent]
-
-    def around(edge: Array) -> tuple[Array, Array]:
-        near = [edge]
-        for towards in (-jnp.inf, jnp.inf):
-            other = edge
-            for _ in range(3):
-                other = jnp.nextafter(other, jnp.float32(towards))
-                near.append(other)
-        stacked = jnp.stack(near)
-        return stacked, (codec.encode((sign * stacked)[..., None]) == tokens).all(axis=-1)
-
-    below, of_cell_below = around(low / unit / decade)
-    above, of_cell_above = around(high / unit / decade)
-    return Cells(
-        sign,
-        unit,
-        decade,
-        low,
-        high,
-        jnp.where(of_cell_below, below, jnp.inf).min(axis=0),
-        jnp.where(of_cell_above, above, -jnp.inf).max(axis=0),
-        (exponent > 0) | (mantissa < 10 ** (precision + 1) - 1),
+def _counted(
+    problem: Quadratic, codec: FloatCodec, teacher: Teacher, seen: Visits, uniform: TokenEntropy
+) -> tuple[TokenEntropy, Bool[np.ndarray, " states"]]:
+    """Return entropies of the visits where they suffice, else of uniform points, and where they do."""
+    counted = seen.counts >= LEAST_VISITS
+    counts = np.maximum(seen.counts, 1)
+    sums = _sums_at(problem, seen.states, counts, codec.precision, teacher)
+    real = from_sums(np.asarray(sums, np.float64), counts)
+    entropy = TokenEntropy(
+        np.where(counted[:, None], real.by_token, uniform.by_token),
+        np.where(counted, real.low, uniform.low),
+        np.where(counted, real.high, uniform.high),
     )
-
-
-@functools.partial(jax.jit, static_argnames="points")
-def points_within(key: Key[Array, ""], within: Cells, points: int) -> Float32[Array, "points *shape"]:
-    """Draw points uniformly within finite cells, each rounded to a float32 of the same cell."""
-    drawn = jax.random.uniform(key, (points, *within.low.shape))
-    mantissa = within.low + drawn * (within.high - within.low)
-    magnitude = jnp.clip(mantissa / within.unit / within.decade, within.least, within.most)
-    return within.sign * magnitude
+    return entropy, counted
 
 
 @functools.partial(jax.jit, static_argnames=("precision", "teacher", "points"))
@@ -221,83 +157,33 @@ def _sums_in_cells(
     teacher: Teacher,
     points: int,
 ) -> Float[Array, "states sums beginnings"]:
-    """Draw points in the cell of each state, and return what `_sums` does of their updates' tokens."""
+    """Draw points in the cell of each state, and return the sums of their updates' tokens."""
     codec = FloatCodec(precision)
 
     def of_state(drawn: tuple[Array, Cells]) -> Array:
         x = points_within(*drawn, points)
-        return _sums(codec.encode(teacher.update(problem, x)), precision)
+        return sums_over_groups(codec.encode(teacher.update(problem, x)), points, precision)
 
     keys = jax.random.split(key, len(states))
     sums: Array = jax.lax.map(of_state, (keys, cells(codec, states)), batch_size=_STATES_AT_ONCE)
     return sums
 
 
-@functools.partial(jax.jit, static_argnames="precision")
-def _sums(tokens: Int32[Array, "points tokens"], precision: int) -> Float[Array, "sums beginnings"]:
-    """Return, of each beginning 0..tokens, sums over the groups of points that share it.
+@functools.partial(jax.jit, static_argnames=("precision", "teacher"))
+def _sums_at(
+    problem: Quadratic,
+    visited: Float32[AnyArray, "states most d"],
+    counts: Int[AnyArray, " states"],
+    precision: int,
+    teacher: Teacher,
+) -> Float[Array, "states sums beginnings"]:
+    """Return the sums of the tokens of the updates at the first `counts` of each row of states."""
+    codec = FloatCodec(precision)
 
-    With n the size of a group, and N of all: n·log(N/n)/N, n·(ψ(N) − ψ(n))/N, n·log((n − 1 + prior)/N)/N,
-    the same with prior/m, the groups of one and those of two.
-    """
-    points, length = tokens.shape
-    per_number = 3 + precision
-    bases = np.asarray([2, 10, *[10] * (precision + 1)])
-    weights = jnp.asarray([int(np.prod(bases[i + 1 :])) for i in range(per_number)], jnp.int32)
-    numbers = tokens.reshape(points, -1, per_number)
-    numbers = numbers.at[..., 0].set(numbers[..., 0] == MINUS)
-    # One integer a number; sorted by these, points that share any beginning stand together.
-    coded = tuple((numbers * weights).sum(axis=-1).T)
-    ordered = jnp.stack(jax.lax.sort(coded, num_keys=len(coded)))
-    digits = (ordered[:, None] // weights[:, None]).reshape(length, points)
-    differs = jnp.concatenate([jnp.ones((length, 1), bool), digits[:, 1:] != digits[:, :-1]], axis=1)
-    for i in range(per_number, length, per_number):  # a number's beginning has all numbers before it
-        differs = differs.at[i : i + per_number].set(differs[i : i + per_number] | differs[i - 1])
-    first = jnp.arange(points) == 0
-    differs = jnp.concatenate([first[None], differs])  # all share the empty beginning
-    begins = jnp.where(differs, jnp.arange(points, dtype=jnp.int32), points)
-    following = jax.lax.cummin(begins, axis=1, reverse=True)
-    following = jnp.concatenate(
-        [following[:, 1:], jnp.full((length + 1, 1), points, jnp.int32)], axis=1
+    def of_state(row: tuple[Array, Array]) -> Array:
+        return sums_over_groups(codec.encode(teacher.update(problem, row[0])), row[1], precision)
+
+    sums: Array = jax.lax.map(
+        of_state, (jnp.asarray(visited), jnp.asarray(counts)), batch_size=_STATES_AT_ONCE
     )
-    sizes = jnp.where(differs, following - begins, 0)
-
-    n = np.arange(1, points + 1, dtype=np.float64)
-    per_size = np.stack(
-        [
-            n * np.log(points / n),
-            n * (special.digamma(points) - special.digamma(n)),
-            n * np.log((n - 1 + _PRIOR) / points),
-            n * np.log((n - 1 + _PRIOR / 2) / points),
-            n * np.log((n - 1 + _PRIOR / 10) / points),
-        ]
-    )
-    table = jnp.asarray(np.pad(per_size / points, ((0, 0), (1, 0))), jnp.float32)
-    is_sign = jnp.arange(-1, length) % per_number == 0
-    entropy, digamma, before, of_sign, of_digit = (row[sizes].sum(axis=1) for row in table)
-    after = jnp.where(is_sign, of_sign, of_digit)
-    ones, twos = ((sizes == k).sum(axis=1) for k in (1, 2))
-    return jnp.stack([entropy, digamma, before, after, ones, twos])
-
-
-def _from_sums(sums: Float64[np.ndarray, "*many sums beginnings"], points: int) -> TokenEntropy:
-    """Turn what `_sums` returns into estimates."""
-    entropy, digamma, before, after, ones, twos = np.moveaxis(sums, -2, 0)
-    # Chao, Wang and Jost: A is the estimated chance that the next point is like one of those seen once.
-    pairs = np.where(twos > 0, 2 * twos, 2)
-    singles = np.where(twos > 0, ones, np.maximum(ones - 1, 0))
-    rate = -np.log1p(-np.minimum(pairs / ((points - 1) * singles + pairs), 1 - 1e-12))
-    joint = digamma + np.where(ones > 0, ones / points * np.exp(-rate) * _tail(rate, points), 0)
-    return TokenEntropy(
-        np.diff(joint, axis=-1),
-        entropy[..., -1],
-        (before[..., :-1] - after[..., 1:]).sum(axis=-1),
-    )
-
-
-def _tail(rate: Float64[np.ndarray, "*shape"], first: int) -> Float64[np.ndarray, "*shape"]:
-    """Return e^(rate·first) times the sum of e^(−rate·r)/r from r = first on, by Euler and Maclaurin."""
-    x = rate * first
-    small = np.minimum(x, 50)
-    integral = np.where(x < 50, np.exp(small) * special.exp1(small), (1 - 1 / x + 2 / x**2) / x)
-    return integral + 1 / (2 * first) + (rate + 1 / first) / (12 * first)
+    return sums

@@ -200,8 +200,8 @@ class ModelRollout:
             keys: Key[Array, "replicates rows"],
         ) -> Rollout:
             together = None if on_cpu else max(1, ROWS_AT_ONCE // starts.shape[1])
-            each = params, starts, keys
-            found: Rollout = jax.lax.map(lambda one: of_one(*one), each, batch_size=together)
+            found: Rollout
+            found = jax.lax.map(lambda one: of_one(*one), (params, starts, keys), batch_size=together)
             return found
 
         own, by_start = PartitionSpec(REPLICATES), PartitionSpec(REPLICATES, AXIS)
@@ -219,8 +219,7 @@ class ModelRollout:
         def with_keys(params: PyTree, starts: Array, key_data: Array) -> Rollout:
             keys = jax.random.wrap_key_data(key_data)
             keys = jax.vmap(lambda key: jax.random.split(key, starts.shape[1]))(keys)
-            found: Rollout = on_each(params, starts, keys)
-            return found
+            return on_each(params, starts, keys)  # type: ignore[no-any-return]
 
         self._compiled = jax.jit(with_keys)
 

@@ -261,6 +261,7 @@ class Trainer:
         steps: int,
         checkpoints: Checkpoints,
         checkpoint_every: int,
+        *,
         seconds: float = 0.0,
         on_step: Callable[[int, list[float]], None] = lambda step, losses: None,
         stop_here: Callable[[], bool] = lambda: False,

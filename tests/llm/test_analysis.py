@@ -12,48 +12,38 @@ from hypothesis import strategies as st
 from made_records import any_answers, table, two_answers, unit_tests
 from scipy import stats
 
-from hotmess_jax.llm.analyses import (
-    AnalysisSettings,
-    Questions,
-    answer_changes,
-    answer_changes_by_length,
-    by_budget,
-    by_field,
-    by_label,
-    difficulty_labels,
-    efficiency,
-    ensembling,
-    format_failures,
-    kl_correction,
-    length_correlation,
-    length_field,
-    natural_overthinking,
-    one_question,
-    overall,
-    questions_of,
-    scaling_by_difficulty,
-    sensitivity,
-    summarise,
-    unit_test_questions,
-    with_wait_ratio,
-)
-from hotmess_jax.llm.analyses.cross_fitting import groups_along, measured_samples
-from hotmess_jax.llm.analyses.difficulty import scaling_of, surface_of
-from hotmess_jax.llm.analyses.overthinking import _shuffled
-from hotmess_jax.llm.analyses.questions import estimate_parts
-from hotmess_jax.llm.analyses.subsets import (
+from hotmess_jax.llm.analyses.by_budget import by_budget
+from hotmess_jax.llm.analyses.efficiency import efficiency
+from hotmess_jax.llm.analyses.ensembles import ensembling
+from hotmess_jax.llm.analyses.format_failures import format_failures
+from hotmess_jax.llm.analyses.length_correlation import length_correlation
+from hotmess_jax.llm.analyses.one_question import one_question
+from hotmess_jax.llm.analyses.scaling import scaling_by_difficulty, scaling_of
+from hotmess_jax.llm.analyses.sensitivity import sensitivity
+from hotmess_jax.llm.analyses.surface import surface_of
+from hotmess_jax.llm.measures import kl_correction
+from hotmess_jax.llm.measures.changes import answer_changes, answer_changes_by_length, difficulty_labels
+from hotmess_jax.llm.measures.cross_fitting import groups_along, measured_samples
+from hotmess_jax.llm.measures.groups import by_field, by_label, length_field, with_wait_ratio
+from hotmess_jax.llm.measures.halves import _shuffled, natural_overthinking
+from hotmess_jax.llm.measures.means import overall
+from hotmess_jax.llm.measures.other_outcomes import unit_test_questions
+from hotmess_jax.llm.measures.questions import AnalysisSettings, Questions, estimate_parts, questions_of
+from hotmess_jax.llm.measures.subsets import (
     Sampled,
     SampledBlock,
     decompose_subsets,
     sampled_choices,
     sampled_vectors,
 )
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.statistics.correlations import (
     lengthened,
     permutation_p,
     rank_correlation,
     reliability,
 )
+from hotmess_jax.statistics.estimate import Interval
 from hotmess_jax.statistics.power_laws import fit, jackknife_interval
 from kernels.decompositions import Decomposition, brier, coverage, kl
 from kernels.resampling import bootstrap, percentile_interval
@@ -310,7 +300,7 @@ def test_kl_of_answers_that_are_all_right_is_0_without_dust():
     records = two_answers(np.asarray([1.0, 1.0, 0.5]), np.ones(3), 20, np.random.default_rng(0))
     questions = questions_of(records, KL)
     assert questions.plugin.error[:2].tolist() == [0, 0] and questions.plugin.error[2] > 1
-    right = overall(questions_of(records.filter(pl.col("question_id") < "q0002"), KL), KL)
+    right = overall(questions_of(records.filter(pl.col("question_id") < "q0002"), KL))
     for form in ("plugin", "corrected"):
         # Of two questions that were right others of the kind need not be.
         low, high = right[form]["error"]["ci95"]
@@ -568,7 +558,7 @@ def unequal(random):
 def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
     """Truth: bias² 2·0.5², variance 2·0.5·0.5, of which `share` is between contexts."""
     records = in_contexts(1, 500, sizes, share)
-    found = overall(questions_of(records, BRIER), BRIER)
+    found = overall(questions_of(records, BRIER))
     for value, truth in (
         (found["corrected"]["bias2"], 0.5),
         (found["corrected"]["variance"], 0.5),
@@ -591,7 +581,7 @@ def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
 def test_intervals_of_samples_in_contexts_cover_the_truth(share):
     seeds, covered = 200, dict.fromkeys(("bias2", "variance", "between", "within"), 0)
     for seed in range(seeds):
-        found = overall(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER), BRIER)
+        found = overall(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER))
         truth = {"bias2": 0.5, "variance": 0.5, "between": 0.5 * share, "within": 0.5 * (1 - share)}
         for name, value in truth.items():
             of = found["contexts"] if name in ("between", "within") else found["corrected"]
@@ -605,22 +595,22 @@ def test_intervals_of_samples_in_contexts_cover_the_truth(share):
 
 def test_one_context_or_one_sample_in_each_falls_back_and_says_so():
     flat = in_contexts(0, 40, [6])
-    one = overall(questions_of(flat, BRIER), BRIER)
-    bare = overall(questions_of(without_contexts(flat), BRIER), BRIER)
+    one = overall(questions_of(flat, BRIER))
+    bare = overall(questions_of(without_contexts(flat), BRIER))
     assert one["corrected"] == bare["corrected"] and bare["contexts"] is None
     nothing = {"questions": 0, "between": None, "within": None}
     assert one["contexts"] == nothing | {"one_context": 40, "one_sample_each": 0}
     each = flat.with_columns(context=pl.col("sample"), sample=pl.lit(0))
-    single = overall(questions_of(each, BRIER), BRIER)
+    single = overall(questions_of(each, BRIER))
     assert single["contexts"] == nothing | {"one_context": 0, "one_sample_each": 40}
     for name in ("error", "bias2", "variance", "incoherence"):
         assert single["corrected"][name]["value"] == pytest.approx(bare["corrected"][name]["value"])
     both = pl.concat([flat.filter(pl.col("question_id") < "q00010"),
                       in_contexts(1, 40, [3, 3]).filter(pl.col("question_id") >= "q00010")])  # fmt: skip
-    assert overall(questions_of(both, BRIER), BRIER)["contexts"]["questions"] == 30
-    assert overall(questions_of(both, BRIER), BRIER)["contexts"]["one_context"] == 10
+    assert overall(questions_of(both, BRIER))["contexts"]["questions"] == 30
+    assert overall(questions_of(both, BRIER))["contexts"]["one_context"] == 10
     # KL has no corrected value of so few, and so none between contexts and within them.
-    kl_of = overall(questions_of(both, KL), KL)
+    kl_of = overall(questions_of(both, KL))
     assert kl_of["contexts"] is None and "fewer than 8" in kl_of["no_corrected"]
 
 
@@ -657,8 +647,8 @@ def test_the_kl_variance_of_samples_in_contexts_loses_most_of_its_bias():
     )
     grid = np.asarray([m + d for m in (-1.5, 1.5) for d in (-0.3, 0.3)])
     truth = -np.log(sum(np.exp(-np.log1p(np.exp(s * grid)).mean()) for s in (1, -1)))
-    found = overall(questions_of(records, KL), KL)
-    flat = overall(questions_of(without_contexts(records), KL), KL)
+    found = overall(questions_of(records, KL))
+    flat = overall(questions_of(without_contexts(records), KL))
     fixed, rough, plugin = (
         found["corrected"]["variance"],
         flat["corrected"]["variance"]["value"],
@@ -725,7 +715,7 @@ def test_fewer_samples_are_drawn_over_all_contexts():
     # Of the questions with 32 samples, eight of all contexts, not of the first two.
     # Two samples of 32 share a context in 3 of 31 pairs.
     expected = 0.5 * 3 / 4 * 28 / 31
-    assert found["samples"][-1] == 4 and found["variance"][-1] == pytest.approx(expected, abs=0.05)
+    assert found.samples[-1] == 4 and found.variance[-1] == pytest.approx(expected, abs=0.05)
 
 
 # Difficulty and size
@@ -872,7 +862,7 @@ def test_ensembles_follow_the_1_over_E_law():
     random = np.random.default_rng(0)
     records = any_answers(random.dirichlet(np.ones(4), 400), 24, random)
     found = ensembling(records, BRIER)
-    single = overall(questions_of(records, BRIER), BRIER)["corrected"]
+    single = overall(questions_of(records, BRIER))["corrected"]
     assert found["sizes"][0] == 1 and found["sizes"][-1] == 12
     for i, size in enumerate(found["sizes"]):
         law = single["variance"]["value"] / size
@@ -916,11 +906,9 @@ def test_fewer_samples_make_the_plugin_variance_low():
     )
     records = pl.concat([any_answers(probs, 10, random), wide])
     found = efficiency(records, BRIER, replicates=40)
-    split = overall(questions_of(records, BRIER), BRIER)
-    assert found["questions"] == 300 and found["samples"] == list(range(2, 6))
-    for n, value, spread in zip(
-        found["samples"], found["variance"], found["variance_spread"], strict=True
-    ):
+    split = overall(questions_of(records, BRIER))
+    assert found.questions == 300 and found.samples == tuple(range(2, 6))
+    for n, value, spread in zip(found.samples, found.variance, found.variance_spread, strict=True):
         expected = split["corrected"]["variance"]["value"] * (n - 1) / n
         assert value == pytest.approx(expected, abs=4 * spread / np.sqrt(40) + 1e-12)
 
@@ -944,7 +932,7 @@ def test_sensitivity_changes_one_thing_at_a_time():
         (("smoothing", "0.001"), records, dataclasses.replace(KL, smoothing=1e-3)),
         (("labels known to be wrong", "left out"), records.filter(pl.col("error_type").is_null()), KL),
     ):
-        assert rows[case]["plugin"] == overall(questions_of(part, of), of)["plugin"]
+        assert rows[case]["plugin"] == overall(questions_of(part, of))["plugin"]
     assert rows[("labels known to be wrong", "left out")]["questions"] == 25
 
 
@@ -1093,16 +1081,16 @@ def test_format_failures_by_model_and_budget():
         answer=answers["low"] + answers["high"],
     )
     high, low = format_failures(records)
-    assert (high["budget"], high["unparsed"], high["samples"]) == ("high", 0, 20)
-    assert high["questions"] == 5 and low["share"]["value"] == 0.15
+    assert (high.budget, high.unparsed, high.samples) == ("high", 0, 20)
+    assert high.questions == 5 and low.share.value == 0.15
     # One question holds all of them: as if one of five questions failed, and not three of twenty samples.
-    assert low["share"]["ci95"][1] > 0.5
+    assert low.share.ci95.high > 0.5
     # None of five questions: Clopper and Pearson's end.
-    np.testing.assert_allclose(high["share"]["ci95"], [0, 1 - 0.025 ** (1 / 5)], atol=0.05)
+    np.testing.assert_allclose(list(high.share.ci95), [0, 1 - 0.025 ** (1 / 5)], atol=0.05)
     (single,) = format_failures(
         records.filter((pl.col("question_id") == "0") & (pl.col("budget") == "low"))
     )
-    assert single["share"]["ci95"] == [None, None]
+    assert single.share.ci95 == Interval(None, None)
 
 
 def test_the_question_with_most_answers_is_shown():
@@ -1110,18 +1098,18 @@ def test_the_question_with_most_answers_is_shown():
         question_id=["a"] * 3 + ["b"] * 3, sample=[2, 1, 0] * 2, answer=["A", "A", "B", "C", "", "A"]
     )
     found = one_question(records)
-    assert found["question_id"] == "b" and found["target"] == "A"
-    assert [sample["given"] for sample in found["samples"]] == ["A", "", "C"]
-    assert one_question(records, "a")["question_id"] == "a"
+    assert found.question_id == "b" and found.target == "A"
+    assert [sample.given for sample in found.samples] == ["A", "", "C"]
+    assert one_question(records, "a").question_id == "a"
     # Two benchmarks with questions of the same ids are no chimera.
     twice = pl.concat([records, records.with_columns(benchmark=pl.lit("other"), target=pl.lit("C"))])
     found = one_question(twice, "b", "other")
-    assert (found["benchmark"], found["target"], len(found["samples"])) == ("other", "C", 3)
-    assert len(one_question(twice)["samples"]) == 3
+    assert (found.benchmark, found.target, len(found.samples)) == ("other", "C", 3)
+    assert len(one_question(twice).samples) == 3
     likely = records.with_columns(
         answer=pl.lit(None, pl.String), probs=pl.lit('{"A": 0.2, "B": 0.5, "C": 0.3, "D": 0.0}')
     )
-    assert {sample["given"] for sample in one_question(likely)["samples"]} == {"B"}
+    assert {sample.given for sample in one_question(likely).samples} == {"B"}
 
 
 def test_questions_with_too_few_samples_are_left_out_and_counted():

@@ -10,17 +10,14 @@ import pytest
 from made_records import any_answers, table, two_answers
 
 from experiments import incoherence
-from hotmess_jax.llm.analyses import (
-    AnalysisSettings,
-    answer_changes,
-    by_budget,
-    by_field,
-    efficiency,
-    ensembling,
-    natural_overthinking,
-    questions_of,
-    summarise,
-)
+from hotmess_jax.llm.analyses.by_budget import by_budget
+from hotmess_jax.llm.analyses.efficiency import efficiency
+from hotmess_jax.llm.analyses.ensembles import ensembling
+from hotmess_jax.llm.measures.changes import answer_changes
+from hotmess_jax.llm.measures.groups import by_field
+from hotmess_jax.llm.measures.halves import natural_overthinking
+from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
+from hotmess_jax.llm.measures.summary import summarise
 
 BRIER = AnalysisSettings(resamples=20)
 UNREADABLE = "none of 24 answers could be read"

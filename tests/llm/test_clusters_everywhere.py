@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 from made_records import two_answers, unit_tests
 
-from hotmess_jax.llm.analyses import AnalysisSettings
+from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.study import StudySettings, study
+from hotmess_jax.llm.study_document import from_document, to_document
 
 SIZES = {"small": 1e8, "large": 1e9}
 SOURCE = {"records": {"files": ["r.jsonl"], "where": []},
@@ -72,7 +73,7 @@ def of_study(records, cluster, vectors=None):
         parameters=SIZES if set(SIZES) <= set(records["model"]) else None,
     )
     with jax.enable_x64(True):
-        return study(records, settings, vectors)
+        return to_document(study(records, settings, vectors))
 
 
 def intervals(found, path=()):
@@ -130,10 +131,10 @@ def test_clusters_are_counted_and_few_are_warned_of(studies):
     found = studies["passage"]
     numbers = [of["clusters"] for of in found["series"]]
     assert set(numbers) <= {8, 12} and found["settings"]["cluster"] == "passage"
-    text = report(found | SOURCE, [])
+    text = report(from_document(found | SOURCE), {})
     assert "clusters of questions with one passage" in text
     assert ("fewer than 10" in text) == (8 in numbers)
-    assert "clusters" not in report(studies[None] | SOURCE, [])
+    assert "clusters" not in report(from_document(studies[None] | SOURCE), {})
 
 
 def test_vectors_have_clusters_too():

@@ -10,8 +10,8 @@ import pytest
 from made_records import two_answers
 
 from experiments import incoherence
-from hotmess_jax.llm.analyses import AnalysisSettings
-from hotmess_jax.llm.analyses.comparing import compare
+from hotmess_jax.llm.measures.comparing import compare
+from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.statistics.estimate import holm
 from hotmess_jax.statistics.intervals import paired_difference
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,19 +12,17 @@ import pytest
 from made_records import two_answers
 
 from experiments import incoherence
-from hotmess_jax.llm.analyses import (
-    AnalysisSettings,
-    answer_changes,
-    by_label,
-    efficiency,
-    ensembling,
-    format_failures,
-    natural_overthinking,
-    one_question,
-    questions_of,
-    sensitivity,
-    summarise,
-)
+from hotmess_jax.documents import to_json
+from hotmess_jax.llm.analyses.efficiency import efficiency
+from hotmess_jax.llm.analyses.ensembles import ensembling
+from hotmess_jax.llm.analyses.format_failures import format_failures
+from hotmess_jax.llm.analyses.one_question import one_question
+from hotmess_jax.llm.analyses.sensitivity import sensitivity
+from hotmess_jax.llm.measures.changes import answer_changes
+from hotmess_jax.llm.measures.groups import by_label
+from hotmess_jax.llm.measures.halves import natural_overthinking
+from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.llm.records import RecordErrors, checked, read_records
 
 FEW = AnalysisSettings("brier", resamples=20)
@@ -51,7 +50,7 @@ def numbers_of(table):
         one_question(table),
         by_label(questions_of(table.with_columns(topic=pl.lit("law")), FEW), "output_tokens", FEW),
     ]
-    return json.dumps(found)
+    return json.dumps(to_json(Any, found))
 
 
 def test_one_result_whatever_the_order_of_rows_the_type_of_ids_and_the_caller_s_precision():
@@ -181,7 +180,7 @@ MISSPELT = [
     ('prompt_text("tagd")', "prompt must be one of .* (did you mean 'tagged'?)"),
     ('embed_records("x", None, None, "leave_out")', "too_long must be one of .* (did you mean 'leave-out'?)"),
     ('nested(np.ones((2, 2, 2, 2)), "briar")', "metric must be one of .* (did you mean 'brier'?)"),
-    ('figures.by_field({}, metric="brir")', "metric must be one of .* (did you mean 'brier'?)"),
+    ('groups_figure.by_field({}, metric="brir")', "metric must be one of .* (did you mean 'brier'?)"),
     ('questions_of(R.lazy(), B)', "records must be a polars DataFrame, got .*LazyFrame: records.collect() .*"),
     ('questions_of(R.to_dicts(), B)', "records must be a polars DataFrame, got .*list: polars.DataFrame(.*"),
     ('summarise("r.jsonl")', "records must be a polars DataFrame, got .*str: read_records(records) .*"),
@@ -191,14 +190,18 @@ SCRIPT = """
 import json
 import numpy as np
 import polars as pl
-from hotmess_jax.llm import figures
-from hotmess_jax.llm.analyses import *
+from hotmess_jax.llm.cases import StudySettings
+from hotmess_jax.llm.measures import groups_figure
+from hotmess_jax.llm.measures.halves import natural_overthinking
+from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
+from hotmess_jax.llm.measures.samples import to_samples
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.llm.records import read_records
 from hotmess_jax.llm.sampling.asks import SamplingSettings
 from hotmess_jax.llm.sampling.benchmarks import load
 from hotmess_jax.llm.sampling.embeddings import embed_records
 from hotmess_jax.llm.sampling.prompts import prompt_text
-from hotmess_jax.llm.study import StudySettings, study
+from hotmess_jax.llm.study import study
 from kernels.estimators import nested
 B = AnalysisSettings("brier", resamples=20)
 R = pl.DataFrame({"model": "m", "question_id": [1, 1, 2, 2], "sample": [0, 1, 0, 1], "target": "A",

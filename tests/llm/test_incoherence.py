@@ -10,7 +10,8 @@ import pytest
 from places import REAL
 
 from experiments import incoherence
-from hotmess_jax.llm.analyses import METRICS, summarise
+from hotmess_jax.llm.measures.decomposing import METRICS
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.llm.records import RecordErrors, read_records
 
 MCQ = REAL / "repeated_mcq"

@@ -12,8 +12,8 @@ import pytest
 from made_records import any_answers, table, two_answers
 
 from experiments import incoherence
-from hotmess_jax.llm import repeat_figures
-from hotmess_jax.llm.analyses.repeats import repeats
+from hotmess_jax.llm.measures import repeats_figure
+from hotmess_jax.llm.measures.repeats import repeats
 from hotmess_jax.statistics.coverage import seen_coverage
 from hotmess_jax.statistics.intervals import mean_interval
 
@@ -150,7 +150,7 @@ def test_the_command_prints_and_writes_them(tmp_path, monkeypatch, capsys):
 def test_many_groups_have_a_panel_each(groups, panels):
     curve = {str(k): {"value": k / 10, "ci95": [0.0, 1.0]} for k in range(1, 5)}
     of = {"pass_at_k": curve, "pass_hat_k": curve, "majority": curve}
-    drawn = repeat_figures.repeats({f"m\ntemperature {i}": of for i in range(groups)})
+    drawn = repeats_figure.repeats({f"m\ntemperature {i}": of for i in range(groups)})
     drawn.draw_without_rendering()
     assert len(drawn.axes) == panels
     assert all(tick == round(tick) for axes in drawn.axes for tick in axes.get_xticks())

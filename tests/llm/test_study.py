@@ -17,10 +17,13 @@ from scipy import stats
 
 from experiments import figures as paper_figures
 from experiments import llm_report, survey
-from hotmess_jax.llm.analyses import AnalysisSettings, series_of, settings_that_differ, summarise
+from hotmess_jax.llm.measures.questions import AnalysisSettings
+from hotmess_jax.llm.measures.series import series_of, settings_that_differ
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.sampling.embeddings import embeddings_path
 from hotmess_jax.llm.study import StudySettings, study
+from hotmess_jax.llm.study_document import from_document, to_document
 from hotmess_jax.llm.study_figures import draw
 from hotmess_jax.llm.survey import Ranking, Survey, analyse, correlate, read_survey
 
@@ -35,9 +38,14 @@ def settings(**more):
 
 def study_of(records, vectors=None, **more):
     with jax.enable_x64(True):
-        found = study(records, settings(**more), vectors)
+        found = to_document(study(records, settings(**more), vectors))
     json.dumps(found, allow_nan=False)
     return found
+
+
+def report_of(document, drawn=None):
+    """Return the report of a document, as it is read back."""
+    return report(from_document(document | SOURCE), drawn or {})
 
 
 def everything(models=("small", "large"), questions=12, samples=8):
@@ -68,14 +76,23 @@ def everything(models=("small", "large"), questions=12, samples=8):
     return pl.concat(parts)
 
 
+def drawn_of(document):
+    """Return the figures of a document, as it is read back, by file name."""
+    return {
+        name: figure for of in draw(from_document(document)).values() for name, figure in of.items()
+    }
+
+
 def rendered(found):
-    """Draw every figure, coarsely, and return their names."""
-    drawn = draw(found)
+    """Draw every figure of a document, as it is read back, coarsely, and return their names."""
+    of_results = draw(from_document(found))
+    drawn = {name: figure for figures in of_results.values() for name, figure in figures.items()}
+    assert len(drawn) == sum(map(len, of_results.values()))
     for figure in drawn.values():
         assert isinstance(figure, Figure)
         figure.set_dpi(40)
         FigureCanvasAgg(figure).draw()
-    text = report(found | SOURCE, list(drawn))
+    text = report_of(found, {name: list(figures) for name, figures in of_results.items()})
     assert all(f"figures/{name}.png" in text for name in drawn)
     assert "nan" not in text.replace("nano", "") and "None" not in text
     return set(drawn)
@@ -211,10 +228,10 @@ def test_contexts_are_told_in_the_table_and_where_they_cannot_be():
     found = study_of(everything(("one",)).drop("budget", "reasoning"))
     contexts = found["analyses"]["overall_brier"]["one"]["contexts"]
     assert contexts["questions"] == 12 and contexts["between"]["ci95"][0] is not None
-    text = report(found | SOURCE, [])
+    text = report_of(found)
     assert "| between contexts | within contexts |" in text and "one context" not in text
     alone = everything(("one",)).drop("budget", "reasoning").with_columns(context=pl.lit(0))
-    text = report(study_of(alone) | SOURCE, [])
+    text = report_of(study_of(alone))
     assert "12 of 12 questions have one context" in text and "between contexts |" not in text
 
 
@@ -231,7 +248,7 @@ def test_what_fields_do_not_allow_is_left_out_and_named():
     found = study_of(everything(("only",)).drop("budget", "topic"))
     why = {row["analysis"]: row["why"] for row in found["missing"]}
     assert "topic" in why["by_topic_kl"] and "budgets" in why["by_budget_kl"]
-    assert "## Left out" in report(found | SOURCE, [])
+    assert "## Left out" in report_of(found)
     rendered(found)
 
 
@@ -270,7 +287,7 @@ def test_what_has_one_size_or_no_value_is_not_drawn_and_units_are_named():
         output_tokens=pl.Series(random.integers(10, 99, 300)), topic=pl.lit("law")
     )
     found = study_of(records)
-    drawn = draw(found)
+    drawn = drawn_of(found)
     assert found["analyses"]["ensembles_kl"]["m"]["sizes"] == [1] and "ensembles_kl" not in drawn
     assert "ensembles_brier" in drawn
     rows = [t.get_text() for t in drawn["sensitivity_kl"].axes[0].get_yticklabels()]
@@ -280,7 +297,7 @@ def test_what_has_one_size_or_no_value_is_not_drawn_and_units_are_named():
     plane = drawn["bias2_against_variance_kl"].axes[0]
     assert "nats" in plane.get_xlabel() and "nats" in plane.get_ylabel()
     assert drawn["by_topic_kl"].axes[0].get_xlabel() == "mean output tokens"
-    text = report(found | SOURCE, list(drawn))
+    text = report_of(found)
     assert "| mean output tokens |" in text
 
 
@@ -305,7 +322,7 @@ def test_axes_hold_every_point_and_bar_whichever_model_is_drawn_first(worse):
     better = (pl.col("model") != worse) & (pl.int_range(pl.len()) % 19 > 0)
     records = records.with_columns(answer=pl.when(better).then("target").otherwise("answer"))
     found = study_of(records, parameters={"one": 1e8, "two": 1e9})
-    drawn = draw(found)
+    drawn = drawn_of(found)
     assert {"ensembles_brier", "efficiency_brier", "by_length_brier", "by_topic_brier"} <= set(drawn)
     for name, figure in drawn.items():
         figure.draw_without_rendering()

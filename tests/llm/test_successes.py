@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments import incoherence
-from hotmess_jax.llm.analyses import AnalysisSettings, questions_of
-from hotmess_jax.llm.analyses.successes import share_questions, with_successes
-from hotmess_jax.llm.analyses.summary import summarise_shares
+from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
+from hotmess_jax.llm.measures.successes import share_questions, with_successes
+from hotmess_jax.llm.measures.summary import summarise_shares
 from hotmess_jax.llm.records import read_records
 
 

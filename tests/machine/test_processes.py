@@ -103,6 +103,24 @@ def test_a_signal_to_one_process_saves_the_same_step_in_all(tmp_path):
         assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_signal_to_one_process_outside_of_training_ends_all_within_seconds(tmp_path, which):
+    # It never gets as far as to train: so many trajectories take minutes.
+    long = ["--trajectories", 400_000, "--trajectory-steps", 512]
+    both = start_two(tmp_path, long, long)
+    wait_for(tmp_path / "run/run.holder", both)
+    time.sleep(1)
+    begin = time.monotonic()
+    both[which].send_signal(signal.SIGTERM)
+    codes, said = finish(*both)
+    assert codes == [143, 143], said
+    assert time.monotonic() - begin < 10
+    for _, error in said:
+        assert error.startswith("stopped by SIGTERM; what was finished is kept; go on with: python -m")
+        assert len(error.splitlines()) == 1
+    assert not list(tmp_path.rglob("checkpoints"))
+
+
 def test_a_folder_that_the_processes_do_not_share_is_refused(tmp_path):
     machines = [tmp_path / name for name in ("one", "other")]
     for machine in machines:  # a relative path is another folder on each

@@ -16,12 +16,13 @@ from experiments.survey import SurveyConfig
 from hotmess_jax.llm.sampling.asks import SamplingSettings
 from hotmess_jax.presentation.command_line import parse
 from hotmess_jax.presentation.limits import Limits, check_limits, limited
+from hotmess_jax.synthetic.study.grid import GridConfig
 from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.settings import SweepConfig
 
 GROUPS = [type(value) for value in vars(SweepConfig()).values() if dataclasses.is_dataclass(value)]
 KINDS = [SweepConfig, *GROUPS, Models, MetricsBenchmark, CoverageConfig, IncoherenceConfig, ReportConfig,
-         LlmSampleConfig, SurveyConfig, SamplingSettings]  # fmt: skip
+         LlmSampleConfig, SurveyConfig, SamplingSettings, GridConfig]  # fmt: skip
 
 
 def made(kind, **changes):

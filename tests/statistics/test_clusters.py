@@ -11,7 +11,7 @@ from made_records import two_answers
 from scipy import stats
 
 from experiments import incoherence
-from hotmess_jax.llm.analyses.clusters import among, clusters_of
+from hotmess_jax.llm.measures.clusters import among, clusters_of
 from hotmess_jax.statistics.intervals import mean_interval, paired_difference, ratio_interval
 
 SIZE, ICC = 5, 0.5

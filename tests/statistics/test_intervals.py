@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from made_records import any_answers, table, two_answers
 from scipy import stats
 
-from hotmess_jax.llm.analyses import AnalysisSettings, overall, questions_of, summarise
-from hotmess_jax.llm.analyses.decomposing import drawn_down
-from hotmess_jax.llm.analyses.kl_correction import judge, plugin_and_corrected, units_of
-from hotmess_jax.llm.analyses.left_out import left_out_by_difficulty
-from hotmess_jax.llm.analyses.samples import stated_step, to_samples
 from hotmess_jax.llm.coverage import simulations
 from hotmess_jax.llm.coverage.decompositions import SIMULATIONS
+from hotmess_jax.llm.measures.decomposing import drawn_down
+from hotmess_jax.llm.measures.kl_correction import judge, plugin_and_corrected, units_of
+from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
+from hotmess_jax.llm.measures.means import overall
+from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
+from hotmess_jax.llm.measures.samples import stated_step, to_samples
+from hotmess_jax.llm.measures.summary import summarise
 from hotmess_jax.statistics.intervals import (
     effective_questions,
     mean_interval,
@@ -200,7 +202,7 @@ def test_kl_of_few_one_hot_answers_has_no_corrected_value_and_says_why():
     probs = random.dirichlet(np.ones(4), 60)
     shown = {}
     for count in (3, 12):
-        found = overall(questions_of(any_answers(probs, count, random), KL), KL)
+        found = overall(questions_of(any_answers(probs, count, random), KL))
         assert found["plugin"]["incoherence"]["value"] is not None
         shown[count] = found["corrected"]["incoherence"]["value"], found["no_corrected"]
     assert shown[3][0] is None and "60 of 60 questions have fewer than 8" in shown[3][1]
@@ -217,13 +219,13 @@ def test_kl_plugin_values_are_of_equal_numbers_of_samples():
     random = np.random.default_rng(4)
     probs = random.dirichlet(np.ones(4), 100)
     few, many = (any_answers(probs, count, random) for count in (4, 20))
-    of_few = overall(questions_of(few, KL), KL)["plugin"]["incoherence"]
+    of_few = overall(questions_of(few, KL))["plugin"]["incoherence"]
     settings_of = AnalysisSettings("kl", resamples=100, kl_samples=4)
-    of_many = overall(questions_of(many, settings_of), settings_of)
+    of_many = overall(questions_of(many, settings_of))
     assert of_many["kl_samples"] == 4
     width = np.ptp(of_few["ci95"])
     assert of_many["plugin"]["incoherence"]["value"] == pytest.approx(of_few["value"], abs=width / 2)
-    all_of_them = overall(questions_of(many, KL), KL)["plugin"]["incoherence"]["value"]
+    all_of_them = overall(questions_of(many, KL))["plugin"]["incoherence"]["value"]
     assert all_of_them > of_many["plugin"]["incoherence"]["value"] + width / 2
     # Of two of three samples: the mean over the three pairs.
     block = to_samples(any_answers(probs[:2], 3, random), "uniform").blocks[0]
@@ -267,11 +269,11 @@ def test_the_step_of_stated_probabilities_is_found_and_its_zeros_are_half_of_it(
     np.testing.assert_allclose(floored, expected / expected.sum(axis=-1, keepdims=True))
     # What zeros mean is no longer decided by the smoothing.
     values = [
-        overall(questions_of(records, s), s)["plugin"]["incoherence"]["value"]
+        overall(questions_of(records, s))["plugin"]["incoherence"]["value"]
         for s in (AnalysisSettings("kl", smoothing=d, resamples=100) for d in (1e-15, 1e-6))
     ]
     assert values[0] == pytest.approx(values[1], abs=1e-3)
-    assert overall(questions_of(records, KL), KL)["stated_step"] == step
+    assert overall(questions_of(records, KL))["stated_step"] == step
 
 
 def test_answers_and_exact_probabilities_have_no_step():

@@ -27,6 +27,10 @@ def law(parameters, exponent=0.7, coefficient=3.0, offset=0.0):
     return (coefficient * parameters**-exponent + offset)[:, None]
 
 
+def fitted(fit, parameters):
+    return fit.coefficient * parameters**-fit.exponent + fit.offset
+
+
 def coverage(intervals, truth):
     """The share of intervals that hold the truth; an open side holds everything."""
     held = [(a is None or a <= truth) and (b is None or truth <= b) for a, b in intervals]
@@ -38,15 +42,22 @@ def test_a_noiseless_law_comes_back(exponent):
     fit = power_law(N6, law(N6, exponent))
     np.testing.assert_allclose([fit.exponent, fit.coefficient], [exponent, 3.0], rtol=1e-9)
     np.testing.assert_allclose([*fit.ci95, fit.r2], [exponent, exponent, 1.0], rtol=1e-6)
-    np.testing.assert_allclose(fit.predict(N6), law(N6, exponent)[:, 0], rtol=1e-9)
+    np.testing.assert_allclose(fitted(fit, N6), law(N6, exponent)[:, 0], rtol=1e-9)
 
 
 @pytest.mark.parametrize(("exponent", "offset"), [(0.5, 0.01), (0.878, 0.0), (1.5, 1e-7)])
 def test_a_noiseless_law_with_an_offset_comes_back(exponent, offset):
     fit = power_law_with_offset(N6, law(N6, exponent, offset=offset))
     np.testing.assert_allclose(fit.exponent, exponent, rtol=1e-3)
-    np.testing.assert_allclose(fit.predict(N6), law(N6, exponent, offset=offset)[:, 0], rtol=1e-3)
+    np.testing.assert_allclose(fitted(fit, N6), law(N6, exponent, offset=offset)[:, 0], rtol=1e-3)
     np.testing.assert_allclose(fit.offset, offset, rtol=0.02, atol=1e-6)
+
+
+def test_slopes_of_each_draw_are_those_of_one_line_through_it():
+    """The line over sizes and the slopes over draws are two doors to one fit."""
+    logs = np.random.default_rng(1).normal(0, 0.3, (5, 4)) - 0.7 * np.log(N4)
+    lines = [power_law(N4, np.exp(row)[:, None]).exponent for row in logs]
+    np.testing.assert_allclose(-slopes(np.log(N4), logs), lines, rtol=1e-10)
 
 
 def test_the_straight_line_agrees_with_an_independent_fit():

@@ -21,7 +21,7 @@ from hotmess_jax.statistics.estimate import (
 )
 from hotmess_jax.statistics.fits import curvatures, slopes
 from hotmess_jax.synthetic.draws import draws_of
-from hotmess_jax.synthetic.findings import findings, fit_sweep
+from hotmess_jax.synthetic.findings import findings
 from hotmess_jax.synthetic.study.report import report
 from hotmess_jax.synthetic.verdicts import claims, judge
 
@@ -186,7 +186,7 @@ def test_planted_exponents_come_back_in_every_draw():
 
 def test_the_headline_is_over_draws_and_the_other_stands_beside_it():
     sweep = made_sweep(draws=4, tau=0.3, noise=0.2)
-    found = fit_sweep(sweep)
+    found = findings(sweep).to_json()
     fit = found["fits"]["bias2"]
     own = [draw["exponents"]["bias2"] for draw in found["draws"]]
     half = stats.t.ppf(0.975, 3) * np.std(own, ddof=1) / 2
@@ -201,7 +201,7 @@ def test_the_headline_is_over_draws_and_the_other_stands_beside_it():
 
 
 def test_one_draw_has_its_interval_over_sizes_and_its_replicates_by_name():
-    fit = fit_sweep(made_sweep(draws=1, replicates=3, noise=0.2))["fits"]["bias2"]
+    fit = findings(made_sweep(draws=1, replicates=3, noise=0.2)).to_json()["fits"]["bias2"]
     assert fit["over"] == "sizes" and "over_draws" not in fit
     assert fit["ci95"] == fit["over_sizes"]["ci95"]
     assert fit["over_replicates"]["replicates"] == 3
@@ -244,7 +244,7 @@ def test_a_missing_model_moves_no_difference(size, problem):
 
 def test_no_complete_draw_is_said_and_not_fitted():
     holed = without(without(made_sweep(draws=2), "3k", 0), "83k", 1)
-    found = fit_sweep(holed)
+    found = findings(holed).to_json()
     assert found["fits"] == {} and found["draws_left_out"] == 2
     assert {claim.verdict for claim in claims(holed)[:2]} == {"inconclusive"}
 
@@ -334,7 +334,7 @@ def test_tables_and_figures_by_size_are_over_the_same_draws_at_every_size():
     rest = without(without(rest, "25k", 1), "83k", 1)  # the draw gone altogether
     texts = []
     for document in (sweep, rest):
-        document |= fit_sweep(document)
+        document |= findings(document).to_json()
         text = report(document | {"claims": []})
         texts.append([text.partition(f"## {title}\n")[2].partition("\n## ")[0]
                       for title in ("Few starts hold the error", "By eigen-direction")])  # fmt: skip
@@ -360,9 +360,9 @@ def test_the_spread_is_split_into_draws_and_trainings():
     np.testing.assert_allclose([by_hand.draws, by_hand.trainings], [1.0, 2**0.5])
     assert spread_of(values[:, :1]) is None and spread_of(values[:1]) is None
     sweep = made_sweep(draws=3, seed=5)
-    assert "spread" not in fit_sweep(sweep)["exponent_difference"]
+    assert "spread" not in findings(sweep).to_json()["exponent_difference"]
     sweep = made_sweep(draws=3, seed=5, replicates=2)
-    sweep |= fit_sweep(sweep)
+    sweep |= findings(sweep).to_json()
     assert sweep["exponent_difference"]["spread"]["count"] == [3, 2]
     assert "3 draws of 2" in report(sweep | {"claims": []})
 
@@ -374,7 +374,7 @@ def test_without_an_error_to_divide_there_is_no_rise_and_no_verdict_about_it():
         problem["teacher"] = teacher | {"incoherence": [None, *teacher["incoherence"][1:]]}
     for model in sweep["models"]:
         model["final"] |= {"rise": None, "rise_ci95": None}
-    sweep |= fit_sweep(sweep)
+    sweep |= findings(sweep).to_json()
     assert sweep["rises"] is None
     claim = next(claim for claim in claims(sweep) if "over the steps" in claim.statement)
     assert claim.verdict == "inconclusive" and claim.value is None and "0/0" in claim.remark

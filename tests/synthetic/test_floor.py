@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotmess_jax.synthetic.cells import cells, points_within
 from hotmess_jax.synthetic.codec import MAX_EXPONENT, MINUS, PLUS, FloatCodec
-from hotmess_jax.synthetic.floor import cells, loss_floor, points_within, token_entropy
+from hotmess_jax.synthetic.floor import loss_floor
 from hotmess_jax.synthetic.quadratic import Quadratic, random_quadratic
 from hotmess_jax.synthetic.teacher import Teacher, teacher_trajectories
+from hotmess_jax.synthetic.token_entropy import token_entropy
+from hotmess_jax.synthetic.visits import Paths, visits
 
 KEY = jax.random.key(0)
 
@@ -247,13 +250,69 @@ def test_of_many_states_a_random_part_stands_for_all():
     assert abs(np.mean([part.value for part in parts]) - whole.value) < 4 * spread / 20**0.5
 
 
+def paths_around(b, scale, steps, trajectories):
+    def starts(key, count):
+        return b + jax.random.uniform(key, (count, len(b)), minval=-scale, maxval=scale)
+
+    return Paths(starts, steps, trajectories)
+
+
+def states_of(key, problem, teacher, paths):
+    """All states of the trajectories that `visits` looks through."""
+    key_starts, _ = jax.random.split(key)
+    starts = paths.starts(jax.random.fold_in(key_starts, 0), 16_384)
+    return np.asarray(teacher_trajectories(problem, starts, teacher, paths.steps))[:-1].reshape(-1, 2)
+
+
+@pytest.mark.parametrize("most", [50, 100_000])
+def test_visits_are_all_states_of_the_same_tokens(most):
+    b = jnp.asarray([0.62, -0.47], jnp.float32)
+    problem, codec = random_quadratic(jax.random.key(4), 2, 5.0)._replace(b=b), FloatCodec(2)
+    teacher, paths = Teacher(0.05), paths_around(b, 0.3, 10, 10_000)
+    passed = states_of(KEY, problem, teacher, paths)
+    given = np.concatenate([passed[::15_000], passed[-1:], passed[-1:], np.float32([[5.0, 5.0]])])
+    seen = visits(KEY, problem, codec, teacher, given, paths, most)
+    by_tokens = collections.defaultdict(list)
+    for row, state in zip(np.asarray(codec.encode(passed)).tolist(), passed.tolist(), strict=True):
+        by_tokens[tuple(row)].append(tuple(state))
+    for state, kept, count in zip(given, seen.states, seen.counts, strict=True):
+        truth = by_tokens[tuple(np.asarray(codec.encode(state)).tolist())]
+        assert count == min(len(truth), most)
+        assert collections.Counter(map(tuple, kept[:count].tolist())) <= collections.Counter(truth)
+        assert (kept[count:] == state).all()
+    assert seen.counts[-1] == 0 and seen.counts[:-1].min() >= 1 and seen.counts.max() >= 50
+
+
+def test_a_floor_counts_where_trajectories_come_by_and_takes_uniform_points_elsewhere():
+    b = jnp.asarray([0.62, -0.47], jnp.float32)
+    problem, codec = random_quadratic(jax.random.key(4), 2, 5.0)._replace(b=b), FloatCodec(1)
+    teacher, paths = Teacher(0.05), paths_around(b, 1.0, 40, 10_000)
+    given = np.concatenate(
+        [states_of(KEY, problem, teacher, paths)[-40:], np.float32([[5, 5], [4, -6]])]
+    )
+    found = loss_floor(KEY, problem, codec, teacher, given, points=300, paths=paths)
+    uniform = loss_floor(KEY, problem, codec, teacher, given, points=300)
+    seen = visits(jax.random.fold_in(KEY, 2), problem, codec, teacher, given, paths, 300)
+    counted = seen.counts >= 15
+    assert found.counted == counted.sum() and found.uniform == uniform.value and uniform.counted == 0
+    assert 30 < found.counted <= 40
+    apart = 0.0
+    for state, visited, count in zip(
+        given[counted], seen.states[counted], seen.counts[counted], strict=True
+    ):
+        u = np.asarray(codec.encode(teacher.update(problem, visited[:count])))
+        alone = np.stack([state, state])
+        apart += chao_wang_jost([tuple(row) for row in u])
+        apart -= 8 * loss_floor(KEY, problem, codec, teacher, alone, points=300).value
+    # Other points are drawn for each state alone.
+    assert 42 * 8 * (found.value - uniform.value) == pytest.approx(apart, abs=0.05 * abs(apart))
+    assert found.low <= found.value <= found.high and found.value < uniform.value
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "last"), [(0, 15), (60, 76)])
-def test_on_the_way_to_the_minimum_trajectories_fill_their_cells_as_uniform_points_do(first, last):
-    """The same entropy out of the states of 20,000 trajectories, those of a cell together.
-
-    Trajectories that have arrived keep to a line through the minimum, which the floor does not know.
-    """
+def test_on_the_way_trajectories_fill_their_cells_as_uniform_points_do_and_later_not(first, last):
+    """The same entropy out of the states of 20,000 trajectories, those of a cell together."""
     b = jnp.asarray([3.02, 3.47])
     problem = random_quadratic(jax.random.key(4), 2, 5.0)._replace(b=b)
     codec, teacher = FloatCodec(1), Teacher(0.05)
@@ -270,8 +329,17 @@ def test_on_the_way_to_the_minimum_trajectories_fill_their_cells_as_uniform_poin
         [chao_wang_jost([tuple(row) for row in u[rng.permutation(groups[c])[:1_000]]]) for c in chosen]
     )
     of_these = states[[groups[c][0] for c in chosen]]
-    found = loss_floor(KEY, problem, codec, teacher, of_these, points=1_000)
+
+    def later(key, count):  # starts from step `first` on
+        return teacher_trajectories(
+            problem, paths_around(b, 1.5, 0, 0).starts(key, count), teacher, first
+        )[-1]
+
+    paths = Paths(later, last + 1 - first, 32_768)
+    found = loss_floor(KEY, problem, codec, teacher, of_these, points=1_000, paths=paths)
+    assert found.counted == 150
+    assert found.value == pytest.approx(empirical / 8, rel=0.03)
     if first == 0:
-        assert abs(empirical / 8 - found.value) < 0.08 * found.value
+        assert abs(empirical / 8 - found.uniform) < 0.08 * found.uniform
     else:
-        assert empirical / 8 < 0.5 * found.value
+        assert empirical / 8 < 0.5 * found.uniform

@@ -63,7 +63,9 @@ def run(path, made, losses=None, steps=STEPS, every=4):
     state, seconds = found or (made.initial_state(KEY), 0.0)
     record = (lambda step, of_step: losses.extend(of_step)) if losses is not None else lambda *_: None
     try:
-        state, _ = made.train(state, [PROBLEM], position, steps, checkpoints, every, seconds, record)
+        state, _ = made.train(
+            state, [PROBLEM], position, steps, checkpoints, every, seconds=seconds, on_step=record
+        )
         return state
     finally:
         checkpoints.close()
@@ -325,8 +327,7 @@ def test_replicates_together_are_those_one_by_one(copies, devices, shared, tmp_p
             STEPS,
             checkpoints,
             4,
-            0.0,
-            lambda step, of_step: losses.append(of_step),
+            on_step=lambda step, of_step: losses.append(of_step),
         )
         checkpoints.close()
         assert made._steps._cache_size() == 1  # whatever the number of draws

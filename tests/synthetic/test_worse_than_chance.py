@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_sweeps import made_sweep, without
 
-from hotmess_jax.synthetic.findings import fit_sweep
+from hotmess_jax.synthetic.findings import findings
 from hotmess_jax.synthetic.study.outputs import conclude
 from hotmess_jax.synthetic.study.report import report
 from hotmess_jax.synthetic.verdicts import CHANCE, learned
@@ -40,7 +40,7 @@ def test_the_fits_are_those_without_the_model_and_it_is_named():
     text = report(harmed)
     assert "6k-1 (2.03e+06)" in text and text.count("6k-1") > 1
     assert harmed["fits"]["bias2"]["exponent"] != pytest.approx(
-        fit_sweep(blown(sweep, 4))["fits"]["bias2"]["exponent"], rel=0.1
+        findings(blown(sweep, 4)).to_json()["fits"]["bias2"]["exponent"], rel=0.1
     )
 
 

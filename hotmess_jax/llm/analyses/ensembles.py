@@ -1,42 +1,37 @@
 """What more samples do: ensembles of them, and estimates from fewer."""
 
-import dataclasses
-import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-from hotmess_jax.llm.analyses.clusters import among, clusters_of
-from hotmess_jax.llm.analyses.decomposing import (
+from hotmess_jax.llm.cases import Case
+from hotmess_jax.llm.measures.clusters import among, clusters_of
+from hotmess_jax.llm.measures.decomposing import (
     Contexts,
-    Metric,
     decompose,
     decompose_block,
-    plugin_of,
 )
-from hotmess_jax.llm.analyses.kl_correction import why_none
-from hotmess_jax.llm.analyses.precision import in_float64
-from hotmess_jax.llm.analyses.questions import (
+from hotmess_jax.llm.measures.enough import readable, shuffled, with_enough
+from hotmess_jax.llm.measures.kl_correction import why_none
+from hotmess_jax.llm.measures.precision import in_float64
+from hotmess_jax.llm.measures.questions import (
     FORMS,
     AnalysisSettings,
     Json,
-    Questions,
     estimate_parts,
     most_error,
-    overall,
-    questions_of,
-    to_json,
     with_intervals,
 )
-from hotmess_jax.llm.analyses.samples import QUESTION, Block, Samples, context_sizes, to_samples
-from hotmess_jax.llm.analyses.series import one_series
+from hotmess_jax.llm.measures.samples import Block, context_sizes
+from hotmess_jax.llm.telling import FORM_NAMES, cell_at
+from hotmess_jax.presentation.tables import table
 from kernels.decompositions import Decomposition
 from kernels.estimators import ensemble_means, expected_ensemble_brier
-from kernels.resampling import sample_efficiency
 
 MOST_SIZES = 12
 # Fewer ensembles than these are not compared by KL or plug-in.
@@ -79,7 +74,7 @@ def ensembling(
         raise ValueError("ensembles need brier or kl")
     kl = settings.metric == "kl"
     enough = LEAST_ENSEMBLES if kl else 4
-    samples, fewer = _with_enough(_readable(records, settings), enough)
+    samples, fewer = with_enough(readable(records, settings), enough)
     least = samples.least
     if least < enough:
         what = "KL of ensembles needs" if kl else "ensembles need"
@@ -91,7 +86,7 @@ def ensembling(
     counts = [compared if kl and compared else min(ensembles, least // size) for size in sizes]
     single = [decompose_block(settings.metric, block, settings.smoothing) for block in samples.blocks]
     random = np.random.default_rng(settings.seed)
-    orders = [[_shuffled(block, random) for _ in range(draws)] for block in samples.blocks]
+    orders = [[shuffled(block, random) for _ in range(draws)] for block in samples.blocks]
     found: Json = {
         "metric": settings.metric,
         "questions": sum(len(block.target) for block in samples.blocks),
@@ -162,30 +157,6 @@ def _ensembles_of(
     return Block(probs, many[0], np.ones(probs.shape[:2], bool), many[1], alone - 1, alone)
 
 
-def _readable(records: pl.DataFrame, settings: AnalysisSettings) -> Samples:
-    """Return the samples, where any question is decomposed."""
-    samples = to_samples(records, settings.unparsed)
-    if not samples.blocks:
-        raise ValueError(samples.why_none)
-    return samples
-
-
-def _with_enough(samples: Samples, least: int) -> tuple[Samples, int]:
-    """Return the questions that have at least so many samples, and how many have fewer."""
-    enough = [(block, block.present.sum(axis=1) >= least) for block in samples.blocks]
-    kept = [
-        block._replace(**{name: part[of] for name, part in block._asdict().items() if part is not None})
-        for block, of in enough
-        if of.any()
-    ]
-    return samples._replace(blocks=kept), sum(int((~of).sum()) for _, of in enough)
-
-
-def _shuffled(block: Block, random: np.random.Generator) -> Int[np.ndarray, "questions samples"]:
-    """Return each question's samples in random order, those that are there first."""
-    return np.argsort(np.where(block.present, random.random(block.present.shape), np.inf), axis=1)
-
-
 def _of_ensembles(
     block: Block,
     orders: Sequence[Int[np.ndarray, "questions samples"]],
@@ -238,122 +209,52 @@ def _together(decompositions: Iterable[Decomposition]) -> Decomposition:
     return jax.tree.map(lambda *parts: np.concatenate(parts), *decompositions)
 
 
-@in_float64
-def efficiency(records: pl.DataFrame, settings: AnalysisSettings, replicates: int = 30) -> Json:
-    """Return what n of the R samples would have given, n = 2..R/2: mean and spread over draws.
+def compute(case: Case) -> Json:
+    """Return values of means of samples."""
+    return ensembling(case.records, case.analysis, case.settings.ensembles)
 
-    R is the least number of samples of any question that has four; of questions with more, R are drawn at
-    random. Questions with fewer are left out and counted. The spread is that of n new samples of the same
-    questions.
 
-    Raises:
-        ValueError: where no question has four samples.
-
-    Source: Hägele et al. 2026, Figure 21.
-    """
-    samples, fewer = _with_enough(_readable(records, settings), 4)
-    least = samples.least
-    if least < 4:
-        raise ValueError(
-            f"sample efficiency needs 4 samples of a question, and none of {fewer} has them"
-        )
-    random = np.random.default_rng(settings.seed)
-    counts = np.asarray([len(block.target) for block in samples.blocks])
-    curves = [
-        sample_efficiency(
-            jax.random.fold_in(jax.random.key(settings.seed), i),
-            _decompose(settings.metric, settings.smoothing),
-            np.take_along_axis(
-                block.floored() if settings.metric == "kl" else block.probs,
-                _shuffled(block, random)[:, :least, None],
-                axis=1,
-            ),
-            block.target,
-            replicates=replicates,
-        )
-        for i, block in enumerate(samples.blocks)
+def tell(results: Mapping[str, Any]) -> str:
+    """Return the section."""
+    rows = []
+    for model, result in results.items():
+        used = str(result["samples_a_question"] * result["questions"])
+        for i, size in enumerate(result["sizes"]):
+            expected = cell_at(result["expected"]["variance"], i) if "expected" in result else "–"
+            for form, text in FORM_NAMES.items():
+                cells = [
+                    cell_at(result[form][k], i) for k in ("error", "bias2", "variance", "incoherence")
+                ]
+                if result[form]["variance"]["value"][i] is None:
+                    continue
+                count = str(result["ensembles"][i] if form == "corrected" else result["compared"])
+                law = expected if form == "corrected" else ""
+                rows.append(
+                    [model, str(size), text, count, str(result["questions"]), used, *cells, law]
+                )
+    notes = [
+        f"- {model}, E = {size}: {why}."
+        for model, result in results.items()
+        for size, why in zip(result["sizes"], result["no_corrected"], strict=True)
+        if why is not None
     ]
-    # Questions with other numbers of classes are drawn on their own: means add up, and so do squares.
-    share = counts / counts.sum()
-    found = {
-        name: share @ np.stack([getattr(curve, name) for curve in curves])
-        for name in ("bias2", "variance")
-    }
-    found |= {
-        f"{name}_spread": np.sqrt(
-            share**2 @ np.stack([getattr(curve, f"{name}_spread") for curve in curves]) ** 2
-        )
-        for name in ("bias2", "variance")
-    }
-    return {
-        "metric": settings.metric,
-        "questions": int(counts.sum()),
-        "fewer_samples": fewer,
-        "draws": replicates,
-        "samples": to_json(curves[0].samples),
-        **to_json(found),
-    }
-
-
-@functools.cache
-def _decompose(metric: Metric, smoothing: float) -> Callable[[Array, Array, Array], Decomposition]:
-    def of(probs: Array, target: Array, present: Array) -> Decomposition:
-        return plugin_of(metric, probs, target, present, smoothing)
-
-    return of
-
-
-def sensitivity(
-    records: pl.DataFrame,
-    settings: AnalysisSettings,
-    headline: Questions | None = None,
-    smoothings: Sequence[float] = (1e-15, 1e-12, 1e-9, 1e-6, 1e-3),
-) -> list[Json]:
-    """Return how the headline incoherence moves with what was decided on the way.
-
-    Treatments of unparsed answers, the smoothing (kl only), leaving out questions whose label is known
-    to be wrong, and the number of samples (n of each question, drawn at random over its contexts), each
-    alone.
-
-    Args:
-        records: of one model.
-        settings: the headline's; with `resamples` 0, KL has plug-in values alone, and whether its corrected
-            value holds is not judged case by case, which takes most of the time.
-        headline: what `questions_of` gives of the records and settings, where it is known.
-        smoothings: δ of the KL decomposition.
-    """
-    records = one_series(records).table
-    samples = to_samples(records, settings.unparsed)
-    cases: list[tuple[str, str, pl.DataFrame, AnalysisSettings, Samples | None]]
-    cases = [("headline", "", records, settings, samples)]
-    for policy in ("uniform", "drop", "wrong"):
-        if policy != settings.unparsed and samples.unparsed > 0:
-            changed = dataclasses.replace(settings, unparsed=policy)
-            cases.append(("unparsed", policy, records, changed, None))
-    if settings.metric == "kl":
-        for smoothing in smoothings:
-            changed = dataclasses.replace(settings, smoothing=smoothing)
-            cases.append(("smoothing", f"{smoothing:g}", records, changed, samples))
-    if "error_type" in records.columns:
-        right = pl.col("error_type").is_null() | (pl.col("error_type") == "ok")
-        cases.append(("labels known to be wrong", "left out", records.filter(right), settings, None))
-    most = int(records.group_by(QUESTION).len()["len"].to_numpy().max())
-    chance = np.random.default_rng(settings.seed).random(records.height)
-    place = pl.col("chance").rank("ordinal").over(QUESTION)
-    shuffled = records.with_columns(chance=chance)
-    for count in (3, 5, 10, 20):
-        if count < most:
-            few = shuffled.filter(place <= count).drop("chance")
-            cases.append(("samples", f"{count} at random", few, settings, None))
-    # Cases that change nothing are the headline: what is known of it is not found out again.
-    same: Json | None = None if headline is None else overall(headline, settings)
-    found = []
-    for what, value, part, changed, known in cases:
-        unchanged = part is records and changed == settings
-        try:
-            row = same if unchanged and same else overall(questions_of(part, changed, known), changed)
-            same = row if unchanged else same
-            found.append({"what": what, "value": value} | row)
-        except ValueError as error:
-            found.append({"what": what, "value": value, "missing": str(error)})
-    return found
+    header = [
+        "model",
+        "E",
+        "estimate",
+        "ensembles",
+        "questions",
+        "samples",
+        "error",
+        "bias²",
+        "variance",
+        "incoherence",
+        "variance by 1/E",
+    ]
+    return (
+        "Means of E samples over disjoint ensembles, drawn at random over all contexts "
+        f"{next(iter(results.values()))['draws']} times. Plug-in values hang on how many ensembles are "
+        "compared: they are of as many at every size, and there are none where fewer than six fit. By 1/E: "
+        "the corrected variance of single samples divided by E.\n\n"
+        + "\n\n".join(filter(None, [table(header, rows), "\n".join(notes)]))
+    )

@@ -8,13 +8,15 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-from hotmess_jax.llm.analyses.changes import change_row, changes_of, failure_share
-from hotmess_jax.llm.analyses.correlations import correlation_of_means
-from hotmess_jax.llm.analyses.difficulty import scaling_of, surface_of
-from hotmess_jax.llm.analyses.groups import along_field
-from hotmess_jax.llm.analyses.overthinking import compare_halves
-from hotmess_jax.llm.analyses.questions import AnalysisSettings
-from hotmess_jax.llm.analyses.subsets import Sampled, SampledBlock
+from hotmess_jax.llm.analyses.format_failures import failure_share
+from hotmess_jax.llm.analyses.length_correlation import correlation_of_means
+from hotmess_jax.llm.analyses.scaling import scaling_of
+from hotmess_jax.llm.analyses.surface import surface_of
+from hotmess_jax.llm.measures.changes import change_row, changes_of
+from hotmess_jax.llm.measures.groups import along_field
+from hotmess_jax.llm.measures.halves import compare_halves
+from hotmess_jax.llm.measures.questions import AnalysisSettings
+from hotmess_jax.llm.measures.subsets import Sampled, SampledBlock
 from hotmess_jax.llm.survey import QUESTIONS as ASKED
 from hotmess_jax.llm.survey import Ranking, Survey, analyse
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
@@ -53,13 +55,14 @@ def incoherence_of(right: Float[np.ndarray, " questions"]) -> float:
     return float((right * (1 - right)).sum() / (1 - right).sum())
 
 
-def _ends(values: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def ends_of(values: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return values and both ends of their intervals, NaN where there is none."""
     found = np.asarray([[of["value"], *(of["ci95"] or [None, None])] for of in values], np.float64)
     return found[:, 0], found[:, 1], found[:, 2]
 
 
-def _settings(seed: int) -> AnalysisSettings:
+def settings_of(seed: int) -> AnalysisSettings:
+    """Return what the simulations analyse by."""
     return AnalysisSettings("brier", seed=seed)
 
 
@@ -96,16 +99,18 @@ def longer_and_shorter(seed: int, runs: int) -> list[Seen]:
                 )
                 length = np.sort(random.lognormal(4, 0.5, right.shape), axis=1)
                 found.append(
-                    compare_halves(two_answers(right), [length], _settings(seed), PERMUTATIONS, LENGTH)
+                    compare_halves(
+                        two_answers(right), [length], settings_of(seed), PERMUTATIONS, LENGTH
+                    )
                 )
             for form in ("corrected", "plugin"):
                 parts = [of[form]["difference"] for of in found]
-                value, low, high = _ends([of["incoherence"] for of in parts])
+                value, low, high = ends_of([of["incoherence"] for of in parts])
                 if form == "corrected":
                     printed = "longer less shorter, incoherence, corrected"
                     seen.append(seen_coverage(printed, case, low, high, truth))
                     seen.append(seen_bias(printed, case, value, truth))
-                    _, low, high = _ends([of["accuracy"] for of in parts])
+                    _, low, high = ends_of([of["accuracy"] for of in parts])
                     seen.append(
                         seen_coverage(
                             "longer less shorter, accuracy",
@@ -139,7 +144,7 @@ def lengths_in_contexts(seed: int, runs: int) -> list[Seen]:
                 0, 0.2, right.shape
             )
             sampled = two_answers(right, np.broadcast_to(context, right.shape))
-            found.append(compare_halves(sampled, [length], _settings(seed), PERMUTATIONS, LENGTH))
+            found.append(compare_halves(sampled, [length], settings_of(seed), PERMUTATIONS, LENGTH))
         case = f"contexts have an effect; {questions} questions, {contexts} contexts of {samples}"
         for name in ("incoherence", "accuracy"):
             p = np.asarray([of["test"][name]["p"] for of in found], np.float64)
@@ -191,16 +196,16 @@ def against_length(seed: int, runs: int) -> list[Seen]:
                 length = np.exp(mean[:, None] + spread * random.normal(size=right.shape))
                 length = length * np.where(right, 1, times)
                 found.append(
-                    along_field(two_answers(right), [length], _settings(seed), (10, 5), LENGTH)[
+                    along_field(two_answers(right), [length], settings_of(seed), (10, 5), LENGTH)[
                         "corrected"
                     ]
                 )
-            value, low, high = _ends([of["halves"]["incoherence"] for of in found])
+            value, low, high = ends_of([of["halves"]["incoherence"] for of in found])
             printed = "longer half of questions less the other, incoherence, corrected"
             seen.append(seen_coverage(printed, case, low, high, truth))
             seen.append(seen_bias(printed, case, value, truth))
             for count in found[0]["slopes"]:
-                _, low, high = _ends([of["slopes"][count]["incoherence"] for of in found])
+                _, low, high = ends_of([of["slopes"][count]["incoherence"] for of in found])
                 printed = f"slope over {count} groups, incoherence, corrected"
                 seen.append(seen_coverage(printed, case, low, high, slope))
     return seen
@@ -243,11 +248,11 @@ def scaling(seed: int, runs: int) -> list[Seen]:
                 }
                 length = random.lognormal(4, 0.5, (questions, samples))
                 sampled = {model: two_answers(hits) for model, hits in right.items()}
-                found.append(scaling_of(sampled, [length], SIZES, "xl", _settings(seed), 3))
+                found.append(scaling_of(sampled, [length], SIZES, "xl", settings_of(seed), 3))
             exponents = [
                 row["corrected"]["exponents"]["incoherence"] for of in found for row in of["groups"]
             ]
-            value, low, high = _ends(exponents)
+            value, low, high = ends_of(exponents)
             case = f"{name}; three groups of {questions // 3} questions, {samples} samples"
             printed = "exponent of incoherence in size, corrected"
             seen.append(seen_coverage(printed, case, low, high, exponent))
@@ -260,7 +265,7 @@ def surface(seed: int, runs: int) -> list[Seen]:
     seen = []
     random = np.random.default_rng(seed)
     for length_power, size_power in ((0.0, 0.0), (0.3, -0.05)):
-        truth = _surface_truth(length_power, size_power)
+        truth = surface_truth(length_power, size_power)
         for questions, samples in ((40, 4), (100, 10), (300, 4)):
             found = []
             for _ in range(runs):
@@ -273,19 +278,19 @@ def surface(seed: int, runs: int) -> list[Seen]:
                     right = random.random((questions, samples)) < g[:, None]
                     sampled[name] = two_answers(right)
                     lengths[name] = [np.broadcast_to(np.exp(hard)[:, None], right.shape)]
-                found.append(surface_of(sampled, lengths, SIZES, _settings(seed), 10, LENGTH))
+                found.append(surface_of(sampled, lengths, SIZES, settings_of(seed), 10, LENGTH))
             case = (
                 f"incoherence ∝ length^{length_power:g} · size^{size_power:g}; {questions} questions, "
                 f"{samples} samples"
             )
             for i, name in enumerate(("length", "size"), start=1):
-                _, low, high = _ends([of["coefficients"][name] for of in found])
+                _, low, high = ends_of([of["coefficients"][name] for of in found])
                 printed = f"surface, coefficient of {name}, corrected"
                 seen.append(seen_coverage(printed, case, low, high, truth[i]))
     return seen
 
 
-def _surface_truth(length_power: float, size_power: float) -> Float[np.ndarray, " 3"]:
+def surface_truth(length_power: float, size_power: float) -> Float[np.ndarray, " 3"]:
     """Return the coefficients of the same fit to a population's sums."""
     random = np.random.default_rng(0)
     hard, own = random.uniform(3, 5, 400_000), np.tanh(random.normal(0, 0.5, 400_000))
@@ -312,7 +317,7 @@ def rankings(seed: int, runs: int) -> list[Seen]:
             covariance = [[1, correlation], [correlation, 1]]
             many = random.multivariate_normal([0, 0], covariance, 100_000)
             many_noisy = many + noise / np.sqrt(raters) * random.normal(size=many.shape)
-            raw, true = (_rank_correlation(of) for of in (many_noisy, many))
+            raw, true = (true_rank_correlation(of) for of in (many_noisy, many))
             found = [
                 analyse(_survey(random.multivariate_normal([0, 0], covariance, entities), raters,
                                 noise, random), PERMUTATIONS, seed)["correlations"]["all"]
@@ -323,7 +328,7 @@ def rankings(seed: int, runs: int) -> list[Seen]:
                 ("rho", "survey, ρ of mean ranks", raw),
                 ("corrected", "survey, ρ corrected for reliability", true),
             ):
-                _, low, high = _ends([of[name] for of in found])
+                _, low, high = ends_of([of[name] for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
             if correlation == 0:
                 p = np.asarray([of["p"] for of in found], np.float64)
@@ -331,7 +336,8 @@ def rankings(seed: int, runs: int) -> list[Seen]:
     return seen
 
 
-def _rank_correlation(pairs: Float[np.ndarray, "units 2"]) -> float:
+def true_rank_correlation(pairs: Float[np.ndarray, "units 2"]) -> float:
+    """Return Spearman's ρ of many pairs, as the truth of few."""
     return float(stats.spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
 
 
@@ -354,10 +360,10 @@ def lengths_between_models(seed: int, runs: int) -> list[Seen]:
     for correlation in (0.0, 0.8):
         covariance = [[1, correlation], [correlation, 1]]
         many = random.multivariate_normal([0, 0], covariance, 200_000)
-        true = _rank_correlation(many)
+        true = true_rank_correlation(many)
         for questions, samples in ((30, 3), (100, 3), (100, 10), (300, 3)):
             noisy = np.exp(many[..., None] + 1.3 * random.normal(size=(*many.shape, samples)))
-            raw = _rank_correlation(noisy.mean(axis=2))
+            raw = true_rank_correlation(noisy.mean(axis=2))
             found = []
             for _ in range(runs):
                 mean = random.multivariate_normal([0, 0], covariance, questions)
@@ -368,7 +374,7 @@ def lengths_between_models(seed: int, runs: int) -> list[Seen]:
                 ("rho", "lengths of two models, ρ of means", raw),
                 ("corrected", "lengths of two models, ρ corrected for reliability", true),
             ):
-                value, low, high = _ends([of[name] for of in found])
+                value, low, high = ends_of([of[name] for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
                 seen.append(seen_bias(printed, case, value, truth))
     return seen
@@ -385,10 +391,10 @@ def format_failures(seed: int, runs: int) -> list[Seen]:
             values = [
                 failure_share(
                     random.binomial(numbers, random.beta(a, b, questions)) * 1.0, numbers * 1.0
-                )
+                ).to_json()
                 for _ in range(runs)
             ]
-            _, low, high = _ends(values)
+            _, low, high = ends_of(values)
             case = f"{100 * a / (a + b):.0f} % on average; {questions} questions, {samples} or {2 * samples} samples"
             seen.append(seen_coverage("share unparsed", case, low, high, a / (a + b)))
     return seen
@@ -416,7 +422,7 @@ def contexts(seed: int, runs: int) -> list[Seen]:
                 changes = changes_of(block, np.minimum(codes, 3), chosen)
                 found.append(change_row(None, np.ones((questions, 1)), changes, chosen))
             case = f"effect {truth:.2f}; {questions} questions, {number} contexts of {samples}"
-            value, low, high = _ends([of["effect"] for of in found])
+            value, low, high = ends_of([of["effect"] for of in found])
             seen.append(seen_coverage("effect of contexts", case, low, high, truth))
             seen.append(seen_bias("effect of contexts", case, value, truth))
     return seen

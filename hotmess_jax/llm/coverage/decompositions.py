@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from hotmess_jax.llm.analyses.ensembles import efficiency, ensembling, sizes_to
-from hotmess_jax.llm.analyses.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
-from hotmess_jax.llm.analyses.questions import AnalysisSettings
+from hotmess_jax.llm.analyses.efficiency import efficiency
+from hotmess_jax.llm.analyses.ensembles import ensembling, sizes_to
+from hotmess_jax.llm.measures.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
+from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
 from hotmess_jax.statistics.intervals import mean_interval, paired_difference, ratio_interval
 
@@ -328,7 +329,7 @@ def of_efficiency(seed: int, runs: int) -> list[Seen]:
         efficiency(_records(probs, count, random), AnalysisSettings("brier", seed=seed + run), 40)
         for run in range(runs)
     ]
-    for i, few in enumerate(drawn[0]["samples"]):
+    for i, few in enumerate(drawn[0].samples):
         new = random.multinomial(few, probs, (2_000, questions)) / few
         error, variance, _ = _brier(new, np.asarray([few]))
         for name, values in (("bias2", error - variance), ("variance", variance)):
@@ -337,7 +338,7 @@ def of_efficiency(seed: int, runs: int) -> list[Seen]:
                 seen_bias(
                     f"fewer samples: ± of {name.replace('2', '²')}, of the truth",
                     f"80 % right; {questions} questions, {few} of {count} samples",
-                    np.asarray([of[f"{name}_spread"][i] for of in drawn]) / truth,
+                    np.asarray([getattr(of, f"{name}_spread")[i] for of in drawn]) / truth,
                     1.0,
                 )
             )

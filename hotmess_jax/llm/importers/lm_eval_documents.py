@@ -71,9 +71,13 @@ def asked(
         arguments: of its requests.
         scored: whether they are the options, of which it has the log-likelihoods.
         delimiter: what the task puts between context and option; None where that is not known.
+
+    Raises:
+        RowError: where the prompt shows the options in another order than the document has them.
     """
     doc = row["doc"] if isinstance(row["doc"], Mapping) else {"doc": str(row["doc"])}
     options, labels = _given(doc)
+    prompt = str(arguments[0][0]) if arguments and arguments[0] else ""
     choices: tuple[str, ...] | None = None
     if scored:
         ends = [str(one[1]) for one in arguments if len(one) > 1]
@@ -87,13 +91,15 @@ def asked(
             # "A", "(B)": the texts stand in the document.
             if len(options) == len(texts) and set(texts) != set(options) and max(map(len, bare)) <= 2:
                 labels = bare
+                _check_order(_shown(prompt, options), labels)
             else:
-                options, labels = texts, ()
+                options, labels = texts, labels if texts == options else ()
     elif options:
-        prompt = str(arguments[0][0]) if arguments and arguments[0] else ""
-        labels = _shown(prompt, options) or labels
+        shown = _shown(prompt, options)
+        _check_order(shown, labels or tuple(LABELS[: len(options)]))
+        labels = shown or labels
     known = labels if len(labels) == len(options) else tuple(LABELS[: len(options)])
-    text = _identity(doc, options) or (str(arguments[0][0]) if arguments else "")
+    text = _identity(doc, options) or prompt
     return Asked(text, options, known, choices)
 
 
@@ -154,6 +160,18 @@ def _shown(prompt: str, options: Sequence[str]) -> tuple[str, ...]:
     return tuple(labels) if len(set(labels)) == len(labels) else ()
 
 
+def _check_order(shown: Sequence[str], labels: Sequence[str]) -> None:
+    """Check that a prompt's labels stand before the options that the document has in their places.
+
+    A task that shuffles its options draws their order anew each time that its documents are looked at, unless
+    that was kept: the target and the score of the row are then of another order than the model saw.
+    """
+    if set(shown) == set(labels) and tuple(shown) != tuple(labels):
+        raise RowError(
+            "the prompt shows the options in another order than the document, whose target it has"
+        )
+
+
 def _identity(doc: Mapping[str, Any], options: Sequence[str]) -> str:
     """Return the texts of a document that are neither an option nor what is right."""
     parts = []
@@ -197,8 +215,10 @@ def readings(
     same = {str(choice).strip() for choice in mc2.get("choices", ())} == set(of.options)
     if same and _sums(mc2.get("labels")) > 1:
         raise RowError(SEVERAL)
-    answers = {*map(str, doc["answers"])} if isinstance(doc.get("answers"), list) else set()
-    if len(answers) > 1 and answers != set(of.options):
+    answers = doc["answers"] if isinstance(doc.get("answers"), list) else []
+    # Of which headqa's are the options, as mappings.
+    right = {str(answer) for answer in answers if not isinstance(answer, Mapping)}
+    if len(right) > 1 and right != set(of.options):
         raise RowError(SEVERAL)
     # A field's own text is no place, though it be a number.
     plain = template is not None and isinstance(doc.get(template), str)

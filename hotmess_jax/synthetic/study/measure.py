@@ -1,6 +1,6 @@
 """What is measured of a sweep: of each draw's teachers, and of each model's rollouts."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import jax
@@ -31,7 +31,7 @@ from hotmess_jax.synthetic.floor import loss_floor
 from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.rollout import oracle_rollout
 from hotmess_jax.synthetic.study.folder import EXAMPLES
-from hotmess_jax.synthetic.study.problems import Drawn, stream
+from hotmess_jax.synthetic.study.problems import Drawn, stream, training_paths
 from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.teacher import teacher_trajectories
 from hotmess_jax.synthetic.train import Trainer, of_replicate
@@ -39,6 +39,19 @@ from hotmess_jax.synthetic.train import Trainer, of_replicate
 SETTLED_STEPS = 40  # how far each start wanders over the last of its steps is kept
 SEAM_STARTS = 256  # whose teacher's paths say how often numerals change on the way
 STRAY_STEPS = 5  # so many of the teacher's step norms from the minimum, a start has strayed
+
+
+@dataclass(frozen=True)
+class Failure:
+    """At which step a model's training or measurement met what is not finite, and what that was."""
+
+    step: int
+    reason: str
+
+    @classmethod
+    def of_loss(cls, step: int) -> "Failure":
+        """Return the failure of a model whose loss was not finite at a step."""
+        return cls(step, f"the loss was not finite at step {step}")
 
 
 class RolledOut(NamedTuple):
@@ -59,7 +72,7 @@ class Measured(NamedTuple):
     paths: dict[str, np.ndarray]
 
 
-def failure(bad_step: int, params: PyTree, last_step: int) -> Json | None:
+def failure(bad_step: int, params: PyTree, last_step: int) -> Failure | None:
     """Return why a model has failed, None where it has not.
 
     Args:
@@ -68,16 +81,11 @@ def failure(bad_step: int, params: PyTree, last_step: int) -> Json | None:
         last_step: how many updates there were.
     """
     if bad_step >= 0:
-        return not_finite(bad_step)
+        return Failure.of_loss(bad_step)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
         reason = f"the parameters were not finite after the last update, step {last_step}"
-        return {"step": last_step, "reason": reason}
+        return Failure(last_step, reason)
     return None
-
-
-def not_finite(step: int) -> Json:
-    """Return the failure of a model whose loss was not finite at a step."""
-    return {"step": step, "reason": f"the loss was not finite at step {step}"}
 
 
 def measure_curves(
@@ -128,7 +136,10 @@ def measure_problem(
     problem, imitated, steps = drawn.problem, config.problem.imitated, config.rollout.rollout_steps
     teacher = teacher_trajectories(problem, drawn.rollout_starts, imitated, steps)
     codec_teacher = oracle_rollout(problem, imitated, codec, drawn.rollout_starts, steps).states
-    floor = loss_floor(stream(config, "floor", index), problem, codec, imitated, validation)
+    paths = training_paths(config, problem)
+    floor = loss_floor(
+        stream(config, "floor", index), problem, codec, imitated, validation, paths=paths
+    )
     again = drawn.drawn_again
     return ({"starts_drawn_again": again} if any(again.values()) else {}) | {
         "A": to_lists(problem.A),
@@ -152,8 +163,8 @@ def measure_model(
     rolled_out: RolledOut,
     place: int,
     validation: Float32[np.ndarray, "pairs d"],
-) -> Measured:
-    """Measure the model at a place of its group.
+) -> Measured | Failure:
+    """Measure the model at a place of its group; a loss that is not finite is its failure.
 
     Args:
         config: the sweep's.
@@ -166,8 +177,7 @@ def measure_model(
     states = rolled_out.states[place, 0]
     loss = trainer.validation_loss(of_replicate(rolled_out.params, place), problem, validation)
     if not np.isfinite(loss.by_token).all():
-        step = config.training.train_steps
-        return Measured({"failed": {"step": step, "reason": "the validation loss is not finite"}}, {})
+        return Failure(config.training.train_steps, "the validation loss is not finite")
     result: Json = {
         "validation_loss": loss.update,
         "validation_loss_all": loss.all,

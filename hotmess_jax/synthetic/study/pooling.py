@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hotmess_jax.machine.provenance import git_commit
 from hotmess_jax.synthetic.curves import Json
@@ -61,6 +62,31 @@ def pool(sweeps: Sequence[Mapping], paths: Sequence[str]) -> Json:
     for kind in ("models", "failures"):
         pooled[kind].sort(key=lambda model: (order[model["size"]], model["replicate"]))
     return pooled
+
+
+def pool_into(out: Path | None, paths: Sequence[Path], sweeps: Sequence[Mapping]) -> Json:
+    """Return what goes into a folder: of one sweep its document, of several their pool.
+
+    Raises:
+        PoolingError: for what cannot be pooled, or a folder that holds something else.
+    """
+    pooled = dict(sweeps[0]) if len(sweeps) == 1 else pool(sweeps, [str(path) for path in paths])
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        digests = {run["digest"] for run in _runs(pooled)}
+        try:
+            document = json.loads((out / "sweep.json").read_text())
+            there = {run["digest"] for run in document["pooled_from"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise PoolingError(
+                f"{out} exists and holds no pool of sweeps; choose another --out"
+            ) from None
+        if not there <= digests:
+            raise PoolingError(f"{out} holds a pool of other sweeps; choose another --out")
+    return pooled
+
+
+def _runs(document: Mapping) -> list[Json]:
+    return document.get("pooled_from") or [{"digest": digest(document)}]
 
 
 def _add(pooled: Json, sweep: Mapping, path: str, replicates: int) -> int:

@@ -11,7 +11,9 @@ from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.quadratic import Quadratic, random_quadratic
 from hotmess_jax.synthetic.starts import StartDistribution, draw_starts
 from hotmess_jax.synthetic.study.settings import SweepConfig
+from hotmess_jax.synthetic.visits import Paths
 
+FLOOR_STATES = 2**25  # of fresh trajectories, looked through for the loss floor of each draw
 REDRAWS, ONE_IN = 16, 20  # of starts beyond the codec; see `draw_within`
 # Each use of randomness and the number of its key. A number is for ever: runs hang on it, and no other may have it.
 STREAMS = {
@@ -82,6 +84,23 @@ def draw_problem(config: SweepConfig, index: int = 0) -> Drawn:
     )
     again = {"training": training_again, "rollout": rollout_again}
     return Drawn(problem, training_starts, rollout_starts, again)
+
+
+def training_paths(config: SweepConfig, problem: Quadratic) -> Paths:
+    """Return the trajectories that are trained on, as many as one asks for."""
+    data = config.data
+
+    def starts(key: Key[Array, ""], count: int) -> Float[Array, "count d"]:
+        return draw_starts(
+            key,
+            count,
+            problem.b,
+            data.training_start_distribution,
+            data.training_start_offset,
+            data.training_start_scale,
+        )
+
+    return Paths(starts, data.trajectory_steps, max(FLOOR_STATES // data.trajectory_steps, 1))
 
 
 def _starts_within(

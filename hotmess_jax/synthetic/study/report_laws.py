@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import exponent, interval, number
 from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.draws import QUANTITIES, Draws, rise_of_teacher
+from hotmess_jax.synthetic.draws import QUANTITIES, Draws, problems_of, rise_of_teacher
 from hotmess_jax.synthetic.study.report_models import spread
 
 # Numbers that compare sizes, in sweep.json: where, the name of the value, and what reports call it.
@@ -43,6 +43,23 @@ def each_draw(draws: Draws, sweep: Mapping) -> str:
         "\n\nExponents of each quantity in each draw by itself; bias² less variance: the difference of "
         "their exponents; incoherence by size: final incoherence per factor of ten in size; plateau "
         "difference: largest size less smallest; teacher's rise: of its incoherence, step 0 to last."
+        + _about_floors(sweep)
+    )
+
+
+def _about_floors(sweep: Mapping) -> str:
+    """Say what the loss floors are of."""
+    floors = [problem.get("loss_floor") or {} for problem in problems_of(sweep)]
+    if not all("counted" in floor for floor in floors):
+        return (
+            " No loss floor: it was not measured, or by an earlier version, as if trajectories were uniform within "
+            "the numbers that share digits, which came out up to three times too large."
+        )
+    counted = sum(floor["counted"] for floor in floors) / sum(floor["states"] for floor in floors)
+    return (
+        " Loss floor: what a model pays that knows all that the state's digits tell of the update's, nats per "
+        f"token; counted in states of fresh trajectories for {100 * counted:.0f} % of the states, those that "
+        "enough come by, and for the others as if they were uniform within the numbers that share digits."
     )
 
 

@@ -6,6 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,10 +43,99 @@ class Timing(NamedTuple):
     least: float
     most: float
 
-    def json(self, calls: int = 1) -> Json:
-        """Return the seconds as JSON values, a call that does `calls` things divided by them."""
-        of = [round(s / calls, 6) for s in (self.median, self.least, self.most)]
-        return {"median_s": of[0], "spread_s": of[1:], "compile_s": round(self.first - self.median, 3)}
+    def each(self, calls: int = 1) -> "Seconds":
+        """Return the seconds of each of so many things that a call does."""
+        median, least, most = (round(s / calls, 6) for s in (self.median, self.least, self.most))
+        return Seconds(median, (least, most), round(self.first - self.median, 3))
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Median, least and most of the timed calls, and what the first took longer, to compile."""
+
+    median_s: float
+    spread_s: tuple[float, float]
+    compile_s: float
+
+
+@dataclass(frozen=True)
+class MachineRates:
+    """What all devices together can do."""
+
+    matrix_flops_per_s: float
+    memory_bytes_per_s: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model of a size on problems of a dimension, and how its products are computed."""
+
+    size: str
+    dimension: int
+    precision: int
+    compute: Compute
+    attention: Attention
+
+    @property
+    def tokens(self) -> int:
+        """Of a state, and of an update."""
+        return self.dimension * FloatCodec(self.precision).tokens_per_number
+
+    @property
+    def parameters(self) -> int:
+        """Of the model."""
+        return parameter_count(parse_size(self.size), 2 * self.tokens - 1)
+
+
+@dataclass(frozen=True)
+class TrainSpeed:
+    """Training steps of one size."""
+
+    parameters: int
+    compute: Compute
+    attention: Attention
+    batch: int
+    steps_per_dispatch: int
+    replicates: int
+    devices: int
+    step: Seconds
+    pairs_per_s: float
+    flops_per_s: float
+
+
+@dataclass(frozen=True)
+class RolloutSpeed:
+    """Updates of one size, from all starts side by side."""
+
+    parameters: int
+    compute: Compute
+    attention: Attention
+    starts: int
+    devices: int
+    step: Seconds
+    updates_per_s: float
+    flops_per_s: float
+
+
+@dataclass(frozen=True)
+class DataSpeed:
+    """A preset's trajectories, and its batches."""
+
+    pairs: int
+    bytes: int
+    make_and_store_s: float
+    first_batch_s: float
+    batch: int
+    loader_pairs_per_s: float
+    peak_memory_gb: float
+
+
+def to_json(speed: MachineRates | TrainSpeed | RolloutSpeed | DataSpeed) -> Json:
+    """Return a measurement as flat JSON values: seconds stand beside the rest."""
+    found: Json = {}
+    for name, value in asdict(speed).items():
+        found |= value if isinstance(value, dict) else {name: value}
+    return found
 
 
 def timed(work: Callable[[], Any], repeats: int) -> Timing:
@@ -58,7 +148,7 @@ def timed(work: Callable[[], Any], repeats: int) -> Timing:
     return Timing(times[0], statistics.median(times[1:]), min(times[1:]), max(times[1:]))
 
 
-def machine(mesh: Mesh, compute: Compute = "float32", repeats: int = 5) -> Json:
+def machine(mesh: Mesh, compute: Compute = "float32", repeats: int = 5) -> MachineRates:
     """Measure matrix products of a format, in FLOP/s, and memory traffic, in bytes/s, of all devices."""
     everywhere = PartitionSpec()
     rows = PartitionSpec(AXIS)
@@ -75,10 +165,9 @@ def machine(mesh: Mesh, compute: Compute = "float32", repeats: int = 5) -> Json:
     long = jnp.ones((STREAM_BYTES // 4,), jnp.float32)
     scale = on_each(lambda x, f: jax.lax.fori_loop(0, PASSES, lambda _, y: y * f, x))
     stream = timed(functools.partial(scale, long, jnp.float32(0.5)), repeats)
-    return {
-        "matrix_flops_per_s": 2 * mesh.size * PRODUCT**3 / product.median,
-        "memory_bytes_per_s": 2 * PASSES * STREAM_BYTES / stream.median,
-    }
+    return MachineRates(
+        2 * mesh.size * PRODUCT**3 / product.median, 2 * PASSES * STREAM_BYTES / stream.median
+    )
 
 
 def problem(dimension: int) -> Quadratic:
@@ -91,43 +180,30 @@ def _states(problem: Quadratic, *shape: int) -> Float[np.ndarray, "..."]:
     return np.asarray(starts).reshape(*shape, -1)
 
 
-def _trainer(
-    size: str,
-    dimension: int,
-    precision: int,
-    compute: Compute,
-    attention: Attention,
-    mesh: Mesh,
-    micro_batch: int | None,
-    steps: int,
-) -> Trainer:
+def _trainer(work: Workload, mesh: Mesh, micro_batch: int | None, steps: int) -> Trainer:
     optimiser = make_optimiser(1e-3, 1_000, 100, 1e-4, 1.0)
-    task = Task(dimension, FloatCodec(precision), Teacher(0.005))
-    layout = Layout(micro_batch, steps, compute, attention)
-    return Trainer(parse_size(size), task, optimiser, mesh, layout)
+    task = Task(work.dimension, FloatCodec(work.precision), Teacher(0.005))
+    layout = Layout(micro_batch, steps, work.compute, work.attention)
+    return Trainer(parse_size(work.size), task, optimiser, mesh, layout)
 
 
 def train_speed(
-    size: str,
-    dimension: int,
-    precision: int,
-    compute: Compute,
-    attention: Attention,
+    work: Workload,
     batch: int,
     steps: int,
-    micro_batch: int | None,
-    replicates: int,
-    repeats: int,
-) -> Json:
+    micro_batch: int | None = None,
+    replicates: int = 1,
+    repeats: int = 5,
+) -> TrainSpeed:
     """Measure training steps of one size, `steps` of all replicates in each call of the program.
 
     Each replicate descends a draw of its own; which draws makes no difference.
     """
     mesh = make_mesh(batch, replicates=replicates)
-    trainer = _trainer(size, dimension, precision, compute, attention, mesh, micro_batch, steps)
+    trainer = _trainer(work, mesh, micro_batch, steps)
     state = trainer.initial_state(jax.random.split(jax.random.key(2), replicates))
-    states = _states(problem(dimension), steps, replicates, batch)
-    problems = trainer.place([problem(dimension)] * replicates)
+    states = _states(problem(work.dimension), steps, replicates, batch)
+    problems = trainer.place([problem(work.dimension)] * replicates)
 
     def step() -> Array:
         nonlocal state
@@ -135,56 +211,47 @@ def train_speed(
         return losses
 
     found = timed(step, repeats)
-    half = dimension * FloatCodec(precision).tokens_per_number
     rate = steps * replicates * batch / found.median
-    flops = rate * training_flops(parse_size(size), 2 * half - 1, half - 1)
-    return {
-        "parameters": parameter_count(parse_size(size), 2 * half - 1),
-        "compute": compute,
-        "attention": attention,
-        "batch": batch,
-        "steps_per_dispatch": steps,
-        "replicates": replicates,
-        "devices": mesh.size,
-        **found.json(steps),
-        "pairs_per_s": rate,
-        "flops_per_s": flops,
-    }
+    flops = training_flops(parse_size(work.size), 2 * work.tokens - 1, work.tokens - 1)
+    return TrainSpeed(
+        work.parameters,
+        work.compute,
+        work.attention,
+        batch,
+        steps,
+        replicates,
+        mesh.size,
+        found.each(steps),
+        rate,
+        rate * flops,
+    )
 
 
-def rollout_speed(
-    size: str,
-    dimension: int,
-    precision: int,
-    compute: Compute,
-    attention: Attention,
-    starts: int,
-    steps: int,
-    repeats: int,
-) -> Json:
+def rollout_speed(work: Workload, starts: int, steps: int, repeats: int = 5) -> RolloutSpeed:
     """Measure greedy rollouts of one size, `steps` updates from each start in each call."""
     mesh = make_mesh(starts)
-    trainer = _trainer(size, dimension, precision, compute, attention, mesh, None, 1)
+    trainer = _trainer(work, mesh, None, 1)
     keys = jax.random.split(jax.random.key(2), 1)
     params = fetch(trainer.initial_state(keys).params)
-    run = ModelRollout(trainer.graph, FloatCodec(precision), dimension, steps, 0.0, mesh)
-    x = jnp.asarray(_states(problem(dimension), 1, starts))
+    codec = FloatCodec(work.precision)
+    run = ModelRollout(trainer.graph, codec, work.dimension, steps, 0.0, mesh)
+    x = jnp.asarray(_states(problem(work.dimension), 1, starts))
     found = timed(lambda: run(params, x, keys), repeats)
-    tokens = FloatCodec(precision).tokens_per_number
     rate = steps * starts / found.median
-    return {
-        "parameters": parameter_count(parse_size(size), 2 * dimension * tokens - 1),
-        "compute": compute,
-        "attention": attention,
-        "starts": starts,
-        "devices": mesh.size,
-        **found.json(steps),
-        "updates_per_s": rate,
-        "flops_per_s": rate * update_flops(parse_size(size), dimension, tokens),
-    }
+    flops = update_flops(parse_size(work.size), work.dimension, codec.tokens_per_number)
+    return RolloutSpeed(
+        work.parameters,
+        work.compute,
+        work.attention,
+        starts,
+        mesh.size,
+        found.each(steps),
+        rate,
+        rate * flops,
+    )
 
 
-def data_speed(config: SweepConfig, folder: Path, batches: int) -> Json:
+def data_speed(config: SweepConfig, folder: Path, batches: int) -> DataSpeed:
     """Measure how long a configuration's trajectories take to be made, stored and read back, and its batches.
 
     Args:
@@ -207,12 +274,12 @@ def data_speed(config: SweepConfig, folder: Path, batches: int) -> Json:
     for _ in range(batches):
         next(iterator)
     seconds = time.perf_counter() - ready
-    return {
-        "pairs": config.data.trajectories * config.data.trajectory_steps,
-        "bytes": states.nbytes,
-        "make_and_store_s": round(stored - begin, 3),
-        "first_batch_s": round(ready - begin, 3),
-        "batch": config.training.batch_size,
-        "loader_pairs_per_s": batches * config.training.batch_size / seconds,
-        "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
-    }
+    return DataSpeed(
+        pairs=config.data.trajectories * config.data.trajectory_steps,
+        bytes=states.nbytes,
+        make_and_store_s=round(stored - begin, 3),
+        first_batch_s=round(ready - begin, 3),
+        batch=config.training.batch_size,
+        loader_pairs_per_s=batches * config.training.batch_size / seconds,
+        peak_memory_gb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+    )

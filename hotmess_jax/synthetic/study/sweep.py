@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from dataclasses import asdict
 from typing import NamedTuple
 
 import jax
@@ -32,7 +33,7 @@ from hotmess_jax.synthetic.study.folder import (
     write_paths,
     write_result,
 )
-from hotmess_jax.synthetic.study.measure import RolledOut, failure, measure_model, not_finite
+from hotmess_jax.synthetic.study.measure import Failure, RolledOut, failure, measure_model
 from hotmess_jax.synthetic.study.pending import Pending, circumstances, pending
 from hotmess_jax.synthetic.study.plan import check_room
 from hotmess_jax.synthetic.study.problems import Drawn, draw_problem, stream
@@ -167,7 +168,7 @@ class Sweep:
         """Train a group's models, roll them out, and write the results that are not there yet."""
         rolled_out: RolledOut | None = None
         trained_on: list[Json] = []
-        failed: list[Json | None]
+        failed: list[Failure | None]
         try:
             trained = self._train(group, data)
             trained_on = trained.on
@@ -180,36 +181,42 @@ class Sweep:
                 rolled_out = self._roll_out_all(group, params, trained.seconds)
         except NonFiniteLossError as error:
             self.progress.say(f"{group.name}: {error}; the last good checkpoint is kept")
-            failed = [not_finite(step) for step in error.steps]
+            failed = [Failure.of_loss(step) for step in error.steps]
 
         def measure(place: int) -> None:
-            run, why = group.runs[place], failed[place]
-            found: Json = {} if why is None else {"failed": why}
-            if why is None:
+            run, found = group.runs[place], failed[place]
+            result: Json = {}
+            if found is None:
                 assert rolled_out is not None
                 validation = data[draw_of(self.config, run)].validation
-                found = self._measure_run(run, place, rolled_out, validation)
-            if "failed" in found:
+                measured = self._measure_run(run, place, rolled_out, validation)
+                if isinstance(measured, Failure):
+                    found = measured
+                else:
+                    result = measured
+            if found is not None:
                 if rolled_out is not None:
-                    self.progress.say(f"{run.name}: {found['failed']['reason']}")
+                    self.progress.say(f"{run.name}: {found.reason}")
                 around = circumstances(self.config, self._provenance)
-                found["failed"] |= {"attempt": group.attempt, "circumstances": around}
+                attempt = {"attempt": group.attempt, "circumstances": around}
+                result = {"failed": asdict(found) | attempt}
             provenance_of = {"trained_on": trained_on, "measured_on": self._provenance}
-            write_result(self.config, run, self._about(run) | found | {"provenance": provenance_of})
+            write_result(self.config, run, self._about(run) | result | {"provenance": provenance_of})
 
         to_measure = [place for place, done in enumerate(finished) if not done]
         from_first(lambda: in_threads(measure, to_measure))
 
     def _measure_run(
         self, run: Run, place: int, rolled_out: RolledOut, validation: Float[np.ndarray, "pairs d"]
-    ) -> Json:
+    ) -> Json | Failure:
         """Measure the model at a place of its group, and write its example trajectories and ends."""
         trainer = self.programs.trainer(run.size, len(rolled_out.states))
         measured = measure_model(
             self.config, self._problem(run), trainer, rolled_out, place, validation
         )
-        if measured.paths:
-            write_paths(self.config, run, **measured.paths)
+        if isinstance(measured, Failure):
+            return measured
+        write_paths(self.config, run, **measured.paths)
         return measured.result
 
     def _about(self, run: Run) -> Json:
@@ -260,9 +267,9 @@ class Sweep:
                 config.training.train_steps,
                 checkpoints,
                 config.training.checkpoint_every,
-                seconds,
-                on_step,
-                stop_here,
+                seconds=seconds,
+                on_step=on_step,
+                stop_here=stop_here,
             )
             step = int(state.step)
         return Trained(state, seconds, checkpoints.trained_on)

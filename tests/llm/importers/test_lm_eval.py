@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_logs import TIME, generated, likelihoods, scored, write_samples
 
-from hotmess_jax.llm.analyses import series_of
 from hotmess_jax.llm.importers import import_lm_eval
 from hotmess_jax.llm.importers.last_number import last_number
+from hotmess_jax.llm.measures.series import series_of
 from hotmess_jax.llm.records import read_records
 
 
@@ -219,6 +219,53 @@ def test_families_of_tasks_in_every_form_of_file(tmp_path, family, form):
     imported = import_lm_eval([tmp_path])
     assert not imported.unread and not imported.parted and len(imported.compared) == 1
     assert len({r["question_id"] for r in imported.records}) == 4  # whatever the passage's question is
+
+
+def test_labels_that_the_document_has_contradict_nothing(tmp_path):
+    """ARC: most documents have letters, some digits that count from 1; the row's target is a place."""
+    rows = []
+    for i, labels in enumerate(["ABCD", "1234", "1234"]):
+        texts = [f"{text} of {i}" for text in ("one", "two", "three", "four")]
+        doc = {
+            "question": f"Q{i}",
+            "answerKey": labels[i],
+            "choices": {"text": texts, "label": [*labels]},
+        }
+        rows.append(scored(i, doc, texts, [-1.0, -2.0, -3.0, -4.0], str(i), acc=float(i == 0)))
+    imported = import_lm_eval([write_samples(tmp_path, rows)])
+    assert accuracy(imported) == 1 / 3 and not imported.unread and not imported.parted
+    assert not imported.notes
+
+
+def test_options_that_are_called_answers_are_no_several_right_ones(tmp_path):
+    """headqa: the options are a list of mappings."""
+    texts = ["w", "x", "y"]
+    answers = [{"aid": i + 1, "atext": text} for i, text in enumerate(texts)]
+    doc = {"qtext": "Q", "ra": 2, "answers": answers}
+    row = scored(0, doc, texts, [-2.0, -1.0, -3.0], "1", acc=1.0)
+    imported = import_lm_eval([write_samples(tmp_path, [row])])
+    assert accuracy(imported) == 1 and not imported.unread and not imported.parted
+
+
+@pytest.mark.parametrize("kind", ["generated", "scored"])
+def test_a_document_whose_options_were_shuffled_after_it_was_asked_is_refused(tmp_path, kind):
+    """gpqa without a cache: the harness' log has another order than its prompt, and the target of that."""
+    rows = []
+    for i, shown in enumerate([("w", "x", "y", "z"), ("x", "w", "y", "z")]):
+        doc = {"Question": f"Q{i}", "choice1": "w", "choice2": "x", "choice3": "y", "choice4": "z",
+               "answer": "(B)"}  # fmt: skip
+        prompt = "".join(f"({letter}) {text}\n" for letter, text in zip("ABCD", shown, strict=True))
+        if kind == "scored":
+            labels = [f"({letter})" for letter in "ABCD"]
+            rows.append(scored(i, doc, labels, [-2.0, -1.0, -3.0, -3.0], "(B)", prompt, acc=1.0))
+        else:
+            rows.append(generated(i, ["(B)"], doc, target="(B)", exact_match=1.0))
+            rows[-1]["arguments"]["gen_args_0"]["arg_0"] = prompt
+    imported = import_lm_eval([write_samples(tmp_path, rows)])
+    (record,) = imported.records
+    assert record["option_texts"][record["options"].index(record["target"])] == "x"
+    ((_, reason),) = imported.unread
+    assert "in another order than the document" in reason and [*imported.first.values()] == ["line 2"]
 
 
 def test_log_likelihoods_of_a_prompt_are_counted_once(tmp_path):

@@ -535,6 +535,17 @@ def test_a_signal_ends_sampling_with_what_has_arrived(tmp_path, number):
         server.wait()
 
 
+def test_where_all_samples_are_there_no_endpoint_is_needed(tmp_path, monkeypatch, capsys):
+    write_questions(tmp_path / "made_test.csv", 2)
+    words = ["--benchmark", "mmlu", "--data", str(tmp_path / "made_test.csv"), "--model", MODEL,
+             "--base-url", "http://127.0.0.1:9/v1", "--out", str(tmp_path / "r.jsonl"), "--samples", "3"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["llm_sample", *words])
+    monkeypatch.setattr(llm_sample, "plan_asks", lambda *_: iter(()))
+    llm_sample.main()
+    printed = capsys.readouterr()
+    assert "0 samples in" in " ".join((printed.out + printed.err).split())
+
+
 def test_the_command_line_from_dry_run_to_exit_status(tmp_path, monkeypatch, capsys):
     write_questions(tmp_path / "made_test.csv", 6)
     data = ["--benchmark", "mmlu", "--data", str(tmp_path / "made_test.csv"), "--model", MODEL]

@@ -246,10 +246,10 @@ def test_a_failed_model_is_final_until_something_changes_and_named_by_the_status
 def test_the_last_update_is_looked_at():
     params = {"w": np.zeros((2, 3))}
     assert failure(-1, params, 20) is None
-    assert failure(7, params, 20)["step"] == 7
+    assert failure(7, params, 20).step == 7
     params["w"][1, 2] = np.inf
     found = failure(-1, params, 20)
-    assert found["step"] == 20 and "after the last update" in found["reason"]
+    assert found.step == 20 and "after the last update" in found.reason
 
 
 def test_what_has_no_error_has_no_share_of_it():

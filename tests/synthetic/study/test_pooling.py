@@ -10,7 +10,7 @@ import pytest
 from made_sweeps import made_sweep, without
 
 from experiments import scaling_laws
-from hotmess_jax.synthetic.findings import fit_sweep
+from hotmess_jax.synthetic.findings import findings
 from hotmess_jax.synthetic.study.outputs import conclude
 from hotmess_jax.synthetic.study.pooling import PoolingError, pool
 from hotmess_jax.synthetic.study.report import FIGURES, OF_ONE_START, report
@@ -27,8 +27,8 @@ def pair(**changes):
 
 def test_a_pool_is_what_one_sweep_of_all_draws_would_be():
     one, other = pair()
-    found = fit_sweep(pool([one, other], PATHS))
-    apart = [fit_sweep(sweep)["draws"] for sweep in (one, other)]
+    found = findings(pool([one, other], PATHS)).to_json()
+    apart = [findings(sweep).to_json()["draws"] for sweep in (one, other)]
     assert [d["exponents"] for d in found["draws"]] == [d["exponents"] for d in apart[0] + apart[1]]
     assert [(d["problem"], d["seed"]) for d in found["draws"]] == [
         (0, 0), (1, 0), (2, 7), (3, 7), (4, 7)]  # fmt: skip
@@ -40,7 +40,7 @@ def test_a_pool_is_what_one_sweep_of_all_draws_would_be():
 def test_order_of_runs_and_of_sizes_moves_no_number():
     one, other = pair()
     other["config"]["sizes"].reverse()
-    forth, back = (fit_sweep(pool(p, PATHS)) for p in ((one, other), (other, one)))
+    forth, back = (findings(pool(p, PATHS)).to_json() for p in ((one, other), (other, one)))
     assert forth["fits"]["bias2"]["ci95"] == pytest.approx(back["fits"]["bias2"]["ci95"])
 
 
@@ -53,15 +53,15 @@ def test_models_keep_their_draw_and_get_numbers_of_their_own():
         assert model["seed"] == pooled["problems"][model["problem"]]["seed"]
     assert [(f["size"], f["problem"], f["seed"]) for f in pooled["failures"]] == [("25k", 3, 7)]
     assert [run["draws"] for run in pooled["pooled_from"]] == [2, 3]
-    assert fit_sweep(pooled)["draws_left_out"] == 1
+    assert findings(pooled).to_json()["draws_left_out"] == 1
 
 
 def test_replicates_of_one_problem_pool_as_draws_with_several_models():
     one, other = (made_sweep(draws=1, replicates=3, noise=0.2, seed=seed,
                              replicate_varies="initialisation") for seed in (0, 1))  # fmt: skip
-    found = fit_sweep(pool([one, other], PATHS))
+    found = findings(pool([one, other], PATHS)).to_json()
     assert found["fits"]["bias2"]["over_draws"]["draws"] == 2
-    alone = [fit_sweep(sweep)["fits"]["bias2"]["exponent"] for sweep in (one, other)]
+    alone = [findings(sweep).to_json()["fits"]["bias2"]["exponent"] for sweep in (one, other)]
     assert [d["exponents"]["bias2"] for d in found["draws"]] == pytest.approx(alone)
 
 
@@ -69,7 +69,10 @@ def test_a_pool_can_be_pooled_further():
     one, other = pair()
     third = made_sweep(draws=2, seed=9)
     whole = pool([pool([one, other], PATHS), third], ("pool", "third"))
-    assert fit_sweep(whole)["draws"] == fit_sweep(pool([one, other, third], (*PATHS, "third")))["draws"]
+    assert (
+        findings(whole).to_json()["draws"]
+        == findings(pool([one, other, third], (*PATHS, "third"))).to_json()["draws"]
+    )
     assert [run["path"] for run in whole["pooled_from"]] == ["one", "other", "third"]
     with pytest.raises(PoolingError, match="hold the same draw"):
         pool([whole, other], ("whole", "other"))

@@ -1,0 +1,78 @@
+"""Results as JSON documents and back: dataclasses in one schema, of which older ones are still read.
+
+A document says which version of its schema it is of. What reads one brings an older document up to the newest
+version step by step, and refuses a newer one.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+SCHEMA = "schema"
+Document = dict[str, Any]
+
+
+def to_json(kind: Any, value: Any) -> Any:
+    """Return a value of a type as JSON values.
+
+    Raises:
+        ValueError: where it is of another type, or holds a NaN or an infinity, which JSON has no word for.
+    """
+    try:
+        found = TypeAdapter(kind).dump_python(value, mode="json", warnings="error")
+        # Numbers that JSON has not are an error, and not null without a word.
+        json.dumps(found, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{_name(kind)} cannot be written as JSON: {error}") from None
+    return found
+
+
+def from_json(kind: Any, value: Any) -> Any:
+    """Return a value of a type from JSON values.
+
+    Raises:
+        ValueError: with the first name whose value is not what the type has.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or _name(kind)
+        raise ValueError(f"{_name(kind)}: {place}: {first['msg']}") from None
+
+
+def schema_of(kind: Any) -> Document:
+    """Return the JSON Schema of a type."""
+    return TypeAdapter(kind).json_schema(mode="serialization")
+
+
+def upgraded(
+    document: Mapping[str, Any], version: int, steps: Mapping[int, Callable[[Document], Document]]
+) -> Document:
+    """Return a document brought up to a version of its schema.
+
+    Args:
+        document: of that version or an older one; one that names none is of the first.
+        version: the newest.
+        steps: of each older version, what makes the next one of it.
+
+    Raises:
+        ValueError: where it is of a newer version, or of none.
+    """
+    found = dict(document)
+    given = found.get(SCHEMA, 1)
+    if not isinstance(given, int) or given < 1:
+        raise ValueError(f"schema must be a number from 1 on, got {given!r}")
+    if given > version:
+        raise ValueError(
+            f"the document is of schema {given}, and this version of hotmess_jax reads {version} and older ones"
+        )
+    for step in range(given, version):
+        found = steps[step](found)
+    return found | {SCHEMA: version}
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))

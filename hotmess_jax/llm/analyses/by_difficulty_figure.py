@@ -1,0 +1,13 @@
+"""The figure of a benchmark's difficulties."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from hotmess_jax.llm.measures import groups_figure
+
+
+def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure]:
+    """Return the figures by file name."""
+    return {name: groups_figure.topics(results)}

@@ -1,0 +1,256 @@
+"""Groups of questions by difficulty, and how each scales with model size."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Int
+
+from hotmess_jax.llm.cases import NO_LENGTH, Case
+from hotmess_jax.llm.measures.clusters import clusters_in, count_in, of_all
+from hotmess_jax.llm.measures.cross_fitting import (
+    FORMS,
+    LEAST,
+    NO_KL,
+    CrossFitted,
+    Grouped,
+    cross_fit_all,
+    group_values,
+    groups_along,
+    in_groups,
+    lengths_of,
+)
+from hotmess_jax.llm.measures.questions import AnalysisSettings, Json, to_json, with_intervals
+from hotmess_jax.llm.measures.samples import QUESTION
+from hotmess_jax.llm.measures.subsets import Sampled, sampled_of
+from hotmess_jax.llm.telling import cell, forms_of, titled
+from hotmess_jax.presentation.tables import table
+from hotmess_jax.presentation.words import number
+from hotmess_jax.statistics import power_laws
+from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
+
+SCALED = ("accuracy", "error", "bias2", "variance", "incoherence")
+
+
+def scaling_by_difficulty(
+    models: Mapping[str, pl.DataFrame],
+    parameters: Mapping[str, float],
+    reference: str,
+    field: str,
+    settings: AnalysisSettings,
+    count: int = 3,
+) -> Json:
+    """Return how accuracy, bias², variance and incoherence scale with size within groups of difficulty.
+
+    Difficulty is the reference model's mean length. Its own answers are measured by other samples than those
+    that say how long a question is (`cross_fitting`), and so are the other models' for the sake of equal
+    numbers of samples.
+
+    Args:
+        models: each model's records.
+        parameters: each model's number of parameters; others are not used, but for the reference.
+        reference: which model's lengths say how difficult a question is.
+        field: the length.
+        settings: metric and seed.
+        count: of groups, the first the easiest.
+
+    Returns:
+        Of each group and form the values of each model, and the exponents k of value ∝ N^k (`power_laws`),
+        with intervals over the questions, which are the same for all models: they hold for these models.
+        `effective_questions` says of each model how many questions of equal error would hold its own.
+
+    Raises:
+        ValueError: for fewer than two sizes, more groups than questions, or no shared question.
+
+    Source: Hägele et al. 2026, Section 3.2.1, Figures 4a, 5, 12, 15 and 16.
+    """
+    names = [name for name in models if name in parameters]
+    if len({parameters[name] for name in names}) < 2:
+        raise ValueError("scaling needs models of at least two sizes")
+    used = dict.fromkeys([reference, *names])
+    having = {
+        name: models[name].filter(pl.col(field).is_not_null()) if name == reference else models[name]
+        for name in used
+    }
+    sampled = {name: sampled_of(records, settings) for name, records in having.items()}
+    lengths = lengths_of(sampled[reference], having[reference], field)
+    return scaling_of(sampled, lengths, parameters, reference, settings, count)
+
+
+def scaling_of(
+    sampled: Mapping[str, Sampled],
+    lengths: Sequence[Float[np.ndarray, "questions samples"]],
+    parameters: Mapping[str, float],
+    reference: str,
+    settings: AnalysisSettings,
+    count: int,
+) -> Json:
+    """Return what `scaling_by_difficulty` does of questions sample by sample.
+
+    Args:
+        sampled: the reference's questions, and those of each model with parameters.
+        lengths: of each of the reference's blocks, each sample's length.
+        parameters: each model's number of parameters.
+        reference: its name.
+        settings: metric and seed.
+        count: of groups.
+
+    Raises:
+        ValueError: for more groups than questions, or no shared question.
+    """
+    names = sorted((name for name in sampled if name in parameters), key=lambda name: parameters[name])
+    fields = {
+        name: lengths if name == reference else [np.zeros(block.present.shape) for block in of.blocks]
+        for name, of in sampled.items()
+    }
+    fitted = cross_fit_all(sampled, fields, settings.seed)
+    number = len(fitted[reference].question)
+    if number < count:
+        raise ValueError(
+            f"{count} groups of difficulty need as many questions with {LEAST} samples, got {number}"
+        )
+    random = np.random.default_rng(settings.seed)
+    group = groups_along(fitted[reference].along, count, random)
+    who = {name: sampled[name].who[of.question] for name, of in fitted.items()}
+    shared = who[reference].select(QUESTION).with_row_index(f"row {reference}")
+    for name in names:
+        if name != reference:
+            shared = shared.join(
+                who[name].select(QUESTION).with_row_index(f"row {name}"), on=QUESTION, nulls_equal=True
+            )
+    if not shared.height:
+        raise ValueError(f"no question with {LEAST} samples is shared by all models")
+    place = {name: shared[f"row {name}"].to_numpy().astype(int) for name in fitted}
+    group = group[:, place[reference]]
+    shared = of_all(list(who.values()), shared)
+    clusters = clusters_in(shared)
+    sizes = np.asarray([float(parameters[name]) for name in names])
+    most = max(sampled[name].most for name in names)
+    no_corrected = NO_KL if settings.metric == "kl" else None
+    found: Json = {
+        "models": names,
+        "parameters": to_json(sizes),
+        "reference": reference,
+        "plugin_samples": fitted[reference].plugin_samples,
+        "no_corrected": no_corrected,
+        "clusters": count_in(shared),
+        "groups": [
+            {"group": i, "questions": round(float((group == i).mean(axis=0).sum()))}
+            for i in range(count)
+        ],
+    }
+    for form in FORMS:
+        if form == "corrected" and no_corrected:
+            for row in found["groups"]:
+                row[form] = None
+            continue
+        of_models = [in_groups(_at(fitted[name], place[name]), form, group, count) for name in names]
+        for i, row in enumerate(found["groups"]):
+            parts = Grouped(*(np.stack([part[:, i] for part in of], axis=1)
+                              for of in zip(*of_models, strict=True)))  # fmt: skip
+            row[form] = _of_group(parts, sizes, most, clusters)
+            row["effective_questions"] = to_json(effective_questions(parts.error))
+    return found
+
+
+def _at(fitted: CrossFitted, place: Int[np.ndarray, " questions"]) -> CrossFitted:
+    """Return some of the questions."""
+    return fitted._replace(
+        along=fitted.along[:, place],
+        values={
+            form: {name: part[:, place] for name, part in parts.items()}
+            for form, parts in fitted.values.items()
+        },
+        question=fitted.question[place],
+    )
+
+
+def _of_group(
+    parts: Grouped, sizes: Float[np.ndarray, " models"], most: float, clusters: Clusters
+) -> Json:
+    """Return models' values within one group of questions, and the exponents in their sizes."""
+    parts = parts.of_clusters(clusters)
+    values, ends = group_values(parts, most)
+    x = np.log(sizes)[:, None]
+    effective = float(effective_questions(parts.error).min())
+    exponents = {}
+    for name in SCALED:
+        part, whole = parts.quotient(name)
+        total = part.sum(axis=0), whole.sum(axis=0)
+        fit = power_laws.fit(x, *total)
+        left_out = power_laws.fit(x[None], total[0] - part, total[1] - whole)
+        value = fit.coefficients[..., 1]
+        interval = power_laws.jackknife_interval(value, left_out.coefficients[:, 1], effective)
+        exponents[name] = {
+            "value": to_json(float(value)),
+            "ci95": to_json(interval),
+            "r2": to_json(float(fit.r2)),
+        }
+    shown = {name: values[name] for name in SCALED}
+    return with_intervals(shown, ends) | {"exponents": exponents}
+
+
+def compute(case: Case) -> Json:
+    """Return the scaling with size in groups of difficulty by the reference model's lengths."""
+    models = {part.label: part.records for part in case.parts}
+    by_model = {part.model: part for part in case.parts}
+    wanted = case.settings.reference
+    if wanted is not None and wanted not in by_model:
+        raise ValueError(f"the reference model {wanted!r} has no records at this setting")
+    largest = max(case.parts, key=lambda part: case.parameters.get(part.label, 0))
+    reference = by_model[wanted] if wanted else largest
+    if reference.length is None:
+        raise ValueError(f"{reference.label}: {NO_LENGTH}")
+    return scaling_by_difficulty(
+        models,
+        case.parameters,
+        reference.label,
+        reference.length,
+        case.analysis,
+        case.settings.difficulties,
+    )
+
+
+def tell(results: Mapping[str, Any]) -> str:
+    """Return the section."""
+    return "\n\n".join(titled(name, _told(result)) for name, result in results.items())
+
+
+def _told(result: Json) -> str:
+    rows = []
+    for row in result["groups"]:
+        effective = ", ".join(number(of, 2) for of in row["effective_questions"])
+        for form, text in forms_of(row):
+            exponents = row[form]["exponents"]
+            cells = [
+                cell(exponents[k]) for k in ("accuracy", "error", "bias2", "variance", "incoherence")
+            ]
+            rows.append([str(row["group"] + 1), text, str(row["questions"]), effective, *cells])
+    header = [
+        "difficulty",
+        "estimate",
+        "questions",
+        "effective questions",
+        "accuracy",
+        "error",
+        "bias²",
+        "variance",
+        "incoherence",
+    ]
+    few = any(of < FEW for row in result["groups"] for of in row["effective_questions"])
+    notes = [
+        f"Exponents k of value ∝ N^k over {', '.join(result['models'])}, fitted to sums over questions; "
+        f"difficulty by the mean length of {result['reference']}, 1 the shortest, from other samples than those "
+        "that are measured. Intervals are over questions: they hold for these models. Effective questions: how "
+        "many of equal error would hold each model's own.",
+        table(header, rows),
+        f"Plug-in values are of {result['plugin_samples']} samples a question."
+        + (f" {result['no_corrected']}." if result["no_corrected"] else ""),
+    ]
+    if few:
+        notes.append(
+            f"Warning: fewer than {FEW} questions hold some model's error; other questions of the same kind may "
+            "give quite other exponents."
+        )
+    return "\n\n".join(notes)

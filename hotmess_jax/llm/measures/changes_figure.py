@@ -1,0 +1,73 @@
+"""The figure of changes of answer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hotmess_jax.llm.drawing import (
+    draw_points,
+)
+from hotmess_jax.presentation.plotting import (
+    COLUMN,
+    STYLE,
+    new_figure,
+    with_legend,
+)
+
+Json = Mapping[str, Any]
+
+
+@matplotlib.rc_context(STYLE)
+def changes(results: Mapping[str, Sequence[Json]]) -> Figure:
+    """Draw the share of questions whose answer changes, by difficulty (Fig. 20).
+
+    Args:
+        results: of each model, what `analysis.answer_changes` returns, of groups by length or of the
+            benchmark's own.
+    """
+    kinds = [
+        k
+        for k in ("resampling", "context", "both")
+        if any(k in row for rows in results.values() for row in rows)
+    ]
+    if "context" not in kinds and "both" in kinds:  # then all changes are under resampling
+        kinds.remove("both")
+    groups = list(dict.fromkeys(row["group"] for rows in results.values() for row in rows))
+    by_length = not any(isinstance(group, str) for group in groups)
+    height = 1.7 if by_length else 2.4
+    figure, panels = new_figure(COLUMN, 0.5 + height * len(kinds), len(kinds), 1, sharey=True)
+    for axes, kind in zip(panels, kinds, strict=True):
+        for i, (name, rows) in enumerate(results.items()):
+            shown = [row for row in rows if kind in row]
+            places = np.asarray([groups.index(row["group"]) for row in shown], float)
+            x = places + 0.15 * (i - (len(results) - 1) / 2)
+            values = {
+                "value": [row[kind]["value"] for row in shown],
+                "ci95": [row[kind]["ci95"] for row in shown],
+            }
+            draw_points(axes, x, values, i, len(results), name)
+        _group_ticks(axes, groups)
+        axes.set(
+            xlabel="difficulty (1 is the easiest)" if by_length else "the benchmark's difficulty",
+            ylabel="share that changes",
+            title={"both": "any two samples"}.get(kind, kind),
+            ylim=(0, 1.03),
+        )
+    return with_legend(figure)
+
+
+def _group_ticks(axes: Axes, groups: Sequence[int | str | None]) -> None:
+    """Name groups of difficulty: all, those by length from 1 on, those of a benchmark without details."""
+    names = [
+        "all" if group is None else str(group + 1) if isinstance(group, int) else group.split(" (")[0]
+        for group in groups
+    ]
+    axes.set_xticks(np.arange(len(groups)), names)
+    if any(len(name) > 4 for name in names):
+        for label in axes.get_xticklabels():
+            label.set(rotation=30, ha="right")

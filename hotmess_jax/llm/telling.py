@@ -1,0 +1,45 @@
+"""How results are told in tables: values with intervals, forms, counts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hotmess_jax.presentation.words import interval, number
+from hotmess_jax.statistics.estimate import Estimate
+
+Json = Mapping[str, Any]
+FORM_NAMES = {"plugin": "plug-in", "corrected": "corrected"}
+PARTS_NAMED = {"bias2": "bias²"}
+
+
+def cell(value: Json | None) -> str:
+    """Return a value and its interval, "–" for what is not known."""
+    if value is None or value["value"] is None:
+        return "–"
+    ends = value["ci95"]
+    return number(value["value"]) + ("" if ends is None or None in ends else f" {interval(ends)}")
+
+
+def estimated(estimate: Estimate) -> str:
+    """Return an estimate as `cell` does."""
+    return cell(estimate.to_json())
+
+
+def cell_at(values: Json, i: int) -> str:
+    """Return the cell of one of several values."""
+    return cell({"value": values["value"][i], "ci95": values["ci95"][i]})
+
+
+def counts(row: Json) -> list[str]:
+    """Return the cells of a result's questions and samples."""
+    return [str(row["questions"]), str(row["samples"])]
+
+
+def forms_of(result: Json) -> list[tuple[str, str]]:
+    """Return the forms that a result has, the corrected one first."""
+    return [(form, FORM_NAMES[form]) for form in ("corrected", "plugin") if result[form] is not None]
+
+
+def titled(name: str, text: str) -> str:
+    """Return what is of all models of a setting, under the setting where there are several."""
+    setting = name.removeprefix("all models").removeprefix(", ")
+    return f"### {setting}\n\n{text}" if setting else text

@@ -89,7 +89,7 @@ def _with_keys(document: Document) -> Document:
                 known[key.name] = {"analysis": key.analysis, "metric": metric, "field": field}
     keys = {name: known[name] for name in document["analyses"] if name in known}
     newer = {**document, "series": series, "meanings": document.get("meanings", []), "keys": keys}
-    analyses = _with_counts(document["analyses"])
+    analyses = _with_counts(document["analyses"], document["questions"])
     for name, given in keys.items():
         if given["analysis"] in ALONG:
             along = analyses[name].items()
@@ -100,10 +100,26 @@ def _with_keys(document: Document) -> Document:
     return newer | {"analyses": analyses}
 
 
-def _with_counts(analyses: Mapping[str, Any]) -> dict[str, Any]:
-    """Return results of schema 1 with what their estimates are over."""
-    failures = {
-        label: [{**row, "share": {"questions": row["questions"]} | row["share"]} for row in rows]
-        for label, rows in analyses.get("format_failures", {}).items()
-    }
-    return {**analyses, **({"format_failures": failures} if failures else {})}
+def _with_counts(analyses: Mapping[str, Any], questions: int) -> dict[str, Any]:
+    """Return results of schema 1 with what they did not say.
+
+    Args:
+        analyses: of the document.
+        questions: of the study: early shares of failures did not say how many they were of, and had all.
+    """
+    newer = dict(analyses)
+    for name, by_label in analyses.items():
+        if name == "format_failures":
+            newer[name] = {label: [_with_count(row, questions) for row in rows]
+                           for label, rows in by_label.items()}  # fmt: skip
+        elif name == "one_question":
+            newer[name] = {label: {"benchmark": None} | of for label, of in by_label.items()}
+        elif name.startswith("efficiency_"):
+            newer[name] = {label: {"fewer_samples": None} | of for label, of in by_label.items()}
+    return newer
+
+
+def _with_count(row: Document, questions: int) -> Document:
+    """Return a row of failures with the number of questions that it and its share are of."""
+    number = row.get("questions", questions)
+    return {**row, "questions": number, "share": {"questions": number, **row["share"]}}

@@ -12,7 +12,15 @@ def along(metric, **intervals):
 
     def form(ends):
         rows = [
-            {name: {"value": 0.1, "ci95": list(pair), "r2": 0.5} for name in NAMES} for pair in ends
+            {
+                name: {
+                    "value": 0.1,
+                    "ci95": [None if end is None else float(end) for end in pair],
+                    "r2": 0.5,
+                }
+                for name in NAMES
+            }
+            for pair in ends
         ]
         return {"halves": rows[0], "slopes": {"5": rows[1], "10": rows[2]}}
 

@@ -28,8 +28,8 @@ class Efficiency:
 
     metric: Metric
     questions: int
-    # Questions that are left out for having fewer than four samples.
-    fewer_samples: int
+    # Questions that are left out for having fewer than four samples; None in documents that do not say.
+    fewer_samples: int | None
     draws: int
     # Each n, and of each the means, and the standard deviations between sets of so many new samples.
     samples: tuple[int, ...]

@@ -249,7 +249,7 @@ def test_the_last_update_is_looked_at():
     assert failure(7, params, 20).step == 7
     params["w"][1, 2] = np.inf
     found = failure(-1, params, 20)
-    assert found["step"] == 20 and "after the last update" in found["reason"]
+    assert found.step == 20 and "after the last update" in found.reason
 
 
 def test_what_has_no_error_has_no_share_of_it():

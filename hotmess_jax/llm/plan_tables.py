@@ -66,7 +66,7 @@ def notes(plan: Plan) -> Sequence[str]:
         sizes = ", ".join(f"{cell.questions:,} × {cell.samples}" for cell in few)
         said.append(
             f"Warning: at {sizes} fewer than {FEW_EFFECTIVE} questions would hold the error. In simulations of such "
-            "the power at a given difference was up to seven points off; elsewhere it was within five."
+            "the power at a given difference was up to eight points off; elsewhere it was within five."
         )
     if plan.questions < FEW:
         said.append(f"Warning: a pilot of {plan.questions} questions promises little.")

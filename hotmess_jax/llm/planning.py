@@ -20,7 +20,7 @@ from hotmess_jax.statistics.intervals import Clusters, expected_interval, summed
 
 QUANTITIES = ("accuracy", "bias2", "variance", "incoherence")
 POWER = 0.8
-# Where fewer questions hold the error, simulated power was up to seven points off what is promised.
+# Where fewer questions hold the error, simulated power was up to eight points off what is promised.
 FEW_EFFECTIVE = 20
 LEVEL = 0.95
 # A pilot of fewer questions promises little.

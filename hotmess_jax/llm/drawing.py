@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from hotmess_jax.llm.measures.decomposing import METRICS
 from hotmess_jax.llm.measures.subsets import Measure
 from hotmess_jax.llm.telling import FORM_NAMES
-from hotmess_jax.presentation.plotting import NAMES, series_look
+from hotmess_jax.presentation.plotting import NAMES, point_look
 from kernels.names import check_name
 
 Json = Mapping[str, Any]
@@ -54,7 +54,7 @@ def draw_points(
     axes: Axes, x: np.ndarray, values: Json, i: int, count: int, name: str, line: bool = False
 ) -> None:
     """Draw values with their intervals."""
-    look = {k: v for k, v in series_look(i, count).items() if k != "markevery"}
+    look = point_look(i, count)
     y = as_numbers(values["value"])
     ends = as_numbers([pair if pair is not None else [None, None] for pair in values["ci95"]]).reshape(
         -1, 2

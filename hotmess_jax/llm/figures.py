@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.drawing import as_numbers, check_form, ends_text, from_zero, title_of
 from hotmess_jax.llm.telling import FORM_NAMES
-from hotmess_jax.presentation.plotting import COLUMN, SMALL, STYLE, new_figure, series_look, with_legend
+from hotmess_jax.presentation.plotting import COLUMN, SMALL, STYLE, new_figure, point_look, with_legend
 
 Json = Mapping[str, Any]
 
@@ -65,7 +64,7 @@ def survey(found: Json) -> Figure:
             np.nan_to_num(as_numbers([row[name]["standard_error"] for row in rows]))
             for name in ("intelligence", "incoherence")
         )
-        look = {k: v for k, v in series_look(i, len(categories)).items() if k != "markevery"}
+        look = point_look(i, len(categories))
         axes.errorbar(
             x, y, ey, ex, linestyle="none", elinewidth=0.6, label=category or "entity", **look
         )

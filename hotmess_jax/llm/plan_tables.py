@@ -6,17 +6,16 @@ from rich.console import Console
 
 from hotmess_jax.llm.planning import FEW, FEW_EFFECTIVE, QUANTITIES, Cell, Plan, Promise
 from hotmess_jax.llm.repeat_tables import clusters_note
+from hotmess_jax.llm.telling import PARTS_NAMED
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import number
-
-NAMES = {"bias2": "bias²"}
 
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print half-widths, differences that can be found, what narrows them, and how sure that is."""
     name = plan.compared or plan.label
     console.print(f"{name}, by questions × samples, Brier, corrected", highlight=False, markup=False)
-    header = ["size", *(NAMES.get(q, q) for q in QUANTITIES)]
+    header = ["size", *(PARTS_NAMED.get(q, q) for q in QUANTITIES)]
     for title, which in (
         ("half-width of the 95 % interval", "half_width"),
         ("smallest difference found with 80 % power, paired", "detectable"),
@@ -50,7 +49,7 @@ def notes(plan: Plan) -> Sequence[str]:
             "more questions" if more > deep + 0.5 else "more samples" if deep > more + 0.5 else "either"
         )
         said.append(
-            f"{NAMES.get(name, name)}: twice the questions narrow it by {more:.0f} %, twice the samples by "
+            f"{PARTS_NAMED.get(name, name)}: twice the questions narrow it by {more:.0f} %, twice the samples by "
             f"{deep:.0f} %: {better}. For the same tokens, {gain.best_samples} samples a question are best."
         )
     if plan.compared is None:

@@ -16,7 +16,7 @@ from hotmess_jax.llm.measures.clusters import clusters_in, of_all
 from hotmess_jax.llm.measures.questions import to_json
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.pilots import LEAST, Moments, Pilot
-from hotmess_jax.statistics.intervals import Clusters, expected_interval, summed
+from hotmess_jax.statistics.intervals import Clusters, expected_interval, number_of, summed
 
 QUANTITIES = ("accuracy", "bias2", "variance", "incoherence")
 POWER = 0.8
@@ -138,7 +138,8 @@ class _Pair:
         """Return how many clusters so many questions like these come in."""
         if self.clusters is None:
             return float(questions)
-        return questions * (int(self.clusters.max()) + 1) / len(self.clusters)
+        there = len(self.clusters)
+        return questions * number_of(there, self.clusters) / there
 
     def between(
         self,
@@ -148,7 +149,8 @@ class _Pair:
         """Return what deviations of two values of one cluster's questions add to their covariance, a question."""
         if self.clusters is None:
             return np.zeros(len(first))
-        number, questions = int(self.clusters.max()) + 1, len(self.clusters)
+        questions = len(self.clusters)
+        number = number_of(questions, self.clusters)
         # A resample holds a cluster as often as each of its questions.
         often = np.sqrt(self.weights)
         sums = [summed((often * of).T, self.clusters).T for of in (first, second)]
@@ -248,19 +250,24 @@ class _Differs(NamedTuple):
     error: Float[np.ndarray, " resamples"]  # the mean error of both
 
 
-def _differs(name: str, samples: int, pair: _Pair) -> _Differs:
-    """Return how the difference of a quantity spreads at a number of samples.
+def _of_both(samples: int, pair: _Pair) -> tuple[_Expected, _Expected | None]:
+    """Return both conditions at a number of samples; None for a second that there is none of."""
+    first = _expected(pair.first, samples, pair)
+    return first, None if pair.second is None else _expected(pair.second, samples, pair)
+
+
+def _differs(name: str, pair: _Pair, first: _Expected, other: _Expected | None) -> _Differs:
+    """Return how the difference of a quantity spreads, of conditions as `_of_both` has them.
 
     Without a second condition it is taken for like the first, and the difference for the same on every question:
     nothing but samples varies.
     """
-    first = _expected(pair.first, samples, pair)
     of = _functional(name, first.mean)
     nothing = np.zeros(len(of))
-    if pair.second is None:
+    if pair.second is None or other is None:
         variance = np.maximum(2 * _quadratic(of, first.within), 0)
         return _Differs(nothing, variance, nothing, nothing, first.mean[:, 1])
-    other, share = _expected(pair.second, samples, pair), pair.share
+    share = pair.share
     of_other = _functional(name, other.mean)
     each = of @ pair.first.mean.T - of_other @ pair.second.mean.T
     middle = (share * each).sum(axis=1)
@@ -356,7 +363,7 @@ def power(
         second: a pilot of the other, on the same questions; None as in `plan`.
     """
     pair = _paired(first, second, 0, 0)
-    differs = _differs(name, samples, pair)
+    differs = _differs(name, pair, *_of_both(samples, pair))
     of = _test(name, differs, questions, pair.units(questions), np.sign(np.full(1, difference)))
     return float(stats.norm.cdf((abs(difference) - of.needed[0]) / of.spread[0]))
 
@@ -375,7 +382,7 @@ def _paired(first: Pilot, second: Pilot | None, resamples: int, seed: int) -> _P
         two = Moments(*(of[both["row1"].to_numpy()] for of in second.moments))
         who = of_all([first.table, second.table], both)
     clusters = clusters_in(who)
-    number = who.height if clusters is None else int(clusters.max()) + 1
+    number = number_of(who.height, clusters)
     if number < 2:
         raise ValueError("a plan needs two clusters of questions, and there is one")
     random = np.random.default_rng(seed)
@@ -432,11 +439,11 @@ def plan(
 
 def _cell(pair: _Pair, tokens: float | None, questions: int, samples: int) -> Cell:
     """Return what so many questions and samples promise."""
-    expected, units = _expected(pair.first, samples, pair), pair.units(questions)
+    expected, units = _of_both(samples, pair), pair.units(questions)
     widths, found = {}, {}
     for name in QUANTITIES:
-        widths[name] = _promise(_half_width(name, expected, questions))
-        differs = _differs(name, samples, pair)
+        widths[name] = _promise(_half_width(name, expected[0], questions))
+        differs = _differs(name, pair, *expected)
         if units < 2:
             found[name] = Promise(np.nan, np.nan, np.nan)
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.drawing import TITLES
-from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, series_look, with_legend
+from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, point_look, with_legend
 
 Json = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ def plans(found: Sequence[Json]) -> Figure:
             for i, count in enumerate(samples):
                 cells = [cell for cell in plan["cells"] if cell["samples"] == count]
                 values = np.asarray([c["half_width"][name]["value"] for c in cells], float)
-                look = {k: v for k, v in series_look(i, len(samples)).items() if k != "markevery"}
+                look = point_look(i, len(samples))
                 axes.plot(
                     [cost(cell) for cell in cells],
                     values,

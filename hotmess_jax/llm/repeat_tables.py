@@ -6,13 +6,14 @@ from typing import Any
 from rich.console import Console
 
 from hotmess_jax.llm.measures.clusters import FEW
-from hotmess_jax.llm.measures.comparing import QUANTITIES, Comparisons
+from hotmess_jax.llm.measures.comparing import Comparisons
+from hotmess_jax.llm.measures.questions import QUANTITIES
+from hotmess_jax.llm.telling import PARTS_NAMED, cell
 from hotmess_jax.presentation.tables import right_aligned_table, table
-from hotmess_jax.presentation.words import interval, number
+from hotmess_jax.presentation.words import number
 
 Json = Mapping[str, Any]
 CURVES = {"pass_at_k": "pass@k", "pass_hat_k": "pass^k", "majority": "majority"}
-NAMES = {"bias2": "bias²"}
 ABOUT_DIFFERENCES = (
     "Paired, on the questions that both have, with 95 % intervals over them; p is two-sided, of each quantity by Holm "
     "over all comparisons here."
@@ -88,7 +89,7 @@ def _rows(found: Mapping[str, Json], names: Sequence[str], gap: str) -> list[tup
     rows = []
     for label, of in found.items():
         for k in shown_k(max(len(of[name]) for name in names)):
-            cells = [_cell(of[name].get(str(k)), gap) for name in names]
+            cells = [cell(of[name].get(str(k)), gap) for name in names]
             counted = next(of[name][str(k)] for name in names if str(k) in of[name])
             rows.append((label if k == 1 else "", [str(k), str(counted["questions"]), *cells]))
     return rows
@@ -101,13 +102,13 @@ def repeats_notes(found: Mapping[str, Json]) -> list[str]:
         said = []
         agree = of["agreement"]
         if agree["answers"]:
-            said.append(f"two samples give the same answer with a chance of {_cell(agree['answers'])}")
+            said.append(f"two samples give the same answer with a chance of {cell(agree['answers'])}")
         if agree["right"]:
-            said.append(f"two samples are both right or both wrong with {_cell(agree['right'])}")
+            said.append(f"two samples are both right or both wrong with {cell(agree['right'])}")
         if of["run_spread"]:
             said.append(
                 "between runs that ask each question once, the accuracy has a standard deviation of "
-                f"{_cell(of['run_spread'])}"
+                f"{cell(of['run_spread'])}"
             )
         said += [of["no_pass"]] if of["no_pass"] else []
         most = len(of["pass_at_k"])
@@ -116,14 +117,6 @@ def repeats_notes(found: Mapping[str, Json]) -> list[str]:
         if said:
             notes.append(f"{label}: {'; '.join(said)}.".replace("\n", ", "))
     return notes
-
-
-def _cell(of: Json | None, gap: str = " ") -> str:
-    """Return a value and its interval, "–" where there is none."""
-    if of is None or of["value"] is None:
-        return "–"
-    ends = of["ci95"]
-    return number(of["value"]) + ("" if ends is None or None in ends else f"{gap}{interval(ends)}")
 
 
 def print_comparisons(compared: Comparisons, console: Console) -> None:
@@ -142,9 +135,9 @@ def print_comparisons(compared: Comparisons, console: Console) -> None:
                 if name == "accuracy" and corrected is not None:
                     plugin = None  # it is the same in both
                 cells = [
-                    text for value in (plugin, corrected) for text in (_cell(value, "\n"), _p(value))
+                    text for value in (plugin, corrected) for text in (cell(value, "\n"), _p(value))
                 ]
-                shown.add_row(NAMES.get(name, name), *cells)
+                shown.add_row(PARTS_NAMED.get(name, name), *cells)
             console.print(shown)
         notes = dict.fromkeys(
             of.metrics[metric].no_corrected for of in compared.made if of.metrics[metric].no_corrected
@@ -180,7 +173,7 @@ def differences_section(found: Mapping[str, Json]) -> str:
             if of[form] is None:
                 continue
             cells = [
-                _cell(value := of[form][name])
+                cell(value := of[form][name])
                 + (
                     ""
                     if value["p_holm"] is None
@@ -200,6 +193,6 @@ def differences_section(found: Mapping[str, Json]) -> str:
         "estimate",
         "questions",
         "samples",
-        *(NAMES.get(name, name) for name in QUANTITIES),
+        *(PARTS_NAMED.get(name, name) for name in QUANTITIES),
     ]
     return "\n\n".join(filter(None, [ABOUT_DIFFERENCES, table(header, rows), "\n".join(notes)]))

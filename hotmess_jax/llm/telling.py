@@ -11,12 +11,12 @@ FORM_NAMES = {"plugin": "plug-in", "corrected": "corrected"}
 PARTS_NAMED = {"bias2": "bias²"}
 
 
-def cell(value: Json | None) -> str:
-    """Return a value and its interval, "–" for what is not known."""
+def cell(value: Json | None, gap: str = " ") -> str:
+    """Return a value and, after the gap, its interval; "–" for what is not known."""
     if value is None or value["value"] is None:
         return "–"
     ends = value["ci95"]
-    return number(value["value"]) + ("" if ends is None or None in ends else f" {interval(ends)}")
+    return number(value["value"]) + ("" if ends is None or None in ends else f"{gap}{interval(ends)}")
 
 
 def estimated(estimate: Estimate) -> str:

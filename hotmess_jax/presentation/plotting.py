@@ -87,6 +87,13 @@ def series_look(i: int, count: int, points: int = 1) -> Keywords:
     }
 
 
+def point_look(i: int, count: int) -> Keywords:
+    """Return the same of points that are all marked."""
+    look = series_look(i, count)
+    del look["markevery"]
+    return look
+
+
 def size_axis(axes: Axes, parameters: np.ndarray, names: Sequence[str] | None = None) -> None:
     """Make x logarithmic, with a tick for each size and labels where there is room.
 

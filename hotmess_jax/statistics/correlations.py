@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from hotmess_jax.statistics.intervals import Clusters, summed
+from hotmess_jax.statistics.intervals import Clusters, number_of, summed
 
 # Fewer units give no interval: its standard error divides by n − 3, and of one degree nothing is known.
 LEAST = 5
@@ -34,7 +34,7 @@ def rank_correlation(
     rho = float(stats.spearmanr(x, y).statistic)
     if len(x) < LEAST:
         return rho, np.full(2, np.nan)
-    number = len(x) if clusters is None else int(clusters.max()) + 1
+    number = number_of(len(x), clusters)
     if number < LEAST:
         return rho, np.full(2, np.nan)
     width = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
@@ -59,8 +59,11 @@ def _added(
     rho = (a * b).mean() / root
     added = a * b
     for of, other in ((x, b), (y, a)):
-        below = (of[:, None] < of[None, :]) + 0.5 * (of[:, None] == of[None, :])
-        added = added + below @ other / len(of)
+        # The sum of the other ranks over the units above, and half of those that are equal.
+        values, place = np.unique(of, return_inverse=True)
+        equal = np.bincount(place, other, len(values))
+        above = equal.sum() - np.cumsum(equal)
+        added = added + (above + equal / 2)[place] / len(of)
     # The mean squares vary only with ties, which are few.
     added = added / root - rho
     return added - added.mean()

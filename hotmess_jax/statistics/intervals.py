@@ -36,7 +36,7 @@ def mean_interval(
     """
     scaled = values / np.where(np.asarray(most) > 0, most, 1)
     ends = _ends(_with_one_more(scaled, np.ones_like(scaled), 1.0, clusters)) * most
-    return ends if _number(len(values), clusters) > 1 else np.full((2, *values.shape[1:]), np.nan)
+    return ends if number_of(len(values), clusters) > 1 else np.full((2, *values.shape[1:]), np.nan)
 
 
 def ratio_interval(
@@ -56,7 +56,7 @@ def ratio_interval(
     Returns:
         The ends; NaN for fewer than two questions or clusters, and where there is nothing to divide by.
     """
-    known = (whole.sum(axis=0) > 0) & (_number(len(whole), clusters) > 1)
+    known = (whole.sum(axis=0) > 0) & (number_of(len(whole), clusters) > 1)
     return np.where(known, _ends(_with_one_more(part, whole, most, clusters)), np.nan)
 
 
@@ -94,12 +94,13 @@ def summed(
     """
     if clusters is None:
         return values
-    sums = np.zeros((_number(len(values), clusters), *values.shape[1:]))
+    sums = np.zeros((number_of(len(values), clusters), *values.shape[1:]))
     np.add.at(sums, clusters, values)
     return sums
 
 
-def _number(questions: int, clusters: Clusters) -> int:
+def number_of(questions: int, clusters: Clusters) -> int:
+    """Return how many units are independent: the clusters, numbered from 0 on, or the questions."""
     return questions if clusters is None else int(clusters.max()) + 1
 
 
@@ -202,7 +203,7 @@ def paired_difference(
     if wholes is None:
         wholes = np.ones_like(parts[0]), np.ones_like(parts[1])
     questions = len(parts[0])
-    number = _number(questions, clusters)
+    number = number_of(questions, clusters)
     quotients, added, divisors = [], [], []
     for part, whole in zip(parts, wholes, strict=True):
         total = whole.sum(axis=0)

@@ -4,26 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm.drawing import (
-    TITLES,
-    as_numbers,
-    draw_points,
-    known_form,
-    logarithmic,
-)
+from hotmess_jax.llm.drawing import TITLES, as_numbers, draw_points, known_form, logarithmic
 from hotmess_jax.llm.measures.budgets import not_kept
 from hotmess_jax.llm.telling import FORM_NAMES
-from hotmess_jax.presentation.plotting import (
-    COLUMN,
-    SMALL,
-    STYLE,
-    new_figure,
-    series_look,
-    with_legend,
-)
+from hotmess_jax.presentation.plotting import COLUMN, SMALL, STYLE, new_figure, series_look, with_legend
 
 Json = Mapping[str, Any]
 

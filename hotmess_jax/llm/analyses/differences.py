@@ -5,9 +5,7 @@ from typing import Any
 
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.comparing import Differences, differences, with_holm
-from hotmess_jax.llm.measures.questions import (
-    Json,
-)
+from hotmess_jax.llm.measures.questions import Json
 from hotmess_jax.llm.repeat_tables import differences_section
 
 

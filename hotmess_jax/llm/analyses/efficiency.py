@@ -13,9 +13,7 @@ from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.decomposing import Metric, plugin_of
 from hotmess_jax.llm.measures.enough import readable, shuffled, with_enough
 from hotmess_jax.llm.measures.precision import in_float64
-from hotmess_jax.llm.measures.questions import (
-    AnalysisSettings,
-)
+from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from kernels.decompositions import Decomposition

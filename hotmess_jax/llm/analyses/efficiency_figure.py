@@ -4,23 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm.drawing import (
-    as_numbers,
-    check_form,
-    counted,
-    from_zero,
-    title_of,
-)
-from hotmess_jax.presentation.plotting import (
-    COLUMN,
-    STYLE,
-    new_figure,
-    series_look,
-    with_legend,
-)
+from hotmess_jax.llm.drawing import as_numbers, check_form, counted, from_zero, title_of
+from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, series_look, with_legend
 
 Json = Mapping[str, Any]
 

@@ -11,11 +11,7 @@ from jaxtyping import Float, Int
 
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.clusters import among, clusters_of
-from hotmess_jax.llm.measures.decomposing import (
-    Contexts,
-    decompose,
-    decompose_block,
-)
+from hotmess_jax.llm.measures.decomposing import Contexts, decompose, decompose_block
 from hotmess_jax.llm.measures.enough import readable, shuffled, with_enough
 from hotmess_jax.llm.measures.kl_correction import why_none
 from hotmess_jax.llm.measures.precision import in_float64

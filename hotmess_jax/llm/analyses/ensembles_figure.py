@@ -4,17 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm.drawing import (
-    PARTS,
-    as_numbers,
-    check_form,
-    draw_points,
-    from_zero,
-    title_of,
-)
+from hotmess_jax.llm.drawing import PARTS, as_numbers, check_form, draw_points, from_zero, title_of
 from hotmess_jax.llm.telling import FORM_NAMES
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, series_look, with_legend
 

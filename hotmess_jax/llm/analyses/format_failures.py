@@ -10,9 +10,7 @@ from jaxtyping import Float
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.changes import ANSWER
 from hotmess_jax.llm.measures.clusters import clusters_of
-from hotmess_jax.llm.measures.questions import (
-    to_json,
-)
+from hotmess_jax.llm.measures.questions import to_json
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.records import checked
 from hotmess_jax.llm.telling import estimated

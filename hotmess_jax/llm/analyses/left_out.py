@@ -5,9 +5,7 @@ from typing import Any
 
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
-from hotmess_jax.llm.measures.questions import (
-    Json,
-)
+from hotmess_jax.llm.measures.questions import Json
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 

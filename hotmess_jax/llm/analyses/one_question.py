@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from hotmess_jax.llm.cases import Case
-from hotmess_jax.llm.measures.changes import (
-    with_answers,
-)
+from hotmess_jax.llm.measures.changes import with_answers
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.measures.series import one_series
 from kernels.names import nearest

@@ -5,9 +5,7 @@ from typing import Any
 
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.halves import natural_overthinking, tell_halves
-from hotmess_jax.llm.measures.questions import (
-    Json,
-)
+from hotmess_jax.llm.measures.questions import Json
 
 
 def compute(case: Case) -> Json:

@@ -6,9 +6,7 @@ from typing import Any
 import polars as pl
 
 from hotmess_jax.llm.cases import Case, is_open
-from hotmess_jax.llm.measures.questions import (
-    Json,
-)
+from hotmess_jax.llm.measures.questions import Json
 from hotmess_jax.llm.measures.repeats import repeats
 from hotmess_jax.llm.repeat_tables import repeats_section
 

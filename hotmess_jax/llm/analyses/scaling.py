@@ -21,16 +21,20 @@ from hotmess_jax.llm.measures.cross_fitting import (
     in_groups,
     lengths_of,
 )
-from hotmess_jax.llm.measures.questions import AnalysisSettings, Json, to_json, with_intervals
+from hotmess_jax.llm.measures.questions import (
+    QUANTITIES,
+    AnalysisSettings,
+    Json,
+    to_json,
+    with_intervals,
+)
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.measures.subsets import Sampled, sampled_of
-from hotmess_jax.llm.telling import cell, forms_of, titled
+from hotmess_jax.llm.telling import PARTS_NAMED, cell, forms_of, titled
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics import power_laws
 from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
-
-SCALED = ("accuracy", "error", "bias2", "variance", "incoherence")
 
 
 def scaling_by_difficulty(
@@ -175,7 +179,7 @@ def _of_group(
     x = np.log(sizes)[:, None]
     effective = float(effective_questions(parts.error).min())
     exponents = {}
-    for name in SCALED:
+    for name in QUANTITIES:
         part, whole = parts.quotient(name)
         total = part.sum(axis=0), whole.sum(axis=0)
         fit = power_laws.fit(x, *total)
@@ -187,7 +191,7 @@ def _of_group(
             "ci95": to_json(interval),
             "r2": to_json(float(fit.r2)),
         }
-    shown = {name: values[name] for name in SCALED}
+    shown = {name: values[name] for name in QUANTITIES}
     return with_intervals(shown, ends) | {"exponents": exponents}
 
 
@@ -223,21 +227,10 @@ def _told(result: Json) -> str:
         effective = ", ".join(number(of, 2) for of in row["effective_questions"])
         for form, text in forms_of(row):
             exponents = row[form]["exponents"]
-            cells = [
-                cell(exponents[k]) for k in ("accuracy", "error", "bias2", "variance", "incoherence")
-            ]
+            cells = [cell(exponents[name]) for name in QUANTITIES]
             rows.append([str(row["group"] + 1), text, str(row["questions"]), effective, *cells])
-    header = [
-        "difficulty",
-        "estimate",
-        "questions",
-        "effective questions",
-        "accuracy",
-        "error",
-        "bias²",
-        "variance",
-        "incoherence",
-    ]
+    header = ["difficulty", "estimate", "questions", "effective questions",
+              *(PARTS_NAMED.get(name, name) for name in QUANTITIES)]  # fmt: skip
     few = any(of < FEW for row in result["groups"] for of in row["effective_questions"])
     notes = [
         f"Exponents k of value ∝ N^k over {', '.join(result['models'])}, fitted to sums over questions; "

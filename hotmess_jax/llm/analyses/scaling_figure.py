@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.cases import setting_file

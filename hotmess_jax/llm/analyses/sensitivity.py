@@ -9,13 +9,7 @@ import polars as pl
 
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.means import overall
-from hotmess_jax.llm.measures.questions import (
-    FORMS,
-    AnalysisSettings,
-    Json,
-    Questions,
-    questions_of,
-)
+from hotmess_jax.llm.measures.questions import FORMS, AnalysisSettings, Json, Questions, questions_of
 from hotmess_jax.llm.measures.samples import QUESTION, Samples, to_samples
 from hotmess_jax.llm.measures.series import one_series
 from hotmess_jax.llm.telling import cell

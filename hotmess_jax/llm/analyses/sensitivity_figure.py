@@ -4,22 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm.drawing import (
-    as_numbers,
-    check_form,
-    ends_of,
-)
+from hotmess_jax.llm.drawing import as_numbers, check_form, ends_of
 from hotmess_jax.llm.telling import FORM_NAMES
-from hotmess_jax.presentation.plotting import (
-    COLUMN,
-    STYLE,
-    new_figure,
-    series_look,
-    with_legend,
-)
+from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, point_look, with_legend
 
 Json = Mapping[str, Any]
 
@@ -45,7 +34,7 @@ def sensitivity(results: Mapping[str, Sequence[Json]], form: str = "corrected") 
     figure, (axes,) = new_figure(COLUMN, 0.8 + 0.17 * len(cases))
     for i, (name, rows) in enumerate(results.items()):
         known = {(row["what"], row["value"]): row for row in rows if form in row}
-        look = {k: v for k, v in series_look(i, len(results)).items() if k != "markevery"}
+        look = point_look(i, len(results))
         for j, case in enumerate(cases):
             if case in known:
                 value = known[case][form]["incoherence"]

@@ -17,16 +17,8 @@ from hotmess_jax.llm.measures.cross_fitting import (
     in_groups,
     lengths_of,
 )
-from hotmess_jax.llm.measures.groups import (
-    A_GROUP,
-    common_length_field,
-)
-from hotmess_jax.llm.measures.questions import (
-    AnalysisSettings,
-    Json,
-    to_json,
-    with_intervals,
-)
+from hotmess_jax.llm.measures.groups import A_GROUP, common_length_field
+from hotmess_jax.llm.measures.questions import AnalysisSettings, Json, to_json, with_intervals
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.measures.subsets import Sampled, sampled_of
 from hotmess_jax.llm.telling import FORM_NAMES, cell, titled

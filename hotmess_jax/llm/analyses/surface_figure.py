@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.cases import setting_file
-from hotmess_jax.llm.drawing import (
-    as_numbers,
-    logarithmic,
-)
+from hotmess_jax.llm.drawing import as_numbers, logarithmic
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, short
 
 Json = Mapping[str, Any]

@@ -4,20 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm.drawing import (
-    draw_points,
-)
-from hotmess_jax.presentation.plotting import (
-    COLUMN,
-    STYLE,
-    new_figure,
-    with_legend,
-)
+from hotmess_jax.llm.drawing import draw_points
+from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, with_legend
 
 Json = Mapping[str, Any]
 

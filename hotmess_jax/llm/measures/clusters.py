@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int
 
 from hotmess_jax.llm.clashes import QUESTION
 from hotmess_jax.llm.measures.series import check_field
-from hotmess_jax.statistics.intervals import Clusters
+from hotmess_jax.statistics.intervals import Clusters, number_of
 
 # Fewer clusters than these tell little of others.
 FEW = 10
@@ -41,10 +41,7 @@ def with_clusters(questions: pl.DataFrame, records: pl.DataFrame, field: str | N
         .select(*QUESTION, pl.col(field).cast(pl.String).alias(CLUSTER))
         .unique()
     )
-    twice = known.filter(pl.struct(QUESTION).is_duplicated())
-    if twice.height:
-        raise ValueError(f"question {twice['question_id'][0]!r} has several values of {field}")
-    return questions.join(known, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")
+    return _with_names(questions, known, f"has several values of {field}")
 
 
 def clusters_in(questions: pl.DataFrame) -> Clusters:
@@ -56,7 +53,7 @@ def clusters_in(questions: pl.DataFrame) -> Clusters:
 def count_in(questions: pl.DataFrame) -> int | None:
     """Return how many clusters there are; None where none is named."""
     numbers = numbers_in(questions)
-    return None if numbers is None else number(numbers)
+    return None if numbers is None else number_of(len(numbers), numbers)
 
 
 def numbers_in(questions: pl.DataFrame) -> Int[np.ndarray, " questions"] | None:
@@ -84,9 +81,14 @@ def of_all(tables: Sequence[pl.DataFrame], questions: pl.DataFrame) -> pl.DataFr
     if not named:
         return questions
     known = pl.concat(named).filter(pl.col(CLUSTER).is_not_null()).unique()
+    return _with_names(questions, known, "is of several clusters")
+
+
+def _with_names(questions: pl.DataFrame, known: pl.DataFrame, several: str) -> pl.DataFrame:
+    """Return questions with the known clusters; `several` says what is wrong where one has two."""
     twice = known.filter(pl.struct(QUESTION).is_duplicated())
     if twice.height:
-        raise ValueError(f"question {twice['question_id'][0]!r} is of several clusters")
+        raise ValueError(f"question {twice['question_id'][0]!r} {several}")
     return questions.join(known, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")
 
 
@@ -108,8 +110,3 @@ def among(
         return None
     kept, numbers = np.unique(clusters[chosen], return_inverse=True)
     return None if len(kept) == len(numbers) else numbers
-
-
-def number(clusters: Int[np.ndarray, " questions"]) -> int:
-    """Return how many there are."""
-    return len(np.unique(clusters))

@@ -11,6 +11,7 @@ from hotmess_jax.llm.measures.clusters import clusters_in, count_in, of_all
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.questions import (
     FORMS,
+    QUANTITIES,
     AnalysisSettings,
     Questions,
     largest_error,
@@ -23,8 +24,6 @@ from hotmess_jax.llm.measures.series import setting_name, settings_that_differ
 from hotmess_jax.llm.records import SETTINGS, TASK_SETTINGS
 from hotmess_jax.statistics.estimate import Interval, holm
 from hotmess_jax.statistics.intervals import Clusters, paired_difference
-
-QUANTITIES = ("accuracy", "error", "bias2", "variance", "incoherence")
 
 
 @dataclass(frozen=True)

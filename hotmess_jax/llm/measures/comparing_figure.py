@@ -8,10 +8,8 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm.drawing import (
-    TITLES,
-    UNITS,
-)
+from hotmess_jax.llm.drawing import TITLES, UNITS
+from hotmess_jax.llm.measures.questions import QUANTITIES
 from hotmess_jax.llm.telling import FORM_NAMES
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, with_legend
 
@@ -26,11 +24,7 @@ def forest(results: Mapping[str, Json], metric: str = "") -> Figure:
         results: of each comparison, `Differences.to_json`.
         metric: of which decomposition, for its unit.
     """
-    names = [
-        name
-        for name in ("accuracy", "error", "bias2", "variance", "incoherence")
-        if any(name in of["plugin"] for of in results.values())
-    ]
+    names = [name for name in QUANTITIES if any(name in of["plugin"] for of in results.values())]
     labels = [label.replace(" − ", "\n− ") if len(label) > 30 else label for label in results]
     lines = sum(1.3 + label.count("\n") for label in labels)
     figure, panels = new_figure(COLUMN, 0.6 + len(names) * (0.42 + 0.15 * lines), len(names), 1)

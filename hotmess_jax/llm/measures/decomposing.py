@@ -13,13 +13,7 @@ from hotmess_jax.llm.measures.precision import in_float64
 from hotmess_jax.llm.measures.samples import Block, by_context, context_sizes
 from kernels.arrays import Scalar
 from kernels.decompositions import Decomposition, Present, brier, kl, zero_one
-from kernels.estimators import (
-    NestedVariance,
-    jackknife_kl,
-    nested_kl,
-    nested_squared_error,
-    unbiased,
-)
+from kernels.estimators import NestedVariance, jackknife_kl, nested_kl, nested_squared_error, unbiased
 from kernels.names import check_name
 
 Metric = Literal["kl", "brier", "zero_one"]

@@ -32,6 +32,7 @@ from hotmess_jax.presentation.plotting import (
     SMALL,
     STYLE,
     new_figure,
+    point_look,
     series_look,
     with_legend,
 )
@@ -122,7 +123,7 @@ def bias2_against_variance(results: Mapping[str, Json]) -> Figure:
         curves = result[form]["curves"]
         bias2, variance = (as_numbers(curves[part]["value"]) for part in ("bias2", "variance"))
         everything += [bias2, variance]
-        look = {k: v for k, v in series_look(i, len(results)).items() if k != "markevery"}
+        look = point_look(i, len(results))
         axes.plot(variance, bias2, linestyle="none", label=name, **look)
     known = np.concatenate(everything)
     low = 1.1 * np.min(known, initial=0.0, where=np.isfinite(known))
@@ -168,7 +169,7 @@ def topics(results: Mapping[str, Sequence[Json]]) -> Figure:
     figure, panels = new_figure(COLUMN, 0.9 + 0.17 * len(names), 1, 2, sharey=True)
     for i, (model, rows) in enumerate(results.items()):
         y = np.asarray([names.index(row[label]) for row in rows]) + 0.15 * (i - (len(results) - 1) / 2)
-        look = {k: v for k, v in series_look(i, len(results)).items() if k != "markevery"}
+        look = point_look(i, len(results))
         for axes, quantity in zip(panels, ("along", "incoherence"), strict=True):
             shown = [row["along"] if quantity == "along" else row[form][quantity] for row in rows]
             for where, value in zip(y, shown, strict=True):

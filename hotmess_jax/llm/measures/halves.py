@@ -15,12 +15,7 @@ from hotmess_jax.llm.measures.cross_fitting import (
     group_values,
     halves_difference,
 )
-from hotmess_jax.llm.measures.questions import (
-    AnalysisSettings,
-    Json,
-    with_incoherence,
-    with_intervals,
-)
+from hotmess_jax.llm.measures.questions import AnalysisSettings, Json, with_incoherence, with_intervals
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.measures.series import field_of, one_series
 from hotmess_jax.llm.measures.subsets import (

@@ -4,17 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
-from hotmess_jax.llm.drawing import (
-    TITLES,
-    as_numbers,
-    ends_of,
-    from_zero,
-    leading_form,
-)
+from hotmess_jax.llm.drawing import TITLES, as_numbers, ends_of, from_zero, leading_form
 from hotmess_jax.llm.telling import FORM_NAMES
 from hotmess_jax.presentation.plotting import COLUMN, SMALL, STYLE, new_figure, with_legend
 

@@ -7,6 +7,7 @@ import numpy as np
 from hotmess_jax.llm.measures.clusters import count_in
 from hotmess_jax.llm.measures.questions import (
     FORMS,
+    QUANTITIES,
     Json,
     Questions,
     contexts_summary,
@@ -16,7 +17,7 @@ from hotmess_jax.llm.measures.questions import (
     to_json,
     with_intervals,
 )
-from hotmess_jax.llm.telling import FORM_NAMES, cell, counts
+from hotmess_jax.llm.telling import FORM_NAMES, PARTS_NAMED, cell, counts
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics.intervals import FEW, effective_questions
@@ -71,27 +72,16 @@ def tell_means(results: Mapping[str, Json]) -> str:
     rows = []
     for model, result in results.items():
         for form, text in FORM_NAMES.items():
-            cells = [
-                cell(result[form][k]) for k in ("accuracy", "error", "bias2", "variance", "incoherence")
-            ]
+            cells = [cell(result[form][name]) for name in QUANTITIES]
             if told:
                 contexts = (result["contexts"] or {}) if form == "corrected" else {}
                 cells[4:4] = [cell(contexts.get(part)) for part in ("between", "within")]
             effective = number(result["effective_questions"])
             rows.append([model if form == "plugin" else "", text, *counts(result), effective, *cells])
-    header = [
-        "model",
-        "estimate",
-        "questions",
-        "samples",
-        "effective questions",
-        "accuracy",
-        "error",
-        "bias²",
-        "variance",
-        *(["between contexts", "within contexts"] if told else []),
-        "incoherence",
-    ]
+    names = [PARTS_NAMED.get(name, name) for name in QUANTITIES]
+    if told:
+        names[4:4] = ["between contexts", "within contexts"]
+    header = ["model", "estimate", "questions", "samples", "effective questions", *names]
     notes = [
         f"- {model}: {note}"
         for model, result in results.items()

@@ -26,6 +26,8 @@ from kernels.names import check_name
 
 Json = dict[str, Any]
 FORMS = ("plugin", "corrected")
+# What is told of questions, in the order of tables and figures.
+QUANTITIES = ("accuracy", "error", "bias2", "variance", "incoherence")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 
 from hotmess_jax.llm.measures.clusters import clusters_of
-from hotmess_jax.llm.measures.clusters import number as number_of_clusters
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
 from hotmess_jax.llm.measures.means import by_part, overall
@@ -17,7 +16,7 @@ from hotmess_jax.llm.measures.samples import QUESTION, Samples, Unparsed, to_sam
 from hotmess_jax.llm.measures.series import check_fields, settings_that_differ
 from hotmess_jax.llm.measures.successes import SHARES_METRIC, share_questions
 from hotmess_jax.llm.records import checked
-from hotmess_jax.statistics.intervals import Clusters
+from hotmess_jax.statistics.intervals import Clusters, number_of
 from kernels.names import check_name, check_names
 
 PARTS = ("error", "bias2", "variance", "incoherence")
@@ -169,7 +168,7 @@ def summarise_shares(
 
 def _clusters(field: str | None, labels: Clusters) -> dict[str, Any] | None:
     """Return how many clusters there are of which field; None without one."""
-    return None if labels is None else {"field": field, "number": number_of_clusters(labels)}
+    return None if labels is None else {"field": field, "number": number_of(len(labels), labels)}
 
 
 def _repeats(group: pl.DataFrame, unparsed: Unparsed, cluster: str | None) -> dict[str, Any] | None:

@@ -158,14 +158,14 @@ def _sums_in_cells(
     points: int,
 ) -> Float[Array, "states sums beginnings"]:
     """Draw points in the cell of each state, and return the sums of their updates' tokens."""
-    codec = FloatCodec(precision)
 
     def of_state(drawn: tuple[Array, Cells]) -> Array:
-        x = points_within(*drawn, points)
-        return sums_over_groups(codec.encode(teacher.update(problem, x)), points, precision)
+        return _sums_of(problem, points_within(*drawn, points), points, precision, teacher)
 
     keys = jax.random.split(key, len(states))
-    sums: Array = jax.lax.map(of_state, (keys, cells(codec, states)), batch_size=_STATES_AT_ONCE)
+    sums: Array = jax.lax.map(
+        of_state, (keys, cells(FloatCodec(precision), states)), batch_size=_STATES_AT_ONCE
+    )
     return sums
 
 
@@ -178,12 +178,19 @@ def _sums_at(
     teacher: Teacher,
 ) -> Float[Array, "states sums beginnings"]:
     """Return the sums of the tokens of the updates at the first `counts` of each row of states."""
-    codec = FloatCodec(precision)
 
     def of_state(row: tuple[Array, Array]) -> Array:
-        return sums_over_groups(codec.encode(teacher.update(problem, row[0])), row[1], precision)
+        return _sums_of(problem, *row, precision, teacher)
 
     sums: Array = jax.lax.map(
         of_state, (jnp.asarray(visited), jnp.asarray(counts)), batch_size=_STATES_AT_ONCE
     )
     return sums
+
+
+def _sums_of(
+    problem: Quadratic, x: Array, count: Array | int, precision: int, teacher: Teacher
+) -> Float[Array, "sums beginnings"]:
+    """Return the sums of the tokens of the updates at the first `count` points."""
+    tokens = FloatCodec(precision).encode(teacher.update(problem, x))
+    return sums_over_groups(tokens, count, precision)

@@ -1,5 +1,6 @@
 """Where trajectories start; the paper says only "around the minimum"."""
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import jax
@@ -10,6 +11,21 @@ from kernels.arrays import AnyArray
 from kernels.names import check_name
 
 StartDistribution = Literal["offset", "normal", "uniform", "sphere"]
+
+
+@dataclass(frozen=True)
+class Starts:
+    """How starting points are drawn; see `draw_starts`."""
+
+    distribution: StartDistribution
+    offset: float
+    scale: float
+
+    def draw(
+        self, key: Key[Array, ""], count: int, minimum: Float[AnyArray, " d"]
+    ) -> Float[Array, "count d"]:
+        """Draw so many points around or beside the minimum."""
+        return draw_starts(key, count, minimum, self.distribution, self.offset, self.scale)
 
 
 def draw_starts(

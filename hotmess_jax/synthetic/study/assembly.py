@@ -8,6 +8,7 @@ from hotmess_jax.machine.processes import from_first
 from hotmess_jax.machine.threads import in_threads
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.draws import floor_of
 from hotmess_jax.synthetic.study.folder import Run, own_name, read_paths, read_result, runs_of
 from hotmess_jax.synthetic.study.measure import measure_ends, measure_problem
 from hotmess_jax.synthetic.study.problems import Drawn
@@ -22,10 +23,15 @@ class Assembly:
     """Gathers what a sweep's runs left in its folder; draws of the problem are measured on the way."""
 
     def __init__(
-        self, config: SweepConfig, codec: FloatCodec, draws: list[Drawn], progress: SweepProgress
+        self,
+        config: SweepConfig,
+        codec: FloatCodec,
+        draws: list[Drawn],
+        trajectories: Trajectories,
+        progress: SweepProgress,
     ) -> None:
-        self._config, self._codec, self._draws, self._progress = config, codec, draws, progress
-        self._trajectories = Trajectories(config, draws, progress)
+        self._config, self._codec, self._draws = config, codec, draws
+        self._trajectories, self._progress = trajectories, progress
 
     def document(self, provenance: Json, seconds: float, anything: bool) -> Json:
         """Return the document.
@@ -55,11 +61,12 @@ class Assembly:
 
     def _problems(self) -> list[Json]:
         """Return all draws of the problem: from the folder, where they were measured already."""
-        config = self._config
-        folder, draws = config.folder / "problems", range(len(self._draws))
+        folder, draws = self._config.folder / "problems", range(len(self._draws))
         files = [folder / f"{index}.json" for index in draws]
-        names = [f"problem {index}, {own_name(config)}" for index in draws]
-        missing = [index for index in draws if not files[index].exists()]
+        names = [f"problem {index}, {own_name(self._config)}" for index in draws]
+        there = [_read_problem(*named) for named in zip(files, names, strict=True)]
+        # An earlier version's floor is none.
+        missing = [i for i in draws if (of := there[i]) is None or floor_of(of) is None]
         if missing:
             self._progress.begin("teachers", len(missing))
             in_threads(
@@ -67,17 +74,8 @@ class Assembly:
                 missing,
                 lambda done: self._progress.update(done, "measured"),
             )
-        remedy = "delete it and run the same command again, which measures it anew"
-        problems: list[Json] = []
-        for file, of in zip(files, names, strict=True):
-            found: Json = read_sealed(file, of, remedy)
-            if lacking := {"A", "b", "eigenvalues", "teacher", "codec_teacher"} - found.keys():
-                raise DamagedFileError(file, f"lacks {', '.join(sorted(lacking))}", remedy)
-            if "counted" not in found.get("loss_floor", {}):  # of a version that took points as uniform
-                found = self._measure_problem(len(problems))
-                write_sealed(file, found, of)
-            problems.append(found)
-        return problems
+            there = [_read_problem(*named) for named in zip(files, names, strict=True)]
+        return [of for of in there if of is not None]
 
     def _measure_problem(self, index: int) -> Json:
         validation = self._trajectories.validation(index, self._trajectories.store(index))
@@ -92,6 +90,21 @@ class Assembly:
             found = measure_ends(self._config, self._codec, problem, kept)
             result["ends"] = found.to_json()
         return result
+
+
+def _read_problem(file: Path, of: str) -> Json | None:
+    """Return a draw of the problem as it was measured; None where it was not yet.
+
+    Raises:
+        DamagedFileError: where its file is damaged, or another run's.
+    """
+    if not file.exists():
+        return None
+    remedy = "delete it and run the same command again, which measures it anew"
+    found: Json = read_sealed(file, of, remedy)
+    if lacking := {"A", "b", "eigenvalues", "teacher", "codec_teacher"} - found.keys():
+        raise DamagedFileError(file, f"lacks {', '.join(sorted(lacking))}", remedy)
+    return found
 
 
 def draw_of(config: SweepConfig, run: Run) -> int:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.quadratic import Quadratic, random_quadratic
-from hotmess_jax.synthetic.starts import StartDistribution, draw_starts
+from hotmess_jax.synthetic.starts import Starts
 from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.visits import Paths
 
@@ -63,24 +63,10 @@ def draw_problem(config: SweepConfig, index: int = 0) -> Drawn:
         of.minimum_offset,
     )
     training_starts, training_again = _starts_within(
-        config,
-        stream(config, "training_starts", index),
-        problem,
-        "training",
-        data.trajectories,
-        data.training_start_distribution,
-        data.training_start_offset,
-        data.training_start_scale,
+        config, index, problem, "training", data.trajectories, data.training_starts
     )
     rollout_starts, rollout_again = _starts_within(
-        config,
-        stream(config, "rollout_starts", index),
-        problem,
-        "rollout",
-        rollout.starts,
-        rollout.rollout_start_distribution,
-        rollout.rollout_start_offset,
-        rollout.rollout_start_scale,
+        config, index, problem, "rollout", rollout.starts, rollout.rollout_starts
     )
     again = {"training": training_again, "rollout": rollout_again}
     return Drawn(problem, training_starts, rollout_starts, again)
@@ -91,41 +77,27 @@ def training_paths(config: SweepConfig, problem: Quadratic) -> Paths:
     data = config.data
 
     def starts(key: Key[Array, ""], count: int) -> Float[Array, "count d"]:
-        return draw_starts(
-            key,
-            count,
-            problem.b,
-            data.training_start_distribution,
-            data.training_start_offset,
-            data.training_start_scale,
-        )
+        return data.training_starts.draw(key, count, problem.b)
 
     return Paths(starts, data.trajectory_steps, max(FLOOR_STATES // data.trajectory_steps, 1))
 
 
 def _starts_within(
-    config: SweepConfig,
-    key: Key[Array, ""],
-    problem: Quadratic,
-    use: str,
-    count: int,
-    distribution: StartDistribution,
-    offset: float,
-    scale: float,
+    config: SweepConfig, index: int, problem: Quadratic, use: str, count: int, starts: Starts
 ) -> tuple[Float[Array, "count d"], int]:
     """Return starts that the codec can write, and how many of them were beyond it at first."""
     limit = FloatCodec(config.problem.precision).limit
 
     def draw(key: Key[Array, ""]) -> Float[Array, "count d"]:
-        return draw_starts(key, count, problem.b, distribution, offset, scale)
+        return starts.draw(key, count, problem.b)
 
-    drawn, again = draw_within(draw, key, limit)
+    drawn, again = draw_within(draw, stream(config, f"{use}_starts", index), limit)
     furthest = float(jnp.abs(drawn).max())
     if not furthest <= limit:
         raise ValueError(
-            f"{use} starts ({distribution}) leave the codec's range: a coordinate is {furthest:.4g} away "
-            f"from 0, and {limit:g} is the most it can write; lower {use}-start-offset ({offset:g}), "
-            f"{use}-start-scale ({scale:g}), minimum-offset ({config.problem.minimum_offset:g}) or "
+            f"{use} starts ({starts.distribution}) leave the codec's range: a coordinate is {furthest:.4g} away "
+            f"from 0, and {limit:g} is the most it can write; lower {use}-start-offset ({starts.offset:g}), "
+            f"{use}-start-scale ({starts.scale:g}), minimum-offset ({config.problem.minimum_offset:g}) or "
             f"minimum-scale ({config.problem.minimum_scale:g})"
         )
     return drawn, again

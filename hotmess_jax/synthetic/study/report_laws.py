@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import exponent, interval, number
 from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.draws import QUANTITIES, Draws, problems_of, rise_of_teacher
+from hotmess_jax.synthetic.draws import QUANTITIES, Draws, floor_of, problems_of, rise_of_teacher
 from hotmess_jax.synthetic.study.report_models import spread
 
 # Numbers that compare sizes, in sweep.json: where, the name of the value, and what reports call it.
@@ -49,8 +49,9 @@ def each_draw(draws: Draws, sweep: Mapping) -> str:
 
 def _about_floors(sweep: Mapping) -> str:
     """Say what the loss floors are of."""
-    floors = [problem.get("loss_floor") or {} for problem in problems_of(sweep)]
-    if not all("counted" in floor for floor in floors):
+    problems = problems_of(sweep)
+    floors = [floor for problem in problems if (floor := floor_of(problem)) is not None]
+    if len(floors) < len(problems):
         return (
             " No loss floor: it was not measured, or by an earlier version, as if trajectories were uniform within "
             "the numbers that share digits, which came out up to three times too large."

@@ -9,7 +9,7 @@ from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.synthetic.codec import PRECISIONS
 from hotmess_jax.synthetic.model import Attention, Size, parse_size
 from hotmess_jax.synthetic.quadratic import Spectrum
-from hotmess_jax.synthetic.starts import StartDistribution
+from hotmess_jax.synthetic.starts import StartDistribution, Starts
 from hotmess_jax.synthetic.teacher import Rule, Teacher
 from hotmess_jax.synthetic.train import Compute
 from hotmess_jax.synthetic.train_step import LossOn
@@ -96,6 +96,13 @@ class DataSettings:
 
     validation_pairs: Annotated[int, Limits(1, 10**8)] = 16_384
     """Pairs out of the held-out trajectories on which the validation loss is measured."""
+
+    @property
+    def training_starts(self) -> Starts:
+        """Where the trajectories start."""
+        return Starts(
+            self.training_start_distribution, self.training_start_offset, self.training_start_scale
+        )
 
     @property
     def training_trajectories(self) -> int:
@@ -230,6 +237,13 @@ class RolloutSettings:
 
     bootstrap: Annotated[int, Limits(10, 10**6)] = 1_000
     """Resamples of the starts behind each 95 % interval."""
+
+    @property
+    def rollout_starts(self) -> Starts:
+        """Where the rollouts start."""
+        return Starts(
+            self.rollout_start_distribution, self.rollout_start_offset, self.rollout_start_scale
+        )
 
     def validate(self) -> None:
         """Check what limits do not say.

@@ -137,7 +137,7 @@ class Sweep:
             for group, finished in to_do:
                 self._carry_out(group, data, finished)
         wait_for_all("results")
-        assembly = Assembly(self.config, self.codec, self.draws, self.progress)
+        assembly = Assembly(self.config, self.codec, self.draws, self.trajectories, self.progress)
         return assembly.document(self._provenance, time.perf_counter() - begin, bool(to_do))
 
     def _problem(self, run: Run) -> Quadratic:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import grain
 import jax
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Array, Float, Float32
 
 from hotmess_jax.machine.processes import from_first
 from hotmess_jax.synthetic.data import (
@@ -18,9 +18,11 @@ from hotmess_jax.synthetic.data import (
     store_trajectories,
     validation_states,
 )
+from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.study.problems import Drawn
 from hotmess_jax.synthetic.study.progress import SweepProgress
 from hotmess_jax.synthetic.study.settings import SweepConfig
+from hotmess_jax.synthetic.teacher import Teacher
 
 
 class TrainingData(NamedTuple):
@@ -68,25 +70,25 @@ class Trajectories:
 
     def path(self, index: int) -> Path:
         """Return where a draw's trajectories are, or will be."""
-        config, drawn = self._config, self._draws[index]
-        return store_path(
-            config.output.store,
-            drawn.problem,
-            drawn.training_starts,
-            config.problem.imitated,
-            config.data.trajectory_steps,
-        )
+        return store_path(*self._stored(index))
 
     def store(self, index: int) -> Path:
         """Write a draw's trajectories, unless they are there; return where."""
-        config, drawn = self._config, self._draws[index]
         return store_trajectories(
+            *self._stored(index), lambda done: self._progress.update(done, "writing")
+        )
+
+    def _stored(
+        self, index: int
+    ) -> tuple[Path, Quadratic, Float[Array, "trajectories d"], Teacher, int]:
+        """Return what a draw's trajectories are stored by."""
+        config, drawn = self._config, self._draws[index]
+        return (
             config.output.store,
             drawn.problem,
             drawn.training_starts,
             config.problem.imitated,
             config.data.trajectory_steps,
-            lambda done: self._progress.update(done, "writing"),
         )
 
     def validation(self, index: int, path: Path) -> Float32[np.ndarray, "pairs d"]:

@@ -115,6 +115,21 @@ def test_results_of_before_that_have_no_seal_are_taken(copy, monkeypatch, capsys
     assert "is the result of 3k-1" in line
 
 
+def test_a_loss_floor_of_an_earlier_version_is_measured_anew(copy, monkeypatch, capsys):
+    file = copy / "run" / "problems" / "0.json"
+    problem = json.loads(file.read_text())
+    of = problem.pop("seal")["of"]
+    now = dict(problem["loss_floor"])
+    problem["loss_floor"] = {"value": 9.0, "se": 0.1}  # of uniform points alone
+    write_sealed(file, problem, of)
+    monkeypatch.setattr(sweep_module.Sweep, "_carry_out", lambda *_: pytest.fail("trained"))
+    before = json.loads((copy / "run" / "sweep.json").read_text())
+    assert outcome(monkeypatch, capsys, *SAMPLED, *places(copy))[0] == 0
+    after = json.loads((copy / "run" / "sweep.json").read_text())
+    assert after["fits"] == before["fits"] and after["problems"] == before["problems"]
+    assert read_sealed(file, of, "")["loss_floor"] == now
+
+
 def test_a_harmed_manifest_is_named(copy, monkeypatch, capsys):
     (copy / "run/models/3k-0/result.json").unlink()
     store = min((copy / "store").glob("trajectories-*"))

@@ -120,20 +120,10 @@ _TOKENS = {"update": "the update's tokens", "all": "all tokens, the state's too"
 
 def _measured(sweep: Mapping, draws: Draws | None) -> str:
     config, provenance = sweep["config"], sweep["provenance"]
-    runs = sweep.get("pooled_from") or [{"provenance": provenance}]
-    # Of each model's own training and measurement; older ones do not say.
-    own = [
-        each
-        for model in sweep["models"]
-        if "provenance" in model
-        for each in (*model["provenance"]["trained_on"], model["provenance"]["measured_on"])
-    ]
     devices = dict.fromkeys(
-        f"{device['count']} × {device['kind']} ({device['host']}), jax {versions['jax']}, python "
-        f"{versions['python']}"
-        for device, versions in (
-            (each["device"], each["versions"]) for each in own or [run["provenance"] for run in runs]
-        )
+        f"{each['device']['count']} × {each['device']['kind']} ({each['device']['host']}), jax "
+        f"{each['versions']['jax']}, python {each['versions']['python']}"
+        for each in _where_measured(sweep)
     )
     version = f"none (hotmess-jax {provenance['versions'].get('hotmess-jax')})"
     commits = sorted({str(model["git_commit"] or version) for model in sweep["models"]}) or ["none"]
@@ -145,6 +135,19 @@ def _measured(sweep: Mapping, draws: Draws | None) -> str:
         f"finished at commit {', '.join(commits)}, report written at {written_at}."
         + (f"\n\n{_pooled(sweep['pooled_from'])}" if "pooled_from" in sweep else "")
     )
+
+
+def _where_measured(sweep: Mapping) -> list[Mapping]:
+    """Return what each model was trained and measured on: its own provenance, or where it has none its run's."""
+    runs = sweep.get("pooled_from", [])
+    of_problem = [run["provenance"] for run in runs for _ in range(run["draws"])]
+    found: list[Mapping] = []
+    for model in sweep["models"]:
+        if own := model.get("provenance"):
+            found += [*own["trained_on"], own["measured_on"]]
+        else:
+            found.append(of_problem[model["problem"]] if runs else sweep["provenance"])
+    return found or [run["provenance"] for run in runs] or [sweep["provenance"]]
 
 
 def _who(config: Mapping, draws: Draws | None) -> str:

@@ -56,6 +56,21 @@ def test_models_keep_their_draw_and_get_numbers_of_their_own():
     assert findings(pooled).to_json()["draws_left_out"] == 1
 
 
+def test_a_pool_names_every_machine_also_of_runs_whose_models_do_not_say_theirs():
+    one, other = pair()
+    for sweep, host in ((one, "an old one"), (other, "a new one")):
+        sweep["provenance"] = copy.deepcopy(sweep["provenance"])
+        sweep["provenance"]["device"]["host"] = host
+    for model in other["models"]:
+        model["provenance"] = {"trained_on": [other["provenance"]], "measured_on": other["provenance"]}
+    for sweeps in ([one, other], [other, one]):
+        document = conclude(pool(sweeps, PATHS))
+        (line,) = [line for line in report(document, ()).split("\n") if line.startswith("Measured on")]
+        assert "(an old one)" in line and "(a new one)" in line
+    (line,) = [li for li in report(conclude(one), ()).split("\n") if li.startswith("Measured on")]
+    assert "(an old one)" in line and "new" not in line
+
+
 def test_replicates_of_one_problem_pool_as_draws_with_several_models():
     one, other = (made_sweep(draws=1, replicates=3, noise=0.2, seed=seed,
                              replicate_varies="initialisation") for seed in (0, 1))  # fmt: skip

@@ -47,7 +47,15 @@ def test_estimates_keep_their_form(ends):
 @pytest.mark.parametrize(
     ("share", "said"),
     [
-        ({"value": 0.5, "ci95": [0, 1]}, "an estimate has a value, ci95 and one of draws"),
+        (
+            {"value": 0.5, "ci95": [0, 1], "draws": 2, "sizes": 3},
+            "an estimate has a value, ci95 and one of draws",
+        ),
+        (
+            {"value": 0.5, "ci95": [0, 1], "draws": "two"},
+            "an estimate has a value, ci95 and one of draws",
+        ),
+        ({"value": 0.5, "questions": 3}, "an estimate has a value and ci95"),
         ({"ci95": [0, 1], "questions": 3}, "an estimate has a value"),
         ({"value": None, "ci95": None, "questions": 3}, "an estimate has a value"),
         ({"value": 0.5, "ci95": [0], "questions": 3}, "an interval is two numbers"),

@@ -11,17 +11,16 @@ FORM_NAMES = {"plugin": "plug-in", "corrected": "corrected"}
 PARTS_NAMED = {"bias2": "bias²"}
 
 
-def cell(value: Json | None, gap: str = " ") -> str:
+def cell(value: Estimate | Json | None, gap: str = " ") -> str:
     """Return a value and, after the gap, its interval; "–" for what is not known."""
+    if isinstance(value, Estimate):
+        known = value.ci95 is not None and None not in value.ci95
+        shown = f"{gap}{interval(value.ci95)}" if known else ""
+        return "–" if value.value is None else number(value.value) + shown
     if value is None or value["value"] is None:
         return "–"
     ends = value["ci95"]
     return number(value["value"]) + ("" if ends is None or None in ends else f"{gap}{interval(ends)}")
-
-
-def estimated(estimate: Estimate) -> str:
-    """Return an estimate as `cell` does."""
-    return cell(estimate.to_json())
 
 
 def cell_at(values: Json, i: int) -> str:

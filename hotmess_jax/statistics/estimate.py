@@ -47,19 +47,34 @@ class Interval:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, its interval, and over how many of what the interval is."""
+    """A value, its interval, and over how many of what the interval is.
 
-    value: float
+    The value is None where it is not known, as 0/0; `over` and `count` are where the result that holds it says them.
+    """
+
+    value: float | None
     ci95: Interval | None
-    over: Over
-    count: int
+    over: Over | None = None
+    count: int | None = None
+
+    @property
+    def known(self) -> float:
+        """The value, of which it is known that there is one."""
+        assert self.value is not None
+        return self.value
+
+    @property
+    def counted(self) -> int:
+        """The count, of which it is known that there is one."""
+        assert self.count is not None
+        return self.count
 
     def to_json(self) -> dict[str, object]:
         """Return the estimate as JSON values, its count by the name of what is counted."""
         return {
             "value": self.value,
             "ci95": None if self.ci95 is None else self.ci95.to_json(),
-            self.over: self.count,
+            **({} if self.over is None else {self.over: self.count}),
         }
 
     @classmethod
@@ -67,24 +82,68 @@ class Estimate:
         """Return the estimate of JSON values.
 
         Raises:
-            ValueError: where they are none: without a value, an interval, or what was counted.
+            ValueError: where they are none: without a value or an interval, or with a count that is none.
         """
-        over = [name for name in get_args(Over) if isinstance(value, Mapping) and name in value]
+        if not isinstance(value, Mapping) or not {"value", "ci95"} <= set(value):
+            raise ValueError(f"an estimate has a value and ci95, got {value!r}")
+        over = [name for name in get_args(Over) if name in value]
         if (
-            not over
-            or not {"value", "ci95"} <= set(value)
-            or value["value"] is None
-            or not _is_end(value["value"])
+            not _is_end(value["value"])
+            or len(over) > 1
+            or any(not isinstance(value[name], int) for name in over)
+            or (over and value["value"] is None)
         ):
             raise ValueError(
                 f"an estimate has a value, ci95 and one of {', '.join(get_args(Over))}, got {value!r}"
             )
         ci95 = None if value["ci95"] is None else Interval.of_json(value["ci95"])
-        return cls(float(value["value"]), ci95, over[0], int(value[over[0]]))
+        number = None if value["value"] is None else float(value["value"])
+        return cls(number, ci95, *((over[0], value[over[0]]) if over else ()))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
         return json_form(cls)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """Values with an interval each, such as those along a curve."""
+
+    value: tuple[float | None, ...]
+    ci95: tuple[Interval, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.value) != len(self.ci95):
+            raise ValueError(f"{len(self.value)} values have {len(self.ci95)} intervals")
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, place: int) -> Estimate:
+        return Estimate(self.value[place], self.ci95[place])
+
+    @property
+    def ends(self) -> list[float | None]:
+        """Both ends of every interval."""
+        return [end for ci95 in self.ci95 for end in ci95]
+
+
+def estimate_of(value: float, ends: Float[np.ndarray, " 2"]) -> Estimate:
+    """Return a number and the ends of its interval as an estimate; what is not finite is not known."""
+    return Estimate(_known(value), Interval(*map(_known, np.asarray(ends).tolist())))
+
+
+def estimates_of(values: Float[np.ndarray, " n"], ends: Float[np.ndarray, "2 n"]) -> Estimates:
+    """Return numbers and the ends of their intervals as estimates; what is not finite is not known."""
+    pairs = np.asarray(ends).T.tolist()
+    return Estimates(
+        tuple(map(_known, np.asarray(values).tolist())),
+        tuple(Interval(*map(_known, pair)) for pair in pairs),
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _is_end(value: object) -> bool:

@@ -494,9 +494,9 @@ def _rises_over_draws(
     for j in sizes:
         own = mean_with_interval(of_size(rise, j), "draws")
         other = mean_with_interval(of_size(beside, j), "draws")
-        each.append(Rise(draws.names[j], own.value, own.ci95, float(p[j]), other.value, other.ci95))
+        each.append(Rise(draws.names[j], own.known, own.ci95, float(p[j]), other.known, other.ci95))
     mean = mean_with_interval(of_draws(rise), "draws")
     less = mean_with_interval(of_draws(beside), "draws")
     return Rises(
-        tuple(each), "size", mean.value, mean.ci95, float(np.nanmin(rise)), less.value, less.ci95
+        tuple(each), "size", mean.known, mean.ci95, float(np.nanmin(rise)), less.known, less.ci95
     )

@@ -13,7 +13,7 @@ from hotmess_jax.llm.measures.clusters import clusters_of
 from hotmess_jax.llm.measures.questions import to_json
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.records import checked
-from hotmess_jax.llm.telling import estimated
+from hotmess_jax.llm.telling import cell
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.intervals import Clusters, ratio_interval
@@ -89,7 +89,7 @@ def tell(results: Mapping[str, Result]) -> str:
     """Return the section."""
     rows = [
         [model, row.budget or "–", str(row.questions), str(row.samples), str(row.unparsed),
-         estimated(row.share)]
+         cell(row.share)]
         for model, budgets in results.items()
         for row in budgets
     ]  # fmt: skip

@@ -50,7 +50,7 @@ class Repeats:
         """Return the estimates as JSON values, those of several k by k as text."""
 
         def one(of: Estimate | None) -> dict[str, Any] | None:
-            return None if of is None else of.to_json() | {"left_out": self.questions - of.count}
+            return None if of is None else of.to_json() | {"left_out": self.questions - of.counted}
 
         def by_k(of: Sequence[Estimate]) -> dict[str, Any]:
             return {str(k): one(estimate) for k, estimate in enumerate(of, start=1)}
@@ -255,5 +255,7 @@ def _of_a_run(variance: Estimate) -> Estimate:
     low, high = (None, None) if variance.ci95 is None else variance.ci95
     ends = None
     if low is not None and high is not None:
-        ends = Interval(*(float(np.sqrt(end / variance.count)) for end in (low, high)))
-    return Estimate(float(np.sqrt(variance.value / variance.count)), ends, "questions", variance.count)
+        ends = Interval(*(float(np.sqrt(end / variance.counted)) for end in (low, high)))
+    return Estimate(
+        float(np.sqrt(variance.known / variance.counted)), ends, "questions", variance.counted
+    )

@@ -130,19 +130,20 @@ class Estimates:
 
 def estimate_of(value: float, ends: Float[np.ndarray, " 2"]) -> Estimate:
     """Return a number and the ends of its interval as an estimate; what is not finite is not known."""
-    return Estimate(_known(value), Interval(*map(_known, np.asarray(ends).tolist())))
+    return Estimate(finite(value), Interval(*map(finite, np.asarray(ends).tolist())))
 
 
 def estimates_of(values: Float[np.ndarray, " n"], ends: Float[np.ndarray, "2 n"]) -> Estimates:
     """Return numbers and the ends of their intervals as estimates; what is not finite is not known."""
     pairs = np.asarray(ends).T.tolist()
     return Estimates(
-        tuple(map(_known, np.asarray(values).tolist())),
-        tuple(Interval(*map(_known, pair)) for pair in pairs),
+        tuple(map(finite, np.asarray(values).tolist())),
+        tuple(Interval(*map(finite, pair)) for pair in pairs),
     )
 
 
-def _known(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number; None where it is not finite, and so not known."""
     return float(value) if np.isfinite(value) else None
 
 

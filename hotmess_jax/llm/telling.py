@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotmess_jax.presentation.words import interval, number
-from hotmess_jax.statistics.estimate import Estimate
+from hotmess_jax.statistics.estimate import Estimate, Estimates
 
 Json = Mapping[str, Any]
 FORM_NAMES = {"plugin": "plug-in", "corrected": "corrected"}
@@ -23,19 +23,27 @@ def cell(value: Estimate | Json | None, gap: str = " ") -> str:
     return number(value["value"]) + ("" if ends is None or None in ends else f"{gap}{interval(ends)}")
 
 
-def cell_at(values: Json, i: int) -> str:
+def cell_at(values: Estimates | Json, i: int) -> str:
     """Return the cell of one of several values."""
+    if isinstance(values, Estimates):
+        return cell(values[i])
     return cell({"value": values["value"][i], "ci95": values["ci95"][i]})
 
 
-def counts(row: Json) -> list[str]:
+def held(result: Any, name: str) -> Any:
+    """Return what a result holds under a name, whether it is a dataclass or a mapping."""
+    return result[name] if isinstance(result, Mapping) else getattr(result, name)
+
+
+def counts(row: Any) -> list[str]:
     """Return the cells of a result's questions and samples."""
-    return [str(row["questions"]), str(row["samples"])]
+    return [str(held(row, "questions")), str(held(row, "samples"))]
 
 
-def forms_of(result: Json) -> list[tuple[str, str]]:
+def forms_of(result: Any) -> list[tuple[str, str]]:
     """Return the forms that a result has, the corrected one first."""
-    return [(form, FORM_NAMES[form]) for form in ("corrected", "plugin") if result[form] is not None]
+    forms = ("corrected", "plugin")
+    return [(form, FORM_NAMES[form]) for form in forms if held(result, form) is not None]
 
 
 def titled(name: str, text: str) -> str:

@@ -19,8 +19,10 @@ from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.llm.measures.subsets import Sampled, SampledBlock
 from hotmess_jax.llm.survey import QUESTIONS as ASKED
 from hotmess_jax.llm.survey import Ranking, Survey, analyse
+from hotmess_jax.llm.telling import held
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
-from hotmess_jax.statistics.power_laws import fit
+from hotmess_jax.statistics.estimate import Estimate
+from hotmess_jax.statistics.power_laws import Exponent, fit
 
 Random = np.random.Generator
 PERMUTATIONS = 99
@@ -55,9 +57,10 @@ def incoherence_of(right: Float[np.ndarray, " questions"]) -> float:
     return float((right * (1 - right)).sum() / (1 - right).sum())
 
 
-def ends_of(values: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def ends_of(values: Sequence[Estimate | Exponent | Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return values and both ends of their intervals, NaN where there is none."""
-    found = np.asarray([[of["value"], *(of["ci95"] or [None, None])] for of in values], np.float64)
+    rows = [[held(of, "value"), *(held(of, "ci95") or [None, None])] for of in values]
+    found = np.asarray(rows, np.float64)
     return found[:, 0], found[:, 1], found[:, 2]
 
 
@@ -104,13 +107,13 @@ def longer_and_shorter(seed: int, runs: int) -> list[Seen]:
                     )
                 )
             for form in ("corrected", "plugin"):
-                parts = [of[form]["difference"] for of in found]
-                value, low, high = ends_of([of["incoherence"] for of in parts])
+                parts = [getattr(of, form).difference for of in found]
+                value, low, high = ends_of([of.incoherence for of in parts])
                 if form == "corrected":
                     printed = "longer less shorter, incoherence, corrected"
                     seen.append(seen_coverage(printed, case, low, high, truth))
                     seen.append(seen_bias(printed, case, value, truth))
-                    _, low, high = ends_of([of["accuracy"] for of in parts])
+                    _, low, high = ends_of([of.accuracy for of in parts])
                     seen.append(
                         seen_coverage(
                             "longer less shorter, accuracy",
@@ -125,7 +128,7 @@ def longer_and_shorter(seed: int, runs: int) -> list[Seen]:
                         seen_bias("longer less shorter, incoherence, plug-in", case, value, truth)
                     )
             if "no difference" in name:
-                p = np.asarray([of["test"]["incoherence"]["p"] for of in found], np.float64)
+                p = np.asarray([of.test.incoherence.p for of in found], np.float64)
                 seen.append(seen_rejections("permutation of lengths", case, p))
     return seen
 
@@ -147,7 +150,7 @@ def lengths_in_contexts(seed: int, runs: int) -> list[Seen]:
             found.append(compare_halves(sampled, [length], settings_of(seed), PERMUTATIONS, LENGTH))
         case = f"contexts have an effect; {questions} questions, {contexts} contexts of {samples}"
         for name in ("incoherence", "accuracy"):
-            p = np.asarray([of["test"][name]["p"] for of in found], np.float64)
+            p = np.asarray([getattr(of.test, name).p for of in found], np.float64)
             seen.append(seen_rejections(f"permutation of lengths, {name}", case, p))
     return seen
 
@@ -195,17 +198,17 @@ def against_length(seed: int, runs: int) -> list[Seen]:
                 right = random.random((questions, samples)) < of[:, None]
                 length = np.exp(mean[:, None] + spread * random.normal(size=right.shape))
                 length = length * np.where(right, 1, times)
-                found.append(
-                    along_field(two_answers(right), [length], settings_of(seed), (10, 5), LENGTH)[
-                        "corrected"
-                    ]
+                along = along_field(
+                    two_answers(right), [length], settings_of(seed), (10, 5), LENGTH
                 )
-            value, low, high = ends_of([of["halves"]["incoherence"] for of in found])
+                assert along.corrected is not None
+                found.append(along.corrected)
+            value, low, high = ends_of([of.halves.incoherence for of in found])
             printed = "longer half of questions less the other, incoherence, corrected"
             seen.append(seen_coverage(printed, case, low, high, truth))
             seen.append(seen_bias(printed, case, value, truth))
-            for count in found[0]["slopes"]:
-                _, low, high = ends_of([of["slopes"][count]["incoherence"] for of in found])
+            for count in found[0].slopes:
+                _, low, high = ends_of([of.slopes[count].incoherence for of in found])
                 printed = f"slope over {count} groups, incoherence, corrected"
                 seen.append(seen_coverage(printed, case, low, high, slope))
     return seen

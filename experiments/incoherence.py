@@ -163,7 +163,7 @@ def main() -> None:
         for metric in (*config.metric, SHARES_METRIC):
             draw(groups, metric, config.figures)
             if compared is not None and metric != SHARES_METRIC:
-                of_metric = {of.label: of.metrics[metric].to_json() for of in compared.made}
+                of_metric = {of.label: of.metrics[metric] for of in compared.made}
                 plotting.save(forest(of_metric, metric), config.figures / f"comparisons_{metric}")
         if repeated := {label(group): group["repeats"] for group in groups if group.get("repeats")}:
             plotting.save(draw_repeats(repeated), config.figures / "repeats")

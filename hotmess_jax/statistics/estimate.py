@@ -1,6 +1,6 @@
 """A number with its 95 % interval, and Student's t over independent values."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -121,6 +121,12 @@ class Estimates:
 
     def __getitem__(self, place: int) -> Estimate:
         return Estimate(self.value[place], self.ci95[place])
+
+    @classmethod
+    def of(cls, estimates: Iterable[Estimate]) -> "Estimates":
+        """Return several estimates in a row; what has no interval has an open one."""
+        pairs = [(of.value, of.ci95 or Interval(None, None)) for of in estimates]
+        return cls(tuple(value for value, _ in pairs), tuple(ci95 for _, ci95 in pairs))
 
     @property
     def ends(self) -> list[float | None]:

@@ -150,10 +150,6 @@ def ensembling(
     most = most_error(samples.blocks, settings)
     labels = clusters_of(records, samples.table, settings.cluster)
     clusters = among(labels, np.concatenate([block.question for block in samples.blocks]))
-    forms = [
-        _parts([_together(pair[i] for pair in pairs) for pairs in by_size], most, clusters)
-        for i, by_size in enumerate((plugin, corrected))
-    ]
     expected = None
     if settings.metric == "brier":
         alone = _together(of for _, of, _ in drawn.single if of is not None)
@@ -169,7 +165,8 @@ def ensembling(
         plan.compared,
         draws,
         tuple(no_corrected),
-        *forms,
+        _parts([_together(one for one, _ in pairs) for pairs in plugin], most, clusters),
+        _parts([_together(two for _, two in pairs) for pairs in corrected], most, clusters),
         expected,
     )
 

@@ -119,7 +119,8 @@ def correlation_of_means(
     rho = rank_correlation(np.nanmean(x, axis=1), np.nanmean(y, axis=1), clusters)
     ranks = [_ranks(of) for of in (x, y)]
     first, second = (reliability(of, random) for of in ranks)
-    of_ranks = rank_correlation(*(np.nanmean(of, axis=1) for of in ranks), clusters)
+    mean_ranks = [np.nanmean(of, axis=1) for of in ranks]
+    of_ranks = rank_correlation(mean_ranks[0], mean_ranks[1], clusters)
     fixed = disattenuated(*of_ranks, [first, second])
     return RankCorrelation(estimate_of(*rho), (finite(first), finite(second)), estimate_of(*fixed))
 

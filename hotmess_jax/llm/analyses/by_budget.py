@@ -96,7 +96,9 @@ def by_budget(
         for (budget,), part in records.group_by("budget", maintain_order=True)
     ]
     if all(questions is None for _, questions in found):
-        said = (f"budget {row.budget}: {row.missing}" for row, _ in found if isinstance(row, MissingBudget))
+        said = (
+            f"budget {row.budget}: {row.missing}" for row, _ in found if isinstance(row, MissingBudget)
+        )
         raise ValueError("; ".join(said))
     found.sort(key=lambda pair: (pair[0].mean_length is None, pair[0].mean_length or 0))
     rows: list[Budget | MissingBudget] = []
@@ -114,17 +116,23 @@ def _of_budget(
 ) -> tuple[Budget | MissingBudget, Questions | None]:
     """Return a budget and its questions, not yet compared with the budget before."""
     length = part.select(pl.col(field).mean()).item()
-    about = budget, None if length is None else finite(length), *budget_kept(part, budget)
+    about = {
+        "budget": budget,
+        "mean_length": None if length is None else finite(length),
+        **budget_kept(part, budget)._asdict(),
+    }
     try:
         questions = questions_of(part, settings)
     except ValueError as error:
-        return MissingBudget(*about, str(error), part.select(QUESTION).n_unique(), part.height), None
+        number_of = {"questions": part.select(QUESTION).n_unique(), "samples": part.height}
+        return MissingBudget(**about, **number_of, missing=str(error)), None
     means = means_of(questions)
     try:
         natural = natural_overthinking(part, field, settings, permutations=200)
     except ValueError:
         natural = None
-    return Budget(*(getattr(means, of.name) for of in fields(means)), *about, natural, None), questions
+    of_all = {of.name: getattr(means, of.name) for of in fields(means)}
+    return Budget(**of_all, **about, natural=natural, more=None), questions
 
 
 def _more(questions: Questions, less: Questions) -> LessBefore | None:
@@ -191,7 +199,9 @@ def _budget_cells(row: Budget | MissingBudget) -> list[list[str]]:
     if isinstance(row, MissingBudget):
         return [["–", row.missing, "–", "–", "–"]]
     cells = []
-    forms = [form for form in ("corrected", "plugin") if getattr(row, form).incoherence.value is not None]
+    forms = [
+        form for form in ("corrected", "plugin") if getattr(row, form).incoherence.value is not None
+    ]
     for form in forms or ["plugin"]:
         parts: Parts = getattr(row, form)
         natural: HalvesForm | None = getattr(row.natural, form, None)

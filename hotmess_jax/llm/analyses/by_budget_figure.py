@@ -15,7 +15,9 @@ from hotmess_jax.presentation.plotting import COLUMN, SMALL, STYLE, new_figure, 
 from hotmess_jax.statistics.estimate import Estimate, Estimates
 
 
-def draw(name: str, results: Mapping[str, Sequence[Budget | MissingBudget]], metric: str) -> dict[str, Figure]:
+def draw(
+    name: str, results: Mapping[str, Sequence[Budget | MissingBudget]], metric: str
+) -> dict[str, Figure]:
     """Return the figures by file name."""
     return {name: budgets(results)}
 

@@ -35,7 +35,7 @@ SIZE = 5
 ICC = 0.5
 NUMBERS = (30, 100)
 # What is printed of one data set, by the printed name.
-Printed = Mapping[str, Mapping[str, Any]]
+Printed = Mapping[str, Any]
 
 
 def in_clusters(random: Random, clusters: int) -> Float[np.ndarray, " questions"]:

@@ -1,6 +1,6 @@
 """Simulations of what compares samples, questions, models, contexts and raters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,7 @@ from hotmess_jax.llm.survey import QUESTIONS as ASKED
 from hotmess_jax.llm.survey import Ranking, Survey, analyse
 from hotmess_jax.llm.telling import held
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
-from hotmess_jax.statistics.estimate import Estimate
-from hotmess_jax.statistics.power_laws import Exponent, fit
+from hotmess_jax.statistics.power_laws import fit
 
 Random = np.random.Generator
 PERMUTATIONS = 99
@@ -57,10 +56,15 @@ def incoherence_of(right: Float[np.ndarray, " questions"]) -> float:
     return float((right * (1 - right)).sum() / (1 - right).sum())
 
 
-def ends_of(values: Sequence[Estimate | Exponent | Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values and both ends of their intervals, NaN where there is none."""
-    rows = [[held(of, "value"), *(held(of, "ci95") or [None, None])] for of in values]
-    found = np.asarray(rows, np.float64)
+def ends_of(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values and both ends of their intervals, NaN where there is none.
+
+    Args:
+        values: estimates, exponents and the like, each with a value and ci95.
+    """
+    found = np.asarray(
+        [[held(of, "value"), *(held(of, "ci95") or [None, None])] for of in values], np.float64
+    )
     return found[:, 0], found[:, 1], found[:, 2]
 
 
@@ -198,9 +202,7 @@ def against_length(seed: int, runs: int) -> list[Seen]:
                 right = random.random((questions, samples)) < of[:, None]
                 length = np.exp(mean[:, None] + spread * random.normal(size=right.shape))
                 length = length * np.where(right, 1, times)
-                along = along_field(
-                    two_answers(right), [length], settings_of(seed), (10, 5), LENGTH
-                )
+                along = along_field(two_answers(right), [length], settings_of(seed), (10, 5), LENGTH)
                 assert along.corrected is not None
                 found.append(along.corrected)
             value, low, high = ends_of([of.halves.incoherence for of in found])

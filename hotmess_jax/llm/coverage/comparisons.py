@@ -1,6 +1,6 @@
 """Simulations of what compares samples, questions, models, contexts and raters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.llm.measures.subsets import Sampled, SampledBlock
 from hotmess_jax.llm.survey import QUESTIONS as ASKED
 from hotmess_jax.llm.survey import Ranking, Survey, analyse
+from hotmess_jax.llm.telling import held
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
 from hotmess_jax.statistics.power_laws import fit
 
@@ -55,9 +56,15 @@ def incoherence_of(right: Float[np.ndarray, " questions"]) -> float:
     return float((right * (1 - right)).sum() / (1 - right).sum())
 
 
-def ends_of(values: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values and both ends of their intervals, NaN where there is none."""
-    found = np.asarray([[of["value"], *(of["ci95"] or [None, None])] for of in values], np.float64)
+def ends_of(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values and both ends of their intervals, NaN where there is none.
+
+    Args:
+        values: estimates, exponents and the like, each with a value and ci95.
+    """
+    found = np.asarray(
+        [[held(of, "value"), *(held(of, "ci95") or [None, None])] for of in values], np.float64
+    )
     return found[:, 0], found[:, 1], found[:, 2]
 
 
@@ -250,7 +257,10 @@ def scaling(seed: int, runs: int) -> list[Seen]:
                 sampled = {model: two_answers(hits) for model, hits in right.items()}
                 found.append(scaling_of(sampled, [length], SIZES, "xl", settings_of(seed), 3))
             exponents = [
-                row["corrected"]["exponents"]["incoherence"] for of in found for row in of["groups"]
+                row.corrected.exponents.incoherence
+                for of in found
+                for row in of.groups
+                if row.corrected is not None
             ]
             value, low, high = ends_of(exponents)
             case = f"{name}; three groups of {questions // 3} questions, {samples} samples"
@@ -284,7 +294,7 @@ def surface(seed: int, runs: int) -> list[Seen]:
                 f"{samples} samples"
             )
             for i, name in enumerate(("length", "size"), start=1):
-                _, low, high = ends_of([of["coefficients"][name] for of in found])
+                _, low, high = ends_of([getattr(of.coefficients, name) for of in found])
                 printed = f"surface, coefficient of {name}, corrected"
                 seen.append(seen_coverage(printed, case, low, high, truth[i]))
     return seen
@@ -320,7 +330,7 @@ def rankings(seed: int, runs: int) -> list[Seen]:
             raw, true = (true_rank_correlation(of) for of in (many_noisy, many))
             found = [
                 analyse(_survey(random.multivariate_normal([0, 0], covariance, entities), raters,
-                                noise, random), PERMUTATIONS, seed)["correlations"]["all"]
+                                noise, random), PERMUTATIONS, seed).correlations["all"]
                 for _ in range(runs)
             ]  # fmt: skip
             case = f"true ρ {round(true, 1) + 0.0:g}; {entities} entities, {raters} raters, noise {noise:g}"
@@ -328,10 +338,10 @@ def rankings(seed: int, runs: int) -> list[Seen]:
                 ("rho", "survey, ρ of mean ranks", raw),
                 ("corrected", "survey, ρ corrected for reliability", true),
             ):
-                _, low, high = ends_of([of[name] for of in found])
+                _, low, high = ends_of([getattr(of, name) for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
             if correlation == 0:
-                p = np.asarray([of["p"] for of in found], np.float64)
+                p = np.asarray([of.p for of in found], np.float64)
                 seen.append(seen_rejections("survey, permutation of entities", case, p))
     return seen
 
@@ -374,7 +384,7 @@ def lengths_between_models(seed: int, runs: int) -> list[Seen]:
                 ("rho", "lengths of two models, ρ of means", raw),
                 ("corrected", "lengths of two models, ρ corrected for reliability", true),
             ):
-                value, low, high = ends_of([of[name] for of in found])
+                value, low, high = ends_of([getattr(of, name) for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
                 seen.append(seen_bias(printed, case, value, truth))
     return seen
@@ -422,7 +432,7 @@ def contexts(seed: int, runs: int) -> list[Seen]:
                 changes = changes_of(block, np.minimum(codes, 3), chosen)
                 found.append(change_row(None, np.ones((questions, 1)), changes, chosen))
             case = f"effect {truth:.2f}; {questions} questions, {number} contexts of {samples}"
-            value, low, high = ends_of([of["effect"] for of in found])
+            value, low, high = ends_of([of.effect for of in found])
             seen.append(seen_coverage("effect of contexts", case, low, high, truth))
             seen.append(seen_bias("effect of contexts", case, value, truth))
     return seen

@@ -59,12 +59,11 @@ def main() -> None:
 
 def print_survey(found: Surveyed, console: Console) -> None:
     """Print the mean ranks and their correlations."""
-    table = right_aligned_table(
-        "Mean rank, as the share below", ["entity", "intelligence", "incoherence"]
-    )
+    header = ["entity", "intelligence", "incoherence"]
+    table = right_aligned_table("Mean rank, as the share below", header)
     for row in sorted(found.entities, key=lambda row: -(row.intelligence.mean or 0)):
-        both = row.intelligence, row.incoherence
-        cells = (f"{number(of.mean)} ± {number(of.standard_error, 2)}" for of in both)
+        ranks = row.intelligence, row.incoherence
+        cells = (f"{number(of.mean)} ± {number(of.standard_error, 2)}" for of in ranks)
         table.add_row(row.entity, *cells)
     console.print(table)
     table = right_aligned_table(
@@ -72,9 +71,8 @@ def print_survey(found: Surveyed, console: Console) -> None:
         ["entities of", "number", "ρ", "p", "reliabilities", "corrected"],
     )
     for name, of in found.correlations.items():
-        reliabilities = ", ".join(number(each, 2) for each in of.reliabilities)
-        cells = (cell(of.rho), number(of.p, 2), reliabilities, cell(of.corrected))
-        table.add_row(name, str(of.entities), *cells)
+        both = ", ".join(number(each, 2) for each in of.reliabilities)
+        table.add_row(name, str(of.entities), cell(of.rho), number(of.p, 2), both, cell(of.corrected))
     console.print(table)
 
 

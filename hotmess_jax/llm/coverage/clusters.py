@@ -95,9 +95,11 @@ def halves_of_samples(seed: int, runs: int) -> list[Seen]:
         def of(name: Callable[[Sampled], Sampled]) -> Printed:
             sampled = name(two_answers(right))
             found = compare_halves(sampled, [length], settings_of(seed), PERMUTATIONS, LENGTH)
+            assert found.corrected is not None
+            difference = found.corrected.difference
             return {
-                f"longer less shorter, {part}": found["corrected"]["difference"][part]
-                for part in ("incoherence", "accuracy")
+                "longer less shorter, incoherence": difference.incoherence,
+                "longer less shorter, accuracy": difference.accuracy,
             }
 
         return _of_both(of)
@@ -132,16 +134,13 @@ def halves_of_questions(seed: int, runs: int) -> list[Seen]:
 
             def of(name: Callable[[Sampled], Sampled]) -> Printed:
                 found = along_field(name(two_answers(right)), [length], settings_of(seed), (5,), LENGTH)
-                form = found["corrected"]
-                curve = form["curves"]["accuracy"]
+                form = found.corrected
+                assert form is not None
                 return {
-                    "longer half less the other, incoherence": form["halves"]["incoherence"],
-                    "longer half less the other, accuracy": form["halves"]["accuracy"],
-                    "slope of incoherence": form["slopes"]["5"]["incoherence"],
-                    "accuracy of the shortest group": {
-                        "value": curve["value"][0],
-                        "ci95": curve["ci95"][0],
-                    },
+                    "longer half less the other, incoherence": form.halves.incoherence,
+                    "longer half less the other, accuracy": form.halves.accuracy,
+                    "slope of incoherence": form.slopes[5].incoherence,
+                    "accuracy of the shortest group": form.curves.accuracy[0],
                 }
 
             return _of_both(of)

@@ -111,13 +111,13 @@ def longer_and_shorter(seed: int, runs: int) -> list[Seen]:
                     )
                 )
             for form in ("corrected", "plugin"):
-                parts = [of[form]["difference"] for of in found]
-                value, low, high = ends_of([of["incoherence"] for of in parts])
+                parts = [getattr(of, form).difference for of in found]
+                value, low, high = ends_of([of.incoherence for of in parts])
                 if form == "corrected":
                     printed = "longer less shorter, incoherence, corrected"
                     seen.append(seen_coverage(printed, case, low, high, truth))
                     seen.append(seen_bias(printed, case, value, truth))
-                    _, low, high = ends_of([of["accuracy"] for of in parts])
+                    _, low, high = ends_of([of.accuracy for of in parts])
                     seen.append(
                         seen_coverage(
                             "longer less shorter, accuracy",
@@ -132,7 +132,7 @@ def longer_and_shorter(seed: int, runs: int) -> list[Seen]:
                         seen_bias("longer less shorter, incoherence, plug-in", case, value, truth)
                     )
             if "no difference" in name:
-                p = np.asarray([of["test"]["incoherence"]["p"] for of in found], np.float64)
+                p = np.asarray([of.test.incoherence.p for of in found], np.float64)
                 seen.append(seen_rejections("permutation of lengths", case, p))
     return seen
 
@@ -154,7 +154,7 @@ def lengths_in_contexts(seed: int, runs: int) -> list[Seen]:
             found.append(compare_halves(sampled, [length], settings_of(seed), PERMUTATIONS, LENGTH))
         case = f"contexts have an effect; {questions} questions, {contexts} contexts of {samples}"
         for name in ("incoherence", "accuracy"):
-            p = np.asarray([of["test"][name]["p"] for of in found], np.float64)
+            p = np.asarray([getattr(of.test, name).p for of in found], np.float64)
             seen.append(seen_rejections(f"permutation of lengths, {name}", case, p))
     return seen
 
@@ -202,17 +202,15 @@ def against_length(seed: int, runs: int) -> list[Seen]:
                 right = random.random((questions, samples)) < of[:, None]
                 length = np.exp(mean[:, None] + spread * random.normal(size=right.shape))
                 length = length * np.where(right, 1, times)
-                found.append(
-                    along_field(two_answers(right), [length], settings_of(seed), (10, 5), LENGTH)[
-                        "corrected"
-                    ]
-                )
-            value, low, high = ends_of([of["halves"]["incoherence"] for of in found])
+                along = along_field(two_answers(right), [length], settings_of(seed), (10, 5), LENGTH)
+                assert along.corrected is not None
+                found.append(along.corrected)
+            value, low, high = ends_of([of.halves.incoherence for of in found])
             printed = "longer half of questions less the other, incoherence, corrected"
             seen.append(seen_coverage(printed, case, low, high, truth))
             seen.append(seen_bias(printed, case, value, truth))
-            for count in found[0]["slopes"]:
-                _, low, high = ends_of([of["slopes"][count]["incoherence"] for of in found])
+            for count in found[0].slopes:
+                _, low, high = ends_of([of.slopes[count].incoherence for of in found])
                 printed = f"slope over {count} groups, incoherence, corrected"
                 seen.append(seen_coverage(printed, case, low, high, slope))
     return seen

@@ -352,7 +352,7 @@ LABELS: dict[str, type[OfTopic] | type[OfDifficulty]] = {"topic": OfTopic, "diff
 
 def by_label(
     questions: Questions, field: str, settings: AnalysisSettings, label: str = "topic"
-) -> list[OfTopic] | list[OfDifficulty]:
+) -> list[Labelled]:
     """Return each label's mean of a field, its error, parts, accuracy and incoherence, longest first.
 
     Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
@@ -375,7 +375,7 @@ def by_label(
         raise ValueError(f"no record has a {label}{near}")
     check_name("label", label, LABELS)
     field_of(questions.table, field)
-    found = []
+    found: list[Labelled] = []
     most = largest_error(questions)
     rows = questions.table.with_row_index("row").filter(
         pl.col(field).is_not_null() & pl.col(label).is_not_null()

@@ -14,10 +14,11 @@ import polars as pl
 import tyro
 from rich.console import Console
 
+from hotmess_jax.documents import to_json
 from hotmess_jax.llm.measures.decomposing import Metric
 from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.llm.measures.samples import Unparsed
-from hotmess_jax.llm.origins import origins_of
+from hotmess_jax.llm.origins import Origin, origins_of
 from hotmess_jax.llm.records import RecordErrors, read_records
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.sampling.embeddings import with_vectors
@@ -126,7 +127,7 @@ def main() -> None:
     source = {
         "files": [path.name for path in config.records],
         "where": list(config.where),
-        "origins": [origin.to_json() for origin in origins],
+        "origins": [to_json(Origin, origin) for origin in origins],
     }
     made = replace(made, records=source, provenance=provenance())
     drawn = draw(made)

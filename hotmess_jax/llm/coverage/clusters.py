@@ -163,17 +163,15 @@ def models(seed: int, runs: int) -> list[Seen]:
         def of(name: Callable[[Sampled], Sampled]) -> Printed:
             sampled = {model: name(two_answers(hits)) for model, hits in right.items()}
             settings = settings_of(seed)
-            scaled = scaling_of(sampled, [length], SIZES, "xl", settings, 1)["groups"][0]["corrected"]
+            scaled = scaling_of(sampled, [length], SIZES, "xl", settings, 1).groups[0].corrected
+            assert scaled is not None
             lengths = {model: [length] for model in sampled}
-            fitted = surface_of(sampled, lengths, SIZES, settings, 5, LENGTH)["coefficients"]
+            fitted = surface_of(sampled, lengths, SIZES, settings, 5, LENGTH).coefficients
             return {
-                "incoherence of the smallest model": {
-                    "value": scaled["incoherence"]["value"][0],
-                    "ci95": scaled["incoherence"]["ci95"][0],
-                },
-                "exponent of incoherence in size": scaled["exponents"]["incoherence"],
-                "surface, coefficient of length": fitted["length"],
-                "surface, coefficient of size": fitted["size"],
+                "incoherence of the smallest model": scaled.incoherence[0],
+                "exponent of incoherence in size": scaled.exponents.incoherence,
+                "surface, coefficient of length": fitted.length,
+                "surface, coefficient of size": fitted.size,
             }
 
         return _of_both(of)
@@ -218,9 +216,9 @@ def answers(seed: int, runs: int) -> list[Seen]:
 
         def of(clusters: Clusters) -> Printed:
             found = change_row(None, np.ones((len(g), 1)), changes, chosen, clusters)
-            rho = correlation_of_means(np.exp(x)[:, None], np.exp(y)[:, None], seed, clusters)["rho"]
+            rho = correlation_of_means(np.exp(x)[:, None], np.exp(y)[:, None], seed, clusters).rho
             return {
-                "two answers of one context differ": found["within"],
+                "two answers of one context differ": found.within,
                 "answers that could not be parsed": failure_share(silent, samples, clusters).to_json(),
                 "lengths of two models, ρ of means": rho,
             }

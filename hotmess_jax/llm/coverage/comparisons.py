@@ -255,7 +255,10 @@ def scaling(seed: int, runs: int) -> list[Seen]:
                 sampled = {model: two_answers(hits) for model, hits in right.items()}
                 found.append(scaling_of(sampled, [length], SIZES, "xl", settings_of(seed), 3))
             exponents = [
-                row["corrected"]["exponents"]["incoherence"] for of in found for row in of["groups"]
+                row.corrected.exponents.incoherence
+                for of in found
+                for row in of.groups
+                if row.corrected is not None
             ]
             value, low, high = ends_of(exponents)
             case = f"{name}; three groups of {questions // 3} questions, {samples} samples"
@@ -289,7 +292,7 @@ def surface(seed: int, runs: int) -> list[Seen]:
                 f"{samples} samples"
             )
             for i, name in enumerate(("length", "size"), start=1):
-                _, low, high = ends_of([of["coefficients"][name] for of in found])
+                _, low, high = ends_of([getattr(of.coefficients, name) for of in found])
                 printed = f"surface, coefficient of {name}, corrected"
                 seen.append(seen_coverage(printed, case, low, high, truth[i]))
     return seen
@@ -325,7 +328,7 @@ def rankings(seed: int, runs: int) -> list[Seen]:
             raw, true = (true_rank_correlation(of) for of in (many_noisy, many))
             found = [
                 analyse(_survey(random.multivariate_normal([0, 0], covariance, entities), raters,
-                                noise, random), PERMUTATIONS, seed)["correlations"]["all"]
+                                noise, random), PERMUTATIONS, seed).correlations["all"]
                 for _ in range(runs)
             ]  # fmt: skip
             case = f"true ρ {round(true, 1) + 0.0:g}; {entities} entities, {raters} raters, noise {noise:g}"
@@ -333,10 +336,10 @@ def rankings(seed: int, runs: int) -> list[Seen]:
                 ("rho", "survey, ρ of mean ranks", raw),
                 ("corrected", "survey, ρ corrected for reliability", true),
             ):
-                _, low, high = ends_of([of[name] for of in found])
+                _, low, high = ends_of([getattr(of, name) for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
             if correlation == 0:
-                p = np.asarray([of["p"] for of in found], np.float64)
+                p = np.asarray([of.p for of in found], np.float64)
                 seen.append(seen_rejections("survey, permutation of entities", case, p))
     return seen
 
@@ -379,7 +382,7 @@ def lengths_between_models(seed: int, runs: int) -> list[Seen]:
                 ("rho", "lengths of two models, ρ of means", raw),
                 ("corrected", "lengths of two models, ρ corrected for reliability", true),
             ):
-                value, low, high = ends_of([of[name] for of in found])
+                value, low, high = ends_of([getattr(of, name) for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
                 seen.append(seen_bias(printed, case, value, truth))
     return seen
@@ -427,7 +430,7 @@ def contexts(seed: int, runs: int) -> list[Seen]:
                 changes = changes_of(block, np.minimum(codes, 3), chosen)
                 found.append(change_row(None, np.ones((questions, 1)), changes, chosen))
             case = f"effect {truth:.2f}; {questions} questions, {number} contexts of {samples}"
-            value, low, high = ends_of([of["effect"] for of in found])
+            value, low, high = ends_of([of.effect for of in found])
             seen.append(seen_coverage("effect of contexts", case, low, high, truth))
             seen.append(seen_bias("effect of contexts", case, value, truth))
     return seen

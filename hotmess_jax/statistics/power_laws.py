@@ -45,16 +45,27 @@ class Exponent:
 
 
 class FitWithIntervals(NamedTuple):
-    """Intercept and slopes with their intervals, and R²; NaN where there is no fit."""
+    """Intercept and slopes, and R²; NaN where there is no fit."""
 
     coefficients: Float[np.ndarray, " coefficients"]
-    ci95: Float[np.ndarray, "2 coefficients"]
+    # The same without each question.
+    left_out: Float[np.ndarray, "questions coefficients"]
+    # As in `jackknife_interval`.
+    effective: float
     r2: float
+
+    @property
+    def ci95(self) -> Float[np.ndarray, "2 coefficients"]:
+        """The intervals of all coefficients."""
+        return jackknife_interval(self.coefficients, self.left_out, self.effective)
 
     @property
     def exponent(self) -> Exponent:
         """The first slope."""
-        slope = estimate_of(float(self.coefficients[1]), self.ci95[:, 1])
+        value = self.coefficients[1]
+        slope = estimate_of(
+            float(value), jackknife_interval(value, self.left_out[:, 1], self.effective)
+        )
         assert slope.ci95 is not None
         return Exponent(slope.value, slope.ci95, finite(self.r2))
 
@@ -78,8 +89,7 @@ def fit_with_intervals(
     total = part.sum(axis=0), whole.sum(axis=0)
     of_all = fit(x, *total)
     left_out = fit(without, total[0] - part, total[1] - whole)
-    ends = jackknife_interval(of_all.coefficients, left_out.coefficients, effective)
-    return FitWithIntervals(of_all.coefficients, ends, float(of_all.r2))
+    return FitWithIntervals(of_all.coefficients, left_out.coefficients, effective, float(of_all.r2))
 
 
 def fit(

@@ -124,8 +124,8 @@ def _of_budget(
     try:
         questions = questions_of(part, settings)
     except ValueError as error:
-        number_of = {"questions": part.select(QUESTION).n_unique(), "samples": part.height}
-        return MissingBudget(**about, **number_of, missing=str(error)), None
+        asked = part.select(QUESTION).n_unique()
+        return MissingBudget(**about, missing=str(error), questions=asked, samples=part.height), None
     means = means_of(questions)
     try:
         natural = natural_overthinking(part, field, settings, permutations=200)

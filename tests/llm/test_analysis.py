@@ -692,29 +692,29 @@ def test_ensembles_over_contexts_follow_the_1_over_E_law():
     """8 contexts of 4 with all variance between them: single samples have 0.5, so 0.25 and 0.125."""
     records = in_contexts(2, 300, [4] * 8)
     found = ensembling(records, BRIER)
-    assert found["ensembles"][:4] == [10, 10, 10, 8]
-    variance = found["corrected"]["variance"]
-    single = found["expected"]["variance"]["value"][0]
+    assert found.ensembles[:4] == (10, 10, 10, 8)
+    variance = found.corrected.variance
+    single = found.expected.variance.value[0]
     assert single == pytest.approx(0.5, abs=0.03)
-    for i, size in enumerate(found["sizes"]):
-        assert variance["value"][i] == pytest.approx(single / size, abs=2 * np.ptp(variance["ci95"][i]))
-        bias2 = found["corrected"]["bias2"]["value"][i]
-        assert bias2 == pytest.approx(found["expected"]["bias2"]["value"][i], abs=0.02)
+    for i, size in enumerate(found.sizes):
+        assert variance.value[i] == pytest.approx(single / size, abs=2 * np.ptp([*variance.ci95[i]]))
+        bias2 = found.corrected.bias2.value[i]
+        assert bias2 == pytest.approx(found.expected.bias2.value[i], abs=0.02)
     # Without the contexts samples are what they are among these eight: 0.5·(1 − 3/31) of single ones.
-    unknown = ensembling(without_contexts(records), BRIER)["corrected"]
+    unknown = ensembling(without_contexts(records), BRIER).corrected
     for size in (2, 4):
-        assert unknown["variance"]["value"][size - 1] == pytest.approx(0.4516 / size, abs=0.02)
+        assert unknown.variance.value[size - 1] == pytest.approx(0.4516 / size, abs=0.02)
 
 
 def test_fewer_samples_are_drawn_over_all_contexts():
     """All variance is between contexts: three samples of one context would have none."""
     records = in_contexts(0, 60, [4] * 8)
-    rows = {row["value"]: row for row in sensitivity(records, BRIER) if row["what"] == "samples"}
+    rows = {row.value: row.means for row in sensitivity(records, BRIER) if row.what == "samples"}
     assert set(rows) == {"3 at random", "5 at random", "10 at random", "20 at random"}
     for value, row in rows.items():
-        assert row["samples"] == 60 * int(value.split()[0])
-        of = row["corrected"]["variance"]
-        assert of["value"] == pytest.approx(0.5, abs=np.ptp(of["ci95"]))
+        assert row.samples == 60 * int(value.split()[0])
+        of = row.corrected.variance
+        assert of.value == pytest.approx(0.5, abs=np.ptp([*of.ci95]))
     more = records.filter((pl.col("question_id") != "q00000") | (pl.col("context") < 2))
     found = efficiency(more, BRIER, replicates=10)
     # Of the questions with 32 samples, eight of all contexts, not of the first two.
@@ -757,17 +757,17 @@ def test_planted_exponents_are_recovered_in_every_group():
     }
     along = [np.repeat(length[:, None], 6, axis=1)]
     found = scaling_of(sampled, along, SIZES, "xl", BRIER, 3)
-    assert found["models"] == ["s", "m", "l", "xl"] and len(found["groups"]) == 3
-    for i, row in enumerate(found["groups"]):
-        assert row["questions"] == 100
+    assert found.models == ("s", "m", "l", "xl") and len(found.groups) == 3
+    for i, row in enumerate(found.groups):
+        assert row.questions == 100
         expected = length[100 * i : 100 * (i + 1)].mean()
-        assert row["corrected"]["bias2"]["value"][0] == pytest.approx(expected, rel=0.1)
+        assert row.corrected.bias2.value[0] == pytest.approx(expected, rel=0.1)
         for name, exponent in (("bias2", -0.5), ("variance", -0.2)):
-            of = row["corrected"]["exponents"][name]
-            low, high = of["ci95"]
-            assert of["value"] == pytest.approx(exponent, abs=0.75 * (high - low)) and of["r2"] > 0.9
-            assert of["value"] == pytest.approx(exponent, abs=0.06)
-        assert len(row["effective_questions"]) == 4 and min(row["effective_questions"]) > 50
+            of = getattr(row.corrected.exponents, name)
+            low, high = of.ci95
+            assert of.value == pytest.approx(exponent, abs=0.75 * (high - low)) and of.r2 > 0.9
+            assert of.value == pytest.approx(exponent, abs=0.06)
+        assert len(row.effective_questions) == 4 and min(row.effective_questions) > 50
 
 
 def test_models_are_compared_on_shared_questions_whatever_their_order():
@@ -777,20 +777,20 @@ def test_models_are_compared_on_shared_questions_whatever_their_order():
     models = {name: two_answers(right, length, 6, random, name) for name in SIZES}
     models["m"] = models["m"].filter(pl.col("question_id") >= "q0004").reverse()
     found = scaling_by_difficulty(models, SIZES, "xl", "output_tokens", BRIER, 2)
-    assert sum(row["questions"] for row in found["groups"]) == 36
+    assert sum(row.questions for row in found.groups) == 36
     again = scaling_by_difficulty(
         dict(reversed(models.items())), SIZES, "xl", "output_tokens", BRIER, 2
     )
-    assert again["models"] == found["models"]
-    for row, other in zip(found["groups"], again["groups"], strict=True):
-        a, b = (of["corrected"]["incoherence"]["value"] for of in (row, other))
+    assert again.models == found.models
+    for row, other in zip(found.groups, again.groups, strict=True):
+        a, b = (of.corrected.incoherence.value for of in (row, other))
         np.testing.assert_allclose(a, b, atol=0.1)  # other splits
     with pytest.raises(ValueError, match="at least two sizes"):
         scaling_by_difficulty(models, {"s": 1e8}, "s", "output_tokens", BRIER)
     with pytest.raises(ValueError, match="41 groups of difficulty"):
         scaling_by_difficulty(models, SIZES, "xl", "output_tokens", BRIER, 41)
     kl = scaling_by_difficulty(models, SIZES, "xl", "output_tokens", KL, 2)
-    assert kl["groups"][0]["corrected"] is None and kl["no_corrected"]
+    assert kl.groups[0].corrected is None and kl.no_corrected
 
 
 def test_a_planted_surface_is_recovered():
@@ -804,12 +804,12 @@ def test_a_planted_surface_is_recovered():
         lengths[name] = [np.repeat(length[:, None], 6, axis=1)]
     found = surface_of(sampled, lengths, sizes, BRIER, 10, "tokens")
     for name, value in (("length", 0.3), ("size", -0.1)):
-        of = found["coefficients"][name]
-        assert of["value"] == pytest.approx(value, abs=0.75 * np.ptp(of["ci95"]))
-        assert of["value"] == pytest.approx(value, abs=0.03)
-    assert found["r2"] > 0.95
+        of = getattr(found.coefficients, name)
+        assert of.value == pytest.approx(value, abs=0.75 * np.ptp([*of.ci95]))
+        assert of.value == pytest.approx(value, abs=0.03)
+    assert found.r2 > 0.95
     nothing = {name: squared(np.ones(300), np.zeros(300), random) for name in sizes}
-    assert surface_of(nothing, lengths, sizes, BRIER, 10, "tokens")["r2"] is None
+    assert surface_of(nothing, lengths, sizes, BRIER, 10, "tokens").r2 is None
     with pytest.raises(ValueError, match="3 questions"):
         few = {name: squared(np.ones(3), np.ones(3), random) for name in sizes}
         surface_of(few, {k: [v[0][:3]] for k, v in lengths.items()}, sizes, BRIER, 10, "tokens")
@@ -825,13 +825,13 @@ def test_the_correlation_of_lengths_is_that_of_means_beside_one_without_their_no
         means_.append(length.mean(axis=1))
     (found,) = length_correlation(records, dict.fromkeys(records, "output_tokens"), 0)
     rho = stats.spearmanr(*means_).statistic
-    assert found["rho"]["value"] == pytest.approx(rho) and rho < 0.6
-    assert inside(6 / np.pi * np.arcsin(0.4), found["corrected"]["ci95"])
-    assert found["corrected"]["value"] == pytest.approx(6 / np.pi * np.arcsin(0.4), abs=0.12)
+    assert found.rho.value == pytest.approx(rho) and rho < 0.6
+    assert inside(6 / np.pi * np.arcsin(0.4), found.corrected.ci95)
+    assert found.corrected.value == pytest.approx(6 / np.pi * np.arcsin(0.4), abs=0.12)
     alone = {name: of.filter(pl.col("sample") == 0) for name, of in records.items()}
     (single,) = length_correlation(alone, dict.fromkeys(records, "output_tokens"), 0)
-    assert single["corrected"] == {"value": None, "ci95": [None, None]}
-    assert single["rho"]["value"] is not None
+    assert single.corrected == Estimate(None, Interval(None, None))
+    assert single.rho.value is not None
 
 
 def test_halves_correlate_as_spearman_and_brown_say():
@@ -868,31 +868,31 @@ def test_ensembles_follow_the_1_over_E_law():
     records = any_answers(random.dirichlet(np.ones(4), 400), 24, random)
     found = ensembling(records, BRIER)
     single = means_of(questions_of(records, BRIER)).corrected
-    assert found["sizes"][0] == 1 and found["sizes"][-1] == 12
-    for i, size in enumerate(found["sizes"]):
-        law = single["variance"]["value"] / size
-        assert found["expected"]["variance"]["value"][i] == pytest.approx(law)
-        for name, value in (("variance", law), ("bias2", single["bias2"]["value"])):
-            of = found["corrected"][name]
+    assert found.sizes[0] == 1 and found.sizes[-1] == 12
+    for i, size in enumerate(found.sizes):
+        law = single.variance.value / size
+        assert found.expected.variance.value[i] == pytest.approx(law)
+        for name, value in (("variance", law), ("bias2", single.bias2.value)):
+            of = getattr(found.corrected, name)
             # Twelve sizes of two parts: each within four standard errors.
-            assert of["value"][i] == pytest.approx(value, abs=4 / 3.92 * np.ptp(of["ci95"][i]))
-    assert found["ensembles"] == [min(10, 24 // size) for size in found["sizes"]]
+            assert of.value[i] == pytest.approx(value, abs=4 / 3.92 * np.ptp([*of.ci95[i]]))
+    assert found.ensembles == tuple(min(10, 24 // size) for size in found.sizes)
     # Plug-in of six at every size of which six fit, low by one of them: the curve falls as 1/E.
-    assert found["compared"] == 6
-    for i, size in enumerate(found["sizes"]):
-        of = found["plugin"]["variance"]
+    assert found.compared == 6
+    for i, size in enumerate(found.sizes):
+        of = found.plugin.variance
         if size > 4:
-            assert of["value"][i] is None and of["ci95"][i] == [None, None]
+            assert of.value[i] is None and of.ci95[i] == Interval(None, None)
         else:
-            expected = single["variance"]["value"] / size * 5 / 6
-            assert of["value"][i] == pytest.approx(expected, abs=2 / 3.92 * np.ptp(of["ci95"][i]))
+            expected = single.variance.value / size * 5 / 6
+            assert of.value[i] == pytest.approx(expected, abs=2 / 3.92 * np.ptp([*of.ci95[i]]))
     again = ensembling(records, dataclasses.replace(BRIER, seed=1))
-    assert again["corrected"]["variance"] != found["corrected"]["variance"]
+    assert again.corrected.variance != found.corrected.variance
     assert ensembling(records, BRIER) == found
     of_kl = ensembling(records, KL)
-    assert of_kl["sizes"] == [1, 2, 3, 4] and of_kl["ensembles"] == [6] * 4 and "expected" not in of_kl
-    assert None not in of_kl["plugin"]["variance"]["value"]
-    for why, value in zip(of_kl["no_corrected"], of_kl["corrected"]["variance"]["value"], strict=True):
+    assert of_kl.sizes == (1, 2, 3, 4) and of_kl.ensembles == (6,) * 4 and of_kl.expected is None
+    assert None not in of_kl.plugin.variance.value
+    for why, value in zip(of_kl.no_corrected, of_kl.corrected.variance.value, strict=True):
         assert "fewer than 8" in why and value is None
     with pytest.raises(ValueError, match="none of"):
         ensembling(records.filter(pl.col("sample") < 3), BRIER)
@@ -924,7 +924,7 @@ def test_sensitivity_changes_one_thing_at_a_time():
     records = any_answers(probs, 6, random).with_columns(
         error_type=pl.when(pl.col("question_id") < "q0005").then(pl.lit("wrong_groundtruth"))
     )
-    rows = {(row["what"], row["value"]): row for row in sensitivity(records, KL)}
+    rows = {(row.what, row.value): row.means for row in sensitivity(records, KL)}
     assert set(rows) == {
         ("headline", ""), ("unparsed", "drop"), ("unparsed", "wrong"),
         ("labels known to be wrong", "left out"), ("samples", "3 at random"),
@@ -938,7 +938,7 @@ def test_sensitivity_changes_one_thing_at_a_time():
         (("labels known to be wrong", "left out"), records.filter(pl.col("error_type").is_null()), KL),
     ):
         assert rows[case].plugin == means_of(questions_of(part, of)).plugin
-    assert rows[("labels known to be wrong", "left out")]["questions"] == 25
+    assert rows[("labels known to be wrong", "left out")].questions == 25
 
 
 def test_sensitivity_takes_the_headline_and_leaves_kl_unjudged_where_it_is_told_to(monkeypatch):
@@ -960,9 +960,9 @@ def test_sensitivity_takes_the_headline_and_leaves_kl_unjudged_where_it_is_told_
     judged.clear()
     unjudged = sensitivity(records, dataclasses.replace(KL, resamples=0))
     assert not judged
-    assert [row["plugin"] for row in unjudged] == [row["plugin"] for row in alone]
-    assert all(row["corrected"]["incoherence"]["value"] is None for row in unjudged)
-    assert "not asked for" in unjudged[0]["no_corrected"]
+    assert [row.means.plugin for row in unjudged] == [row.means.plugin for row in alone]
+    assert all(row.means.corrected.incoherence.value is None for row in unjudged)
+    assert "not asked for" in unjudged[0].means.no_corrected
 
 
 def test_kl_has_no_corrected_value_of_a_topic():
@@ -994,15 +994,15 @@ def test_shares_of_questions_that_change():
     (found,) = answer_changes(records)
     # Within a context q1, q3, q4; the contexts' majority answers in q2 alone, since q1, q3 and q4 have
     # ties that hold the other context's answer; any two all but q0.
-    assert [found[k]["value"] for k in ("resampling", "context", "both")] == [0.6, 0.2, 0.8]
-    assert found["answers"] == 4
+    assert [found.of(k).value for k in ("resampling", "context", "both")] == [0.6, 0.2, 0.8]
+    assert found.answers == 4
     groups = pl.DataFrame(
         {"benchmark": pl.Series([None] * 5, dtype=pl.String), "question_id": list(answers),
          "group": [0, 0, 0, 1, 1]}
     )  # fmt: skip
     rows = answer_changes(records, groups)
-    assert [row["group"] for row in rows] == [None, 0, 1]
-    assert rows[2]["resampling"]["value"] == 1 and rows[1]["context"]["value"] == pytest.approx(1 / 3)
+    assert [row.group for row in rows] == [None, 0, 1]
+    assert rows[2].resampling.value == 1 and rows[1].context.value == pytest.approx(1 / 3)
 
 
 def test_a_change_of_context_is_one_of_the_majority_answer():
@@ -1021,12 +1021,12 @@ def test_a_change_of_context_is_one_of_the_majority_answer():
         difficulty=np.repeat(["easy", "easy", "hard", None], 9),
     )
     (found,) = answer_changes(records)
-    assert found["context"]["value"] == 0.5
+    assert found.context.value == 0.5
     shuffled = records.sample(fraction=1, shuffle=True, seed=0)
     assert answer_changes(shuffled) == [found]
     rows = answer_changes(records, difficulty_labels(records))
-    assert [(row["group"], row["questions"]) for row in rows] == [(None, 4), ("easy", 2), ("hard", 1)]
-    assert [row["context"]["value"] for row in rows] == [0.5, 0.5, 0]
+    assert [(row.group, row.questions) for row in rows] == [(None, 4), ("easy", 2), ("hard", 1)]
+    assert [row.context.value for row in rows] == [0.5, 0.5, 0]
     with pytest.raises(ValueError, match="no record has a difficulty"):
         difficulty_labels(records.drop("difficulty"))
 
@@ -1035,8 +1035,8 @@ def test_shares_of_changes_are_those_of_the_distribution():
     random = np.random.default_rng(0)
     probs = random.dirichlet(np.ones(4), 500)
     (found,) = answer_changes(any_answers(probs, 5, random))
-    assert inside((1 - (probs**5).sum(axis=1)).mean(), found["resampling"]["ci95"])
-    assert "context" not in found
+    assert inside((1 - (probs**5).sum(axis=1)).mean(), found.resampling.ci95)
+    assert found.context is None
 
 
 def test_how_often_two_answers_differ_does_not_hang_on_their_number():
@@ -1050,12 +1050,12 @@ def test_how_often_two_answers_differ_does_not_hang_on_their_number():
         ]
         (found,) = answer_changes(pl.concat(parts))
         for name, expected in (("within", within), ("between", between), ("effect", between - within)):
-            assert found[name]["value"] == pytest.approx(expected, abs=0.05)
-            assert inside(expected, found[name]["ci95"])
+            assert found.of(name).value == pytest.approx(expected, abs=0.05)
+            assert inside(expected, found.of(name).ci95)
     one = in_contexts(0, 60, [4] * 4, share=0)
     (none,) = answer_changes(one)
-    assert inside(0, none["effect"]["ci95"]) and none["context"]["value"] > 0.3
-    assert "effect" not in answer_changes(one.filter(pl.col("context") == 0))[0]
+    assert inside(0, none.effect.ci95) and none.context.value > 0.3
+    assert answer_changes(one.filter(pl.col("context") == 0))[0].effect is None
 
 
 def test_changes_by_length_are_of_other_samples_than_those_that_say_it():
@@ -1064,9 +1064,9 @@ def test_changes_by_length_are_of_other_samples_than_those_that_say_it():
     length = np.where(right[:, None] < 1, 100.0, 10.0) * random.lognormal(0, 0.1, (100, 8))
     records = two_answers(right, length, 8, random)
     easy, hard = answer_changes_by_length(records, "output_tokens", 2, 0)
-    assert (easy["group"], easy["questions"]) == (0, 50) and easy["answers"] == pytest.approx(4)
-    assert easy["resampling"]["value"] == 0
-    assert hard["resampling"]["value"] == pytest.approx(1 - 0.5**3, abs=0.06)
+    assert (easy.group, easy.questions) == (0, 50) and easy.answers == pytest.approx(4)
+    assert easy.resampling.value == 0
+    assert hard.resampling.value == pytest.approx(1 - 0.5**3, abs=0.06)
     with pytest.raises(ValueError, match="101 groups by length"):
         answer_changes_by_length(records, "output_tokens", 101, 0)
     # Longer wrong samples say nothing of identical questions.
@@ -1074,7 +1074,7 @@ def test_changes_by_length_are_of_other_samples_than_those_that_say_it():
     wrong = same["answer"].to_numpy() == "B"
     same = same.with_columns(output_tokens=pl.Series(np.where(wrong, 2.0, 1.0)))
     short, long = answer_changes_by_length(same, "output_tokens", 2, 0)
-    assert short["resampling"]["value"] == pytest.approx(long["resampling"]["value"], abs=0.12)
+    assert short.resampling.value == pytest.approx(long.resampling.value, abs=0.12)
 
 
 def test_format_failures_by_model_and_budget():
@@ -1123,9 +1123,9 @@ def test_questions_with_too_few_samples_are_left_out_and_counted():
     records = table(question_id=ids, sample=[*range(8), *range(8), *range(3), *range(2)],
                     answer=["A", "B", "A"] * 7)  # fmt: skip
     found = ensembling(records, settings, draws=2)
-    assert (found["questions"], found["fewer_samples"], found["samples_a_question"]) == (2, 2, 8)
+    assert (found.questions, found.fewer_samples, found.samples_a_question) == (2, 2, 8)
     alone = ensembling(records.filter(pl.col("question_id").is_in(["a", "b"])), settings, draws=2)
-    assert found["expected"] == alone["expected"] and alone["fewer_samples"] == 0
+    assert found.expected == alone.expected and alone.fewer_samples == 0
     with pytest.raises(ValueError, match="need 4 samples of a question, and none of 2 has"):
         ensembling(records.filter(pl.col("question_id").is_in(["c", "d"])), settings)
 

@@ -128,7 +128,7 @@ def test_one_question_with_few_samples_is_counted_and_takes_nothing_from_the_oth
     short, whole = one_of_thirty(3)
     others = whole.filter(pl.col("question_id") != "q0000")
     found, alone = ensembling(short, BRIER), ensembling(others, BRIER)
-    assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
+    assert replace(found, fewer_samples=0) == alone and found.fewer_samples == 1
     found, alone = efficiency(short, BRIER), efficiency(others, BRIER)
     assert replace(found, fewer_samples=0) == alone and found.fewer_samples == 1
     found = natural_overthinking(short, "output_tokens", BRIER, permutations=20)
@@ -138,7 +138,7 @@ def test_one_question_with_few_samples_is_counted_and_takes_nothing_from_the_oth
     single, _ = one_of_thirty(1)
     (found,) = answer_changes(single)
     (alone,) = answer_changes(others)
-    assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
+    assert replace(found, fewer_samples=0) == alone and found.fewer_samples == 1
 
 
 def test_kinds_of_change_are_of_the_questions_that_can_change_so():
@@ -151,8 +151,8 @@ def test_kinds_of_change_are_of_the_questions_that_can_change_so():
         answer=[a for given in answers.values() for a in given],
     )
     (found,) = answer_changes(records)
-    assert (found["questions"], found["fewer_samples"]) == (3, 1)
-    shares = [found[k]["value"] for k in ("resampling", "context", "both")]
+    assert (found.questions, found.fewer_samples) == (3, 1)
+    shares = [found.of(k).value for k in ("resampling", "context", "both")]
     # Within a context q0 and q1 could, and did not; between contexts q0 and q2 could, and did.
     assert shares == [0, 1, pytest.approx(2 / 3)]
     with pytest.raises(ValueError, match="no question has two answers, of 1"):

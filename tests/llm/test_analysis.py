@@ -22,11 +22,12 @@ from hotmess_jax.llm.analyses.scaling import scaling_by_difficulty, scaling_of
 from hotmess_jax.llm.analyses.sensitivity import sensitivity
 from hotmess_jax.llm.analyses.surface import surface_of
 from hotmess_jax.llm.measures import kl_correction
+from hotmess_jax.llm.measures.between_contexts import BetweenContexts
 from hotmess_jax.llm.measures.changes import answer_changes, answer_changes_by_length, difficulty_labels
 from hotmess_jax.llm.measures.cross_fitting import groups_along, measured_samples
-from hotmess_jax.llm.measures.groups import by_field, by_label, length_field, with_wait_ratio
+from hotmess_jax.llm.measures.groups import Labelled, by_field, by_label, length_field, with_wait_ratio
 from hotmess_jax.llm.measures.halves import _shuffled, natural_overthinking
-from hotmess_jax.llm.measures.means import means_of, overall
+from hotmess_jax.llm.measures.means import means_of
 from hotmess_jax.llm.measures.other_outcomes import unit_test_questions
 from hotmess_jax.llm.measures.questions import AnalysisSettings, Questions, estimate_parts, questions_of
 from hotmess_jax.llm.measures.subsets import (
@@ -58,8 +59,13 @@ def float64():
         yield
 
 
+# What has no value has an open interval.
+NOT_KNOWN = Estimate(None, Interval(None, None))
+
+
 def inside(value, ends):
-    return ends[0] <= value <= ends[1]
+    low, high = ends
+    return low <= value <= high
 
 
 def planted(bias2, variance, **fields):
@@ -86,15 +92,15 @@ def by_length(seed, slope, questions=150, samples=20):
 
 
 def test_a_planted_slope_is_recovered_within_its_interval():
-    found = [by_length(seed, 0.4)["corrected"]["slopes"] for seed in range(4)]
-    for groups in ("10", "5"):
-        slopes = [of[groups]["incoherence"] for of in found]
+    found = [by_length(seed, 0.4).corrected.slopes for seed in range(4)]
+    for groups in (10, 5):
+        slopes = [of[groups].incoherence for of in found]
         # Within half as much again as an interval of 95 %: of four, hardly ever not.
         for slope in slopes:
-            low, high = slope["ci95"]
+            low, high = slope.ci95
             assert inside(0.4, (low - (high - low) / 4, high + (high - low) / 4))
-        assert np.mean([slope["value"] for slope in slopes]) == pytest.approx(0.4, abs=0.06)
-        assert min(slope["r2"] for slope in slopes) > 0.7
+        assert np.mean([slope.value for slope in slopes]) == pytest.approx(0.4, abs=0.06)
+        assert min(slope.r2 for slope in slopes) > 0.7
 
 
 def test_curves_and_halves_are_those_of_a_plain_loop():
@@ -127,12 +133,12 @@ def test_curves_and_halves_are_those_of_a_plain_loop():
             for name, expected in (("accuracy", values[:, 0]), ("error", values[:, 2]),
                                    ("variance", values[:, variance]),
                                    ("incoherence", incoherence)):  # fmt: skip
-                shown = found[form][of][name]
+                shown = getattr(getattr(getattr(found, form), of), name)
                 if of == "curves":
-                    np.testing.assert_allclose(shown["value"], expected)
+                    np.testing.assert_allclose(shown.value, expected)
                 else:
-                    assert shown["value"] == pytest.approx(expected[1] - expected[0])
-                    assert inside(shown["value"], shown["ci95"])
+                    assert shown.value == pytest.approx(expected[1] - expected[0])
+                    assert inside(shown.value, shown.ci95)
 
 
 @given(st.data())
@@ -180,9 +186,9 @@ def test_longer_wrong_samples_make_no_difference_between_questions():
         wrong = records["answer"].to_numpy().reshape(60, 8) == "B"
         length = random.lognormal(4, 0.3, (60, 8)) * np.where(wrong, 1.5, 1)
         found = by_field(records.with_columns(output_tokens=pl.Series(length.ravel())),
-                         "output_tokens", BRIER, groups=(6,))["corrected"]  # fmt: skip
-        values.append(found["halves"]["incoherence"]["value"])
-        assert inside(0, found["halves"]["incoherence"]["ci95"])
+                         "output_tokens", BRIER, groups=(6,)).corrected  # fmt: skip
+        values.append(found.halves.incoherence.value)
+        assert inside(0, found.halves.incoherence.ci95)
     assert np.mean(values) == pytest.approx(0, abs=0.035)  # four standard errors
 
 
@@ -191,14 +197,14 @@ def test_questions_with_few_samples_or_without_the_field_are_counted():
     records = two_answers(np.full(8, 0.5), np.arange(8.0) + 1, 4, random)
     records = records.with_columns(pl.when(pl.col("question_id") != "q0003").then("output_tokens"))
     found = by_field(records, "output_tokens", BRIER)
-    assert (found["questions"], found["without_field"], found["groups"]) == (7, 1, 2)
+    assert (found.questions, found.without_field, found.groups) == (7, 1, 2)
     fewer = records.filter((pl.col("sample") < 3) | (pl.col("question_id") > "q0001"))
-    assert by_field(fewer, "output_tokens", BRIER)["too_few"] == 2
+    assert by_field(fewer, "output_tokens", BRIER).too_few == 2
     with pytest.raises(ValueError, match="only 3 questions have 'output_tokens' in 4 samples"):
         by_field(records.filter(pl.col("question_id") < "q0004"), "output_tokens", BRIER)
     kl = by_field(records, "output_tokens", KL)
-    assert kl["corrected"] is None and "no corrected value" in kl["no_corrected"]
-    assert kl["plugin"]["halves"]["incoherence"]["value"] is not None
+    assert kl.corrected is None and "no corrected value" in kl.no_corrected
+    assert kl.plugin.halves.incoherence.value is not None
 
 
 def test_plugin_values_are_of_equal_numbers_of_samples():
@@ -206,9 +212,9 @@ def test_plugin_values_are_of_equal_numbers_of_samples():
     records = two_answers(np.full(400, 0.5), np.arange(400.0) + 1, 12, random)
     uneven = records.filter((pl.col("sample") < 4) | (pl.col("question_id") >= "q0200"))
     found = by_field(uneven, "output_tokens", BRIER)
-    assert found["plugin_samples"] == 2
+    assert found.plugin_samples == 2
     for form, expected in (("plugin", 0.25), ("corrected", 0.5)):
-        for value in found[form]["curves"]["variance"]["value"]:
+        for value in getattr(found, form).curves.variance.value:
             assert value == pytest.approx(expected, abs=0.08)
 
 
@@ -300,13 +306,13 @@ def test_kl_of_answers_that_are_all_right_is_0_without_dust():
     records = two_answers(np.asarray([1.0, 1.0, 0.5]), np.ones(3), 20, np.random.default_rng(0))
     questions = questions_of(records, KL)
     assert questions.plugin.error[:2].tolist() == [0, 0] and questions.plugin.error[2] > 1
-    right = overall(questions_of(records.filter(pl.col("question_id") < "q0002"), KL))
+    right = means_of(questions_of(records.filter(pl.col("question_id") < "q0002"), KL))
     for form in ("plugin", "corrected"):
         # Of two questions that were right others of the kind need not be.
-        low, high = right[form]["error"]["ci95"]
-        assert right[form]["error"]["value"] == low == 0 and high > 10
+        low, high = getattr(right, form).error.ci95
+        assert getattr(right, form).error.value == low == 0 and high > 10
         # 0/0 is not known, and neither is its interval.
-        assert right[form]["incoherence"] == {"value": None, "ci95": [None, None]}
+        assert getattr(right, form).incoherence == NOT_KNOWN
 
 
 # Longer against shorter samples
@@ -326,7 +332,7 @@ def sizes_of_median_splits(metric, seeds):
         )
         for seed in range(seeds)
     ]
-    return np.mean([of["test"]["incoherence"]["p"] <= 0.05 for of in found])
+    return np.mean([of.test.incoherence.p <= 0.05 for of in found])
 
 
 @pytest.mark.slow
@@ -350,13 +356,13 @@ def test_a_planted_effect_of_length_within_questions_is_found():
     )
     found = natural_overthinking(records, "output_tokens", BRIER, 199)
     for form, expected in (("plugin", 0.4), ("corrected", 0.5)):  # 0.5 less 1/5 of it
-        of = found[form]
-        assert of["short"]["incoherence"]["value"] == 0
-        assert of["long"]["incoherence"]["value"] == pytest.approx(expected, abs=0.06)
-        assert of["difference"]["accuracy"]["value"] == pytest.approx(right.mean() * 2)
-        assert inside(0.5, of["difference"]["accuracy"]["ci95"])
-    assert inside(0.5, found["corrected"]["difference"]["incoherence"]["ci95"])
-    assert found["test"]["incoherence"]["p"] == pytest.approx(1 / 200)
+        of = getattr(found, form)
+        assert of.short.incoherence.value == 0
+        assert of.long.incoherence.value == pytest.approx(expected, abs=0.06)
+        assert of.difference.accuracy.value == pytest.approx(right.mean() * 2)
+        assert inside(0.5, of.difference.accuracy.ci95)
+    assert inside(0.5, found.corrected.difference.incoherence.ci95)
+    assert found.test.incoherence.p == pytest.approx(1 / 200)
 
 
 @pytest.mark.parametrize("metric", ["brier", "kl"])
@@ -384,17 +390,17 @@ def test_halves_are_those_of_a_plain_loop(metric, samples):
             else kl(chosen, np.zeros(5, int), 1e-12)
         )
         for part in ("error", "bias2", "variance"):
-            value = found["plugin"][name][part]["value"]
+            value = getattr(getattr(found.plugin, name), part).value
             assert value == pytest.approx(float(getattr(split, part).mean()))
         if metric == "brier":
-            value = found["corrected"][name]["variance"]["value"]
+            value = getattr(found.corrected, name).variance.value
             assert value == pytest.approx(float(split.variance.mean()) * half / (half - 1))
         else:
-            assert found["corrected"] is None and found["no_corrected"]
-        of = found["plugin"][name]
-        assert of["accuracy"]["value"] == pytest.approx((chosen.argmax(-1) == 0).mean())
-        assert of["along"]["value"] == pytest.approx(np.take_along_axis(length, rows, axis=1).mean())
-    assert found["samples"] == 5 * 2 * half
+            assert found.corrected is None and found.no_corrected
+        of = getattr(found.plugin, name)
+        assert of.accuracy.value == pytest.approx((chosen.argmax(-1) == 0).mean())
+        assert of.along.value == pytest.approx(np.take_along_axis(length, rows, axis=1).mean())
+    assert found.samples == 5 * 2 * half
 
 
 def test_ties_are_split_at_random_and_few_samples_are_left_out():
@@ -409,13 +415,13 @@ def test_ties_are_split_at_random_and_few_samples_are_left_out():
     )
     found = natural_overthinking(records, "output_tokens", BRIER, 99)
     # In the order of the samples one half would always be right.
-    assert abs(found["plugin"]["difference"]["accuracy"]["value"]) < 0.2
-    assert found["test"]["accuracy"]["p"] > 0.01
+    assert abs(found.plugin.difference.accuracy.value) < 0.2
+    assert found.test.accuracy.p > 0.01
     few = records.filter(pl.col("sample") < 3)
     with pytest.raises(ValueError, match="two samples on either side"):
         natural_overthinking(few, "output_tokens", BRIER, 99)
     some = records.filter((pl.col("sample") < 3) | (pl.col("question_id") < "q0150"))
-    assert natural_overthinking(some, "output_tokens", BRIER, 99)["left_out"] == 50
+    assert natural_overthinking(some, "output_tokens", BRIER, 99).left_out == 50
 
 
 def test_budgets_are_beside_their_natural_variation():
@@ -428,13 +434,13 @@ def test_budgets_are_beside_their_natural_variation():
     rows = by_budget(pl.concat(parts), "output_tokens", BRIER)
     assert [row["budget"] for row in rows] == ["low", "high"]
     for row, right in zip(rows, (0.3, 0.8), strict=True):
-        assert inside(right, row["corrected"]["incoherence"]["ci95"])
-        assert row["natural"]["questions"] == 40
-    assert rows[0]["more"] is None
-    more = rows[1]["more"]
-    assert more["questions"] == 40 and inside(0.5, more["corrected"]["ci95"])
-    values = [row["corrected"]["incoherence"]["value"] for row in rows]
-    assert more["corrected"]["value"] == pytest.approx(values[1] - values[0])
+        assert inside(right, row.corrected.incoherence.ci95)
+        assert row.natural.questions == 40
+    assert rows[0].more is None
+    more = rows[1].more
+    assert more.questions == 40 and inside(0.5, more.corrected.ci95)
+    values = [row.corrected.incoherence.value for row in rows]
+    assert more.corrected.value == pytest.approx(values[1] - values[0])
     with pytest.raises(ValueError, match="fewer than two budgets"):
         by_budget(parts[0], "output_tokens", BRIER)
 
@@ -452,10 +458,10 @@ def test_budgets_without_lengths_and_records_without_a_budget_are_rows():
     ]
     rows = by_budget(pl.concat(parts), "output_tokens", BRIER)
     # By length, and by name where that is the same.
-    assert [row["budget"] for row in rows] == [None, "low", "high", "max"]
-    assert [row["mean_length"] for row in rows] == [10, 10, None, None]
-    assert [row["natural"] is None for row in rows] == [False, False, True, True]
-    assert all(row["questions"] == 6 and row["samples"] == 24 for row in rows)
+    assert [row.budget for row in rows] == [None, "low", "high", "max"]
+    assert [row.mean_length for row in rows] == [10, 10, None, None]
+    assert [row.natural is None for row in rows] == [False, False, True, True]
+    assert all(row.questions == 6 and row.samples == 24 for row in rows)
 
 
 def test_a_half_without_error_has_no_incoherence_and_no_test():
@@ -466,12 +472,12 @@ def test_a_half_without_error_has_no_incoherence_and_no_test():
         answer=pl.Series(np.where(right, "A", "B").ravel())
     )
     found = natural_overthinking(records, "output_tokens", BRIER, 50)
-    assert found["plugin"]["short"]["error"]["value"] == 0
+    assert found.plugin.short.error.value == 0
     for form in ("plugin", "corrected"):
-        for of in (found[form]["short"], found[form]["difference"]):
-            assert of["incoherence"]["value"] is None and of["incoherence"]["ci95"] == [None, None]
-    assert found["test"]["incoherence"]["p"] is None
-    assert found["test"]["accuracy"]["p"] < 0.1
+        for of in (getattr(found, form).short, getattr(found, form).difference):
+            assert of.incoherence == NOT_KNOWN
+    assert found.test.incoherence.p is None
+    assert found.test.accuracy.p < 0.1
 
 
 def in_length_and_answer_contexts(seed, questions=30, contexts=5, samples=4):
@@ -492,10 +498,10 @@ def in_length_and_answer_contexts(seed, questions=30, contexts=5, samples=4):
 def test_whole_contexts_are_permuted_where_samples_have_them():
     settings_ = AnalysisSettings("brier", resamples=10)
     p = [natural_overthinking(in_length_and_answer_contexts(seed), "output_tokens",
-                              dataclasses.replace(settings_, seed=seed), 99)["test"]
+                              dataclasses.replace(settings_, seed=seed), 99).test
          for seed in range(600)]  # fmt: skip
     for name in ("incoherence", "accuracy"):
-        assert 0.03 <= np.mean([of[name]["p"] <= 0.05 for of in p]) <= 0.07
+        assert 0.03 <= np.mean([getattr(of, name).p <= 0.05 for of in p]) <= 0.07
 
 
 def test_permutations_keep_contexts_together():
@@ -558,22 +564,21 @@ def unequal(random):
 def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
     """Truth: bias² 2·0.5², variance 2·0.5·0.5, of which `share` is between contexts."""
     records = in_contexts(1, 500, sizes, share)
-    found = overall(questions_of(records, BRIER))
+    found = means_of(questions_of(records, BRIER))
     for value, truth in (
-        (found["corrected"]["bias2"], 0.5),
-        (found["corrected"]["variance"], 0.5),
-        (found["corrected"]["error"], 1),
-        (found["contexts"]["between"], 0.5 * share),
-        (found["contexts"]["within"], 0.5 * (1 - share)),
+        (found.corrected.bias2, 0.5),
+        (found.corrected.variance, 0.5),
+        (found.corrected.error, 1),
+        (found.contexts.between, 0.5 * share),
+        (found.contexts.within, 0.5 * (1 - share)),
     ):
         # Within four standard errors, as the interval over questions has them.
-        assert value["value"] == pytest.approx(truth, abs=np.ptp(value["ci95"]) + 1e-9)
-    assert found["contexts"]["questions"] == 500
+        assert value.value == pytest.approx(truth, abs=np.ptp([*value.ci95]) + 1e-9)
+    assert found.contexts.questions == 500
     (group,) = summarise(records, metrics=["brier", "zero_one"], resamples=200)
-    brier_, told = group["metrics"]["brier"], group["metrics"]["brier"]["contexts"]
-    assert brier_["corrected"]["variance"] == found["corrected"]["variance"]["value"]
-    assert brier_["corrected"]["ci95"]["variance"] == found["corrected"]["variance"]["ci95"]
-    assert told == found["contexts"] and group["metrics"]["zero_one"]["contexts"] is None
+    brier_, told = group.metrics["brier"], group.metrics["brier"].contexts
+    assert brier_.corrected.variance == found.corrected.variance
+    assert told == found.contexts and group.metrics["zero_one"].contexts is None
 
 
 @pytest.mark.slow
@@ -581,11 +586,11 @@ def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
 def test_intervals_of_samples_in_contexts_cover_the_truth(share):
     seeds, covered = 200, dict.fromkeys(("bias2", "variance", "between", "within"), 0)
     for seed in range(seeds):
-        found = overall(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER))
+        found = means_of(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER))
         truth = {"bias2": 0.5, "variance": 0.5, "between": 0.5 * share, "within": 0.5 * (1 - share)}
         for name, value in truth.items():
-            of = found["contexts"] if name in ("between", "within") else found["corrected"]
-            low, high = of[name]["ci95"]
+            of = found.contexts if name in ("between", "within") else found.corrected
+            low, high = getattr(of, name).ci95
             covered[name] += low - 1e-9 <= value <= high + 1e-9
     least = stats.binom.ppf(
         1e-3, seeds, 0.93
@@ -595,23 +600,23 @@ def test_intervals_of_samples_in_contexts_cover_the_truth(share):
 
 def test_one_context_or_one_sample_in_each_falls_back_and_says_so():
     flat = in_contexts(0, 40, [6])
-    one = overall(questions_of(flat, BRIER))
-    bare = overall(questions_of(without_contexts(flat), BRIER))
-    assert one["corrected"] == bare["corrected"] and bare["contexts"] is None
-    nothing = {"questions": 0, "between": None, "within": None}
-    assert one["contexts"] == nothing | {"one_context": 40, "one_sample_each": 0}
+    one = means_of(questions_of(flat, BRIER))
+    bare = means_of(questions_of(without_contexts(flat), BRIER))
+    assert one.corrected == bare.corrected and bare.contexts is None
+    assert one.contexts == BetweenContexts(0, 40, 0, None, None)
     each = flat.with_columns(context=pl.col("sample"), sample=pl.lit(0))
-    single = overall(questions_of(each, BRIER))
-    assert single["contexts"] == nothing | {"one_context": 0, "one_sample_each": 40}
+    single = means_of(questions_of(each, BRIER))
+    assert single.contexts == BetweenContexts(0, 0, 40, None, None)
     for name in ("error", "bias2", "variance", "incoherence"):
-        assert single["corrected"][name]["value"] == pytest.approx(bare["corrected"][name]["value"])
+        of_single, of_bare = (getattr(of.corrected, name) for of in (single, bare))
+        assert of_single.value == pytest.approx(of_bare.value)
     both = pl.concat([flat.filter(pl.col("question_id") < "q00010"),
                       in_contexts(1, 40, [3, 3]).filter(pl.col("question_id") >= "q00010")])  # fmt: skip
-    assert overall(questions_of(both, BRIER))["contexts"]["questions"] == 30
-    assert overall(questions_of(both, BRIER))["contexts"]["one_context"] == 10
+    assert means_of(questions_of(both, BRIER)).contexts.questions == 30
+    assert means_of(questions_of(both, BRIER)).contexts.one_context == 10
     # KL has no corrected value of so few, and so none between contexts and within them.
-    kl_of = overall(questions_of(both, KL))
-    assert kl_of["contexts"] is None and "fewer than 8" in kl_of["no_corrected"]
+    kl_of = means_of(questions_of(both, KL))
+    assert kl_of.contexts is None and "fewer than 8" in kl_of.no_corrected
 
 
 def test_corrected_values_in_contexts_are_those_of_a_plain_loop():
@@ -647,16 +652,16 @@ def test_the_kl_variance_of_samples_in_contexts_loses_most_of_its_bias():
     )
     grid = np.asarray([m + d for m in (-1.5, 1.5) for d in (-0.3, 0.3)])
     truth = -np.log(sum(np.exp(-np.log1p(np.exp(s * grid)).mean()) for s in (1, -1)))
-    found = overall(questions_of(records, KL))
-    flat = overall(questions_of(without_contexts(records), KL))
+    found = means_of(questions_of(records, KL))
+    flat = means_of(questions_of(without_contexts(records), KL))
     fixed, rough, plugin = (
-        found["corrected"]["variance"],
-        flat["corrected"]["variance"]["value"],
-        flat["plugin"]["variance"]["value"],
+        found.corrected.variance,
+        flat.corrected.variance.value,
+        flat.plugin.variance.value,
     )
-    assert plugin < rough < truth and abs(fixed["value"] - truth) < 0.3 * abs(rough - truth)
-    assert inside(truth, fixed["ci95"])
-    assert found["contexts"]["between"]["value"] > 10 * found["contexts"]["within"]["value"]
+    assert plugin < rough < truth and abs(fixed.value - truth) < 0.3 * abs(rough - truth)
+    assert inside(truth, fixed.ci95)
+    assert found.contexts.between.value > 10 * found.contexts.within.value
 
 
 def test_unit_tests_and_embeddings_have_contexts_too():
@@ -906,10 +911,10 @@ def test_fewer_samples_make_the_plugin_variance_low():
     )
     records = pl.concat([any_answers(probs, 10, random), wide])
     found = efficiency(records, BRIER, replicates=40)
-    split = overall(questions_of(records, BRIER))
+    split = means_of(questions_of(records, BRIER))
     assert found.questions == 300 and found.samples == tuple(range(2, 6))
     for n, value, spread in zip(found.samples, found.variance, found.variance_spread, strict=True):
-        expected = split["corrected"]["variance"]["value"] * (n - 1) / n
+        expected = split.corrected.variance.value * (n - 1) / n
         assert value == pytest.approx(expected, abs=4 * spread / np.sqrt(40) + 1e-12)
 
 
@@ -970,8 +975,8 @@ def test_kl_has_no_corrected_value_of_a_topic():
     questions = questions_of(records, KL)
     assert questions.no_corrected is None
     for row in by_label(questions, "output_tokens", KL):
-        assert row["corrected"]["incoherence"]["value"] is None
-        assert inside(row["plugin"]["incoherence"]["value"], row["plugin"]["incoherence"]["ci95"])
+        assert row.corrected.incoherence.value is None
+        assert inside(row.plugin.incoherence.value, row.plugin.incoherence.ci95)
 
 
 # Answers
@@ -1144,16 +1149,15 @@ def test_topics_and_waits():
         topic=pl.when(pl.col("question_id") < "q0100").then(pl.lit("law")).otherwise(pl.lit("art"))
     )
     law, art = by_label(questions_of(records, BRIER), "output_tokens", BRIER)
-    assert (law["topic"], law["questions"], law["along"]["value"]) == ("law", 100, 50)
-    assert inside(0.7, art["corrected"]["incoherence"]["ci95"])
-    assert inside(0.7 * (1 - 1 / 20), art["plugin"]["incoherence"]["ci95"])
-    assert art["along"]["ci95"] == [None, None]
+    assert (law.topic, law.questions, law.along.value) == ("law", 100, 50)
+    assert inside(0.7, art.corrected.incoherence.ci95)
+    assert inside(0.7 * (1 - 1 / 20), art.plugin.incoherence.ci95)
+    assert art.along.ci95 == Interval(None, None)
     labelled = records.rename({"topic": "difficulty"})
     hard, easy = by_label(questions_of(labelled, BRIER), "output_tokens", BRIER, "difficulty")
-    assert (hard["difficulty"], easy["difficulty"]) == ("law", "art")
-    assert {k: v for k, v in hard.items() if k != "difficulty"} == {
-        k: v for k, v in law.items() if k != "topic"
-    }
+    assert (hard.difficulty, easy.difficulty) == ("law", "art")
+    for of in dataclasses.fields(Labelled):
+        assert getattr(hard, of.name) == getattr(law, of.name)
     with pytest.raises(ValueError, match="no record has a difficulty"):
         by_label(questions_of(records, BRIER), "output_tokens", BRIER, "difficulty")
     texts = pl.DataFrame({"reasoning": ["Wait, wait. Now await", "no", "", None]})
@@ -1177,7 +1181,7 @@ def test_unit_tests_are_decomposed_as_a_plain_loop_does():
     np.testing.assert_allclose(questions.corrected.variance, (share * (1 - share)).mean(axis=1) * 6 / 5)
     np.testing.assert_allclose(questions.accuracy, outcomes.all(axis=2).mean(axis=1))
     found = by_field(records, "actions", BRIER, (3,))
-    assert (found["metric"], found["groups"], found["questions"]) == ("coverage", 2, 12)
+    assert (found.metric, found.groups, found.questions) == ("coverage", 2, 12)
     with pytest.raises(ValueError, match="no task has two runs"):
         unit_test_questions(records.filter(pl.col("sample") == 0))
 
@@ -1187,12 +1191,12 @@ def test_unit_tests_are_split_by_length_too():
     actions = np.stack([random.permutation(8) for _ in range(10)]) * 1.0
     records, outcomes = unit_tests(random.uniform(0, 1, (10, 3)), 8, random, actions)
     found = natural_overthinking(records, "actions", BRIER, 50)
-    assert found["metric"] == "coverage"
+    assert found.metric == "coverage"
     order = np.argsort(actions, axis=1)
     for name, rows in (("short", order[:, :4]), ("long", order[:, 4:])):
         split = coverage(np.take_along_axis(outcomes, rows[..., None], axis=1))
         for part in ("error", "bias2", "variance"):
-            value = found["plugin"][name][part]["value"]
+            value = getattr(getattr(found.plugin, name), part).value
             assert value == pytest.approx(float(getattr(split, part).mean()))
 
 
@@ -1218,11 +1222,11 @@ def test_the_variance_of_embeddings_rises_as_planted():
     assert every.corrected.variance[0, 0] == pytest.approx(expected * 7 / 6)
     # Embeddings have a variance and nothing else.
     curves = by_field(records, "output_tokens", BRIER, (10,), vectors)
-    slope = curves["corrected"]["slopes"]["10"]["variance"]
-    assert inside(0.5, slope["ci95"]) and slope["r2"] > 0.9
+    slope = curves.corrected.slopes[10].variance
+    assert inside(0.5, slope.ci95) and slope.r2 > 0.9
     for form in ("plugin", "corrected"):
         for name in ("error", "bias2", "incoherence", "accuracy"):
-            assert curves[form]["curves"][name]["value"] == [None] * 10
-            assert curves[form]["halves"][name] == {"value": None, "ci95": [None, None]}
+            assert getattr(getattr(curves, form).curves, name).value == (None,) * 10
+            assert getattr(getattr(curves, form).halves, name) == NOT_KNOWN
     with pytest.raises(ValueError, match="only 0 questions have 'output_tokens' in 4 samples"):
         by_field(records.head(1), "output_tokens", BRIER, (10,), vectors)

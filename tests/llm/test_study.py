@@ -139,13 +139,13 @@ def test_settings_are_never_pooled():
     with jax.enable_x64(True):
         cold, hot = summarise(records, metrics=["brier"], resamples=20)
         by_topic = summarise(records.with_columns(topic=pl.lit("law")), ["topic"], ["brier"])
-    assert (cold["by"], hot["by"]) == ({"temperature": 0.0}, {"temperature": 1.0})
-    assert by_topic[0]["by"] == {"topic": "law", "temperature": 0.0}
+    assert (cold.by, hot.by) == ({"temperature": 0.0}, {"temperature": 1.0})
+    assert by_topic[0].by == {"topic": "law", "temperature": 0.0}
     for group, error in ((cold, 0), (hot, 2)):
-        found = group["metrics"]["brier"]
-        assert (found["error"], found["variance"]) == (error, 0)
-        assert found["incoherence"] == (None if error == 0 else 0)
-        low, high = found["ci95"]["incoherence"]
+        found = group.metrics["brier"].plugin
+        assert (found.error.value, found.variance.value) == (error, 0)
+        assert found.incoherence.value == (None if error == 0 else 0)
+        low, high = found.incoherence.ci95
         # Eight questions that are consistent are no proof that all are.
         assert (low, high) == (None, None) if error == 0 else low == 0 and 0.2 < high < 0.5
     found = study_of(records)

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hotmess_jax.documents import to_json
 from hotmess_jax.llm.measures.between_contexts import BetweenContexts, between_contexts, contexts_note
 from hotmess_jax.llm.measures.clusters import count_in
 from hotmess_jax.llm.measures.parts import Parts, parts_from
 from hotmess_jax.llm.measures.questions import (
     QUANTITIES,
-    Json,
     Questions,
     estimate_parts,
     largest_error,
@@ -65,11 +63,6 @@ def means_of(questions: Questions) -> Means:
         form("corrected"),
         between_contexts(questions.contexts, most, clusters),
     )
-
-
-def overall(questions: Questions) -> Json:
-    """Return `means_of` as JSON values, for what is no dataclass yet."""
-    return to_json(Means, means_of(questions))
 
 
 def tell_means(results: Mapping[str, Means]) -> str:

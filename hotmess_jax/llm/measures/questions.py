@@ -248,15 +248,6 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def with_intervals(values: Mapping[str, Any], intervals: Mapping[str, Any]) -> Json:
-    """Return {name: {"value", "ci95"}} as JSON values; of an array, a value and an interval each."""
-    found = {}
-    for name, value in values.items():
-        ends = np.moveaxis(np.asarray(intervals[name]), 0, -1)
-        found[name] = {"value": to_json(value), "ci95": to_json(ends)}
-    return found
-
-
 def with_incoherence(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Add variance / (bias2 + variance) of means, NaN where the error is not above 0."""
     total = found["bias2"] + found["variance"]

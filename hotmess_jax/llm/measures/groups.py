@@ -39,7 +39,7 @@ from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
-from hotmess_jax.statistics.power_laws import Exponent, fit_with_intervals
+from hotmess_jax.statistics.power_laws import Exponent, jackknifed_fit
 from kernels.names import check_name, nearest
 
 # Fewer questions do not bear a group.
@@ -266,7 +266,7 @@ def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Slopes:
         without = np.log((along - grouped.along) / (share - grouped.share))[..., None]
     names = [of.name for of in fields(Slopes)]
     return Slopes(**{
-        name: fit_with_intervals(x, without, *grouped.quotient(name), effective).exponent for name in names
+        name: jackknifed_fit(x, without, *grouped.quotient(name), effective).exponent for name in names
     })  # fmt: skip
 
 

@@ -10,10 +10,10 @@ import pytest
 from experiments.coverage import CoverageConfig
 from experiments.incoherence import IncoherenceConfig
 from experiments.llm_report import ReportConfig
-from experiments.llm_sample import LlmSampleConfig
 from experiments.survey import SurveyConfig
 from hotmess_jax.llm.metrics_speed import MetricsBenchmark
 from hotmess_jax.llm.sampling.asks import SamplingSettings
+from hotmess_jax.llm.sampling.run_settings import LlmSampleConfig
 from hotmess_jax.presentation.command_line import parse
 from hotmess_jax.presentation.limits import Limits, check_limits, limited
 from hotmess_jax.synthetic.study.grid import GridConfig

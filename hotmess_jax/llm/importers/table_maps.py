@@ -1,6 +1,6 @@
 """Which column of a table is what: maps, and those of the tables that other harnesses write.
 
-What a harness's map does not say is to be given with it: mostly `--set model=NAME`, since these files do not name the
+What a harness' map does not say is to be given with it: mostly `--set model=NAME`, since these files do not name the
 model, and the options where a file has only their labels. The layouts are of the versions named here; where
 a harness has changed a name since, the error says which columns there are, and `--columns` replaces one.
 """

@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 
 from hotmess_jax.llm.sampling.embeddings import TextsRefusedError
-from hotmess_jax.llm.sampling.endpoint import EndpointError, RequestFailedError
+from hotmess_jax.llm.sampling.failures import EndpointError, RequestFailedError
 from hotmess_jax.llm.sampling.plan import plan
 from hotmess_jax.llm.sampling.record_file import RecordFile
 from hotmess_jax.llm.sampling.run_settings import (

@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from hotmess_jax.llm.sampling.embeddings import Embed, TextsRefusedError, embed_records
-from hotmess_jax.llm.sampling.endpoint import Endpoint, RefusedError, api_key, same_host
+from hotmess_jax.llm.sampling.endpoint import Endpoint, api_key, same_host
+from hotmess_jax.llm.sampling.failures import RefusedError
 from hotmess_jax.llm.sampling.run_settings import LlmSampleConfig
 from hotmess_jax.presentation.lines import say
 

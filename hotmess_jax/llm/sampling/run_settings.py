@@ -154,7 +154,7 @@ def target_of(config: LlmSampleConfig) -> Target:
 
 
 def settings_of(
-    config: LlmSampleConfig, questions: Sequence[Question], extra_body: dict[str, Any]
+    config: LlmSampleConfig, questions: Sequence[Question], extra_body: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what the records depend on, as the file beside them keeps it."""
     own = {field.name for field in dataclasses.fields(SamplingSettings)} - {"data"}

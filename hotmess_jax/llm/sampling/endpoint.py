@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible endpoint: what is sent, what comes back, and what is worth another try."""
+"""Any OpenAI-compatible endpoint: what is sent, what comes back, and what it is found to take."""
 
 import asyncio
 import dataclasses
@@ -146,7 +146,7 @@ class Endpoint:
         if asked and not self._budget_forms():
             kind = "tokens" if settings.thinking_budget is not None else "words"
             raise ValueError(f"{host} takes no reasoning budget in {kind}")
-        # Retries are counted and waited for in one place, which is here.
+        # Retries are counted and waited for in one place, which is not the client.
         self._client = openai.AsyncOpenAI(
             base_url=base_url, api_key=key, max_retries=0, timeout=timeout_s
         )

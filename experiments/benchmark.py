@@ -14,13 +14,11 @@ from hotmess_jax.llm.metrics_speed import MetricsBenchmark, metrics_speed
 from hotmess_jax.machine.sharding import use_every_core
 from hotmess_jax.presentation.command_line import (
     ending_in_one_line,
-    fail,
     failing_on,
     parse_any,
     try_outputs,
 )
 from hotmess_jax.presentation.limits import check_limits
-from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.speed_settings import Data, Models, Rollout, Sweep, Train
 from hotmess_jax.synthetic.study.speed_tables import (
     check,
@@ -40,34 +38,22 @@ def main() -> None:
     with failing_on(ValueError):
         check_limits(config)
     if isinstance(config, MetricsBenchmark):
-        measure_metrics(config)
-    elif isinstance(config, Data):
-        measure_data(config)
+        with failing_on(ImportError), jax.enable_x64(True):
+            print(json.dumps(metrics_speed(config)))
+        return
+    use_every_core()
+    with failing_on(ValueError):
+        check(config)
+    if isinstance(config, Data):
+        try_outputs(folders=[config.folder])
+        config.folder.mkdir(parents=True, exist_ok=True)
+        show([data_row(config)], config.json)
     else:
         measure_models(config)
 
 
-def measure_metrics(config: MetricsBenchmark) -> None:
-    """Measure the metric kernels, and print it."""
-    with failing_on(ImportError), jax.enable_x64(True):
-        print(json.dumps(metrics_speed(config)))
-
-
-def measure_data(config: Data) -> None:
-    """Measure a preset's data, and print it."""
-    use_every_core()
-    if config.preset not in PRESETS:
-        fail(f"unknown preset {config.preset!r}: expected one of {', '.join(PRESETS)}")
-    try_outputs(folders=[config.folder])
-    config.folder.mkdir(parents=True, exist_ok=True)
-    show([data_row(config)], config.json)
-
-
 def measure_models(config: Models) -> None:
-    """Measure models of each size, and print it."""
-    use_every_core()
-    with failing_on(ValueError):
-        check(config)
+    """Measure models of each size, and print each as it is measured, or all in the end."""
     rows = []
     for row in model_rows(config):
         rows.append(row)

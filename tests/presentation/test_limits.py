@@ -9,9 +9,9 @@ import pytest
 
 from experiments.coverage import CoverageConfig
 from experiments.incoherence import IncoherenceConfig
-from experiments.llm_report import ReportConfig
 from experiments.survey import SurveyConfig
 from hotmess_jax.llm.metrics_speed import MetricsBenchmark
+from hotmess_jax.llm.report_settings import ReportConfig
 from hotmess_jax.llm.sampling.asks import SamplingSettings
 from hotmess_jax.llm.sampling.run_settings import LlmSampleConfig
 from hotmess_jax.presentation.command_line import parse

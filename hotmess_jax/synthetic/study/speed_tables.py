@@ -28,12 +28,16 @@ from hotmess_jax.synthetic.train import check_attention
 HIDDEN = ("benchmark", "size", "jax", "device", "git_commit", "parameters", "bytes")
 
 
-def check(config: Models) -> None:
+def check(config: Models | Data) -> None:
     """Refuse what cannot be measured.
 
     Raises:
-        ValueError: for a size that is none, or attention that this machine does not have.
+        ValueError: for a size or a preset that is none, or attention that this machine does not have.
     """
+    if isinstance(config, Data):
+        if config.preset not in PRESETS:
+            raise ValueError(f"unknown preset {config.preset!r}: expected one of {', '.join(PRESETS)}")
+        return
     for size in config.size:
         parse_size(size)
     check_attention(config.attention, config.compute)

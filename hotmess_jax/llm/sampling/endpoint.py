@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-from hotmess_jax.llm.sampling.asks import CUT, Prompt, Reply, SamplingSettings, sampling_parameters
-from hotmess_jax.llm.sampling.budgets import budget_fields
+from hotmess_jax.llm.sampling.asks import Prompt, Reply, SamplingSettings
 from hotmess_jax.llm.sampling.capabilities import LENGTH_FIELDS, Capabilities, refused_name
 from hotmess_jax.llm.sampling.failures import (
     RETRIED,
@@ -29,6 +28,7 @@ from hotmess_jax.llm.sampling.replies import (
     UnreadableReplyError,
     read_samples,
 )
+from hotmess_jax.llm.sampling.request_fields import RequestFields
 from hotmess_jax.llm.sampling.retries import Retries
 from hotmess_jax.llm.sampling.seeds import derived_seed
 from hotmess_jax.llm.sampling.vectors import read_vectors
@@ -125,7 +125,6 @@ class Endpoint:
         """
         host = _host(base_url)
         self.base_url = base_url
-        self.is_vllm = False
         self.capabilities = capabilities or Capabilities()
         if settings.no_seed:
             self.capabilities = dataclasses.replace(self.capabilities, seed_bits=0)
@@ -135,7 +134,7 @@ class Endpoint:
         self._settings = settings
         self._words = FailureWords(key, timeout_s)
         self._timeout_s = timeout_s
-        self._extra_body = dict(extra_body or {})
+        self._fields = RequestFields(settings, base_url, dict(extra_body or {}))
         self._on_learnt = on_learnt
         self._retries = Retries(base_url, self.pace, self._words, attempts, self._known, on_retry)
         self._models: list[str] = []
@@ -143,13 +142,22 @@ class Endpoint:
         self._proven = False
         self._negotiated = False
         asked = settings.thinking_budget or (settings.api == "chat" and settings.reasoning_effort)
-        if asked and not self._budget_forms():
+        if asked and not self._fields.budget_forms():
             kind = "tokens" if settings.thinking_budget is not None else "words"
             raise ValueError(f"{host} takes no reasoning budget in {kind}")
         # Retries are counted and waited for in one place, which is not the client.
         self._client = openai.AsyncOpenAI(
             base_url=base_url, api_key=key, max_retries=0, timeout=timeout_s
         )
+
+    @property
+    def is_vllm(self) -> bool:
+        """Whether it is a vLLM server."""
+        return self._fields.is_vllm
+
+    @is_vllm.setter
+    def is_vllm(self, is_vllm: bool) -> None:
+        self._fields.is_vllm = is_vllm
 
     async def close(self) -> None:
         """Close its connections."""
@@ -222,7 +230,7 @@ class Endpoint:
                 empty += 1
                 self.empty += n
                 raise
-            if (shorter := self._other_length(trial, samples)) is not None:
+            if (shorter := self._fields.other_length(trial, samples)) is not None:
                 try:
                     samples, headers = await self._ask_once(prompt, n, sent, shorter)
                     trial = shorter
@@ -240,8 +248,8 @@ class Endpoint:
             try:
                 answered = await self._retries.answer(once, self._alive)
             except RefusedError as error:
-                name = refused_name(error.body, self._optional(trial))
-                changed = trial.without(name, len(self._budget_forms())) if name else None
+                name = refused_name(error.body, self._fields.optional(trial))
+                changed = self._fields.without(trial, name) if name else None
                 if changed is None and n == 1 and not self._proven and not self._negotiated:
                     self._negotiated = True
                     changed = await self._negotiate(trial)
@@ -336,8 +344,8 @@ class Endpoint:
         """
         if await self._takes(trial):
             return None
-        for name in self._optional(trial):
-            changed = trial.without(name, len(self._budget_forms()))
+        for name in self._fields.optional(trial):
+            changed = self._fields.without(trial, name)
             while changed is not None:
                 if await self._takes(changed):
                     return changed
@@ -345,7 +353,7 @@ class Endpoint:
                     (other for other in LENGTH_FIELDS if other in changed.length_fields), name
                 )
                 name = following if name in LENGTH_FIELDS else name
-                changed = changed.without(name, len(self._budget_forms()))
+                changed = self._fields.without(changed, name)
         return None
 
     async def _takes(self, trial: Capabilities) -> bool:
@@ -358,25 +366,10 @@ class Endpoint:
             return False
         return True
 
-    def _other_length(self, trial: Capabilities, samples: Samples) -> Capabilities | None:
-        """Return capabilities with the other field for the length, where this one is ignored.
-
-        The first reply that is too long tells, whenever it comes: the first of all may be a short one.
-        """
-        longest = sampling_parameters(self._settings).max_tokens
-        if longest is None or self._settings.api != "chat" or len(trial.length_fields) < 2:
-            return None
-        over = [reply for reply in samples.replies if (reply.output_tokens or 0) > longest]
-        if not over or any((reply.finish_reason or "").casefold() in CUT for reply in over):
-            return None
-        own, *others = trial.length_fields
-        note = f"the length is sent as {others[0]}: it does not heed {own}"
-        return trial.noted(note, length_fields=tuple(others))
-
     async def _ask_once(
         self, prompt: Prompt, n: int, seed: int | None, trial: Capabilities
     ) -> tuple[Samples, Mapping[str, str]]:
-        body = self._body(trial) | ({"n": n} if n > 1 else {})
+        body = self._fields.of(trial) | ({"n": n} if n > 1 else {})
         if seed is not None:
             body["seed"] = seed
         model = self._settings.model
@@ -390,42 +383,6 @@ class Endpoint:
             completions = self._client.completions.with_raw_response
             reply = await completions.create(model=model, prompt=prompt.text, extra_body=body)
         return read_samples(json.loads(reply.content), self._settings.api == "chat"), reply.headers
-
-    def _body(self, trial: Capabilities) -> dict[str, Any]:
-        """Return all parameters of a request but its number of samples and its seed."""
-        sampling = sampling_parameters(self._settings)
-        body: dict[str, Any] = {
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": sampling.top_k,
-            "stop": sampling.stop,
-        }
-        if self._settings.api != "chat":
-            body["max_tokens"] = sampling.max_tokens
-        elif trial.length_fields:
-            body[trial.length_fields[0]] = sampling.max_tokens
-        if self.is_vllm:
-            body["return_token_ids"] = True  # counts the tokens of each of n samples
-        if forms := self._budget_forms():
-            body |= forms[min(trial.budget_form, len(forms) - 1)]
-        body = {
-            name: value
-            for name, value in body.items()
-            if value is not None and name not in trial.dropped
-        }
-        return body | self._extra_body
-
-    def _optional(self, trial: Capabilities) -> list[str]:
-        """Return the parameters of a request that the endpoint may not know, the least needed first."""
-        own = [name for name in self._body(trial) if name not in self._extra_body]
-        return [*(["seed"] if trial.seed_bits else []), *reversed(own)]
-
-    def _budget_forms(self) -> list[dict[str, Any]]:
-        if self._settings.api != "chat" and self._settings.reasoning_effort is not None:
-            return []
-        return budget_fields(
-            self.base_url, self.is_vllm, self._settings.thinking_budget, self._settings.reasoning_effort
-        )
 
     def _known(self) -> str:
         if not self._models:

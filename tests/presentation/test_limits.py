@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 import pytest
 
 from experiments.coverage import CoverageConfig
-from experiments.incoherence import IncoherenceConfig
 from experiments.survey import SurveyConfig
 from hotmess_jax.llm.metrics_speed import MetricsBenchmark
 from hotmess_jax.llm.report_settings import ReportConfig
 from hotmess_jax.llm.sampling.asks import SamplingSettings
 from hotmess_jax.llm.sampling.run_settings import LlmSampleConfig
+from hotmess_jax.llm.summary_settings import IncoherenceConfig
 from hotmess_jax.presentation.command_line import parse
 from hotmess_jax.presentation.limits import Limits, check_limits, limited
 from hotmess_jax.synthetic.study.grid import GridConfig

@@ -24,7 +24,6 @@ from hotmess_jax.statistics.intervals import (
 from kernels.decompositions import Decomposition
 from kernels.names import check_name
 
-Json = dict[str, Any]
 FORMS = ("plugin", "corrected")
 # What is told of questions, in the order of tables and figures.
 QUANTITIES = ("accuracy", "error", "bias2", "variance", "incoherence")

@@ -12,18 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.measures.comparing import Comparisons, compare
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.llm.measures.samples import Unparsed
-from hotmess_jax.llm.measures.successes import with_successes
 from hotmess_jax.llm.measures.summary import Summary, summary_of
 from hotmess_jax.llm.records import RecordErrors, read_records
-from hotmess_jax.llm.repeat_tables import print_comparisons
 from hotmess_jax.llm.summary_figures import summary_figures
 from hotmess_jax.llm.summary_tables import print_summary
 from hotmess_jax.machine.files import write_json
@@ -97,53 +93,40 @@ def main() -> None:
     json_file = None if config.json in (None, "-") else Path(config.json)
     try_outputs([json_file], [config.figures])
     try:
-        summary, compared = analysed(config)
+        summary = summarised(config)
     except RecordErrors as error:
         fail_lines(str(error).splitlines())
     except ValueError as error:
         fail(str(error))
-    document = summary.to_json() | ({} if compared is None else compared.to_json())
     if config.json == "-":
-        json.dump(document, sys.stdout, indent=1, allow_nan=False)
+        json.dump(summary.to_json(), sys.stdout, indent=1, allow_nan=False)
         print()
     else:
-        console = Console()
-        print_summary(summary, console)
-        if compared is not None:
-            print_comparisons(compared, console)
+        print_summary(summary, Console())
         if json_file is not None:
-            write_json(json_file, document)
+            write_json(json_file, summary.to_json())
     if config.figures is not None:
-        for name, figure in summary_figures(summary, compared):
+        for name, figure in summary_figures(summary):
             plotting.save(figure, config.figures / name)
 
 
-def analysed(config: IncoherenceConfig) -> tuple[Summary, Comparisons | None]:
-    """Return the groups of records, and what is compared.
+def summarised(config: IncoherenceConfig) -> Summary:
+    """Read the records and return what is found in them.
 
     Raises:
         RecordErrors: for what is wrong with the records, by file and line.
-        ValueError: for a field that no record has, where no record has a choice or an outcome, and where nothing
-            can be compared.
+        ValueError: as in `summary_of`.
     """
     by = [*config.by]
     if config.compare is not None and config.compare not in ("model", *by):
         by.append(config.compare)
-    records = read_records(config.samples, by)
     settings = AnalysisSettings(
-        unparsed=config.unparsed,
-        smoothing=config.smoothing,
-        resamples=config.resamples,
-        seed=config.seed,
+        unparsed=config.unparsed, smoothing=config.smoothing, resamples=config.resamples, seed=config.seed,
         cluster=config.cluster,
-    )
+    )  # fmt: skip
     say = functools.partial(print, file=sys.stderr)
-    summary = summary_of(records, by, config.metric, settings, say)
-    if config.compare is None:
-        return summary, None
-    choices = with_successes(records)[0].filter(pl.col("options").is_not_null())
-    compared = compare(choices, config.compare, config.baseline, config.by, config.metric, settings)
-    return summary, compared
+    records = read_records(config.samples, by)
+    return summary_of(records, by, config.metric, settings, config.compare, config.baseline, say)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from hotmess_jax.llm.measures.parts import Parts
 from hotmess_jax.llm.measures.questions import NO_ZERO_ONE
 from hotmess_jax.llm.measures.successes import SHARES_METRIC
 from hotmess_jax.llm.measures.summary import Group, Summary, parts_in
-from hotmess_jax.llm.repeat_tables import clusters_note, print_repeats
+from hotmess_jax.llm.repeat_tables import clusters_note, print_comparisons, print_repeats
 from hotmess_jax.llm.telling import PARTS_NAMED, cell
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import number
@@ -23,7 +23,7 @@ CAVEAT = (
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print the groups of choices and those of outcomes between 0 and 1, what k samples do, and what is what."""
+    """Print the groups of choices and those of outcomes between 0 and 1, what k samples do, and what is compared."""
     shares = [group for group in summary.groups if SHARES_METRIC in group.metrics]
     for groups in ([group for group in summary.groups if group not in shares], shares):
         if groups:
@@ -32,6 +32,8 @@ def print_summary(summary: Summary, console: Console) -> None:
     print_repeats(repeated, console)
     for text in (*summary.meanings, CAVEAT):
         console.print(text, highlight=False)
+    if summary.compared is not None:
+        print_comparisons(summary.compared, console)
 
 
 def print_groups(groups: Sequence[Group], console: Console) -> None:

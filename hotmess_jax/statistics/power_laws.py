@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special, stats
 
-from hotmess_jax.statistics.estimate import Estimate, Interval, estimate_of, finite
+from hotmess_jax.statistics.estimate import Estimate, Interval, finite
 
 # The largest rise of a logarithm over the points that is taken for a fit.
 STEEPEST = 30.0
@@ -44,40 +44,36 @@ class Exponent:
         return Estimate(self.value, self.ci95)
 
 
-class FitWithIntervals(NamedTuple):
-    """Intercept and slopes, and R²; NaN where there is no fit."""
+class JackknifedFit(NamedTuple):
+    """Intercept and slopes, of all and without each question in turn, and R²; NaN where there is no fit."""
 
     coefficients: Float[np.ndarray, " coefficients"]
-    # The same without each question.
     left_out: Float[np.ndarray, "questions coefficients"]
+    r2: float
     # As in `jackknife_interval`.
     effective: float
-    r2: float
 
     @property
     def ci95(self) -> Float[np.ndarray, "2 coefficients"]:
-        """The intervals of all coefficients."""
+        """The intervals."""
         return jackknife_interval(self.coefficients, self.left_out, self.effective)
 
     @property
     def exponent(self) -> Exponent:
         """The first slope."""
-        value = self.coefficients[1]
-        slope = estimate_of(
-            float(value), jackknife_interval(value, self.left_out[:, 1], self.effective)
-        )
-        assert slope.ci95 is not None
-        return Exponent(slope.value, slope.ci95, finite(self.r2))
+        value = self.coefficients[..., 1]
+        ends = jackknife_interval(value, self.left_out[:, 1], self.effective)
+        return Exponent(finite(float(value)), Interval(*map(finite, ends.tolist())), finite(self.r2))
 
 
-def fit_with_intervals(
+def jackknifed_fit(
     x: Float[np.ndarray, "points k"],
     without: Float[np.ndarray, "#questions points k"],
     part: Float[np.ndarray, "questions points"],
     whole: Float[np.ndarray, "questions points"],
     effective: float,
-) -> FitWithIntervals:
-    """Return the fit of Σ part ≈ Σ whole · exp(a + x·k), with intervals that leave each question out in turn.
+) -> JackknifedFit:
+    """Return the fit of Σ part ≈ Σ whole · exp(a + x·k), and those that leave each question out in turn.
 
     Args:
         x: logarithms.
@@ -88,8 +84,8 @@ def fit_with_intervals(
     """
     total = part.sum(axis=0), whole.sum(axis=0)
     of_all = fit(x, *total)
-    left_out = fit(without, total[0] - part, total[1] - whole)
-    return FitWithIntervals(of_all.coefficients, left_out.coefficients, effective, float(of_all.r2))
+    left_out = fit(without, total[0] - part, total[1] - whole).coefficients
+    return JackknifedFit(of_all.coefficients, left_out, float(of_all.r2), effective)
 
 
 def fit(

@@ -432,7 +432,7 @@ def test_budgets_are_beside_their_natural_variation():
         for i, (budget, mean, right) in enumerate([("low", 100, 0.3), ("high", 1000, 0.8)])
     ]  # fmt: skip
     rows = by_budget(pl.concat(parts), "output_tokens", BRIER)
-    assert [row["budget"] for row in rows] == ["low", "high"]
+    assert [row.budget for row in rows] == ["low", "high"]
     for row, right in zip(rows, (0.3, 0.8), strict=True):
         assert inside(right, row.corrected.incoherence.ci95)
         assert row.natural.questions == 40

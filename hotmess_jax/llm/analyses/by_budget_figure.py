@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 
 from hotmess_jax.llm.analyses.by_budget import Budget, MissingBudget
 from hotmess_jax.llm.drawing import TITLES, as_numbers, draw_points, known_form, logarithmic
@@ -67,7 +68,7 @@ def _annotate(axes: Axes, row: Budget, value: float | None) -> None:
     axes.annotate(text, where, textcoords="offset points", xytext=(2, 4), fontsize=SMALL)
 
 
-def _draw_natural(axes: Axes, row: Budget, form: str, quantity: str, color: str) -> None:
+def _draw_natural(axes: Axes, row: Budget, form: str, quantity: str, color: ColorType) -> None:
     """Draw a budget's shorter and longer samples, where it has them."""
     natural: HalvesForm | None = getattr(row.natural, form, None)
     if natural is not None:

@@ -17,7 +17,7 @@ from hotmess_jax.llm.measures.enough import readable, shuffled, with_enough
 from hotmess_jax.llm.measures.kl_correction import why_none
 from hotmess_jax.llm.measures.precision import in_float64
 from hotmess_jax.llm.measures.questions import AnalysisSettings, estimate_parts, most_error
-from hotmess_jax.llm.measures.samples import Block, context_sizes
+from hotmess_jax.llm.measures.samples import Block, Samples, context_sizes
 from hotmess_jax.llm.telling import FORM_NAMES, PARTS_NAMED, cell
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.statistics.estimate import Estimates, estimates_of
@@ -130,15 +130,8 @@ def ensembling(
 
     Source: Hägele et al. 2026, Section 3.3.2, Figures 7b and 11: ten ensembles of a size.
     """
-    if settings.metric == "zero_one":
-        raise ValueError("ensembles need brier or kl")
-    kl = settings.metric == "kl"
-    enough = LEAST_ENSEMBLES if kl else 4
-    samples, fewer = with_enough(readable(records, settings), enough)
-    if samples.least < enough:
-        what = "KL of ensembles needs" if kl else "ensembles need"
-        raise ValueError(f"{what} {enough} samples of a question, and none of {fewer} has them")
-    plan = _planned(samples.least, ensembles, kl)
+    samples, fewer = _with_enough(records, settings)
+    plan = _planned(samples.least, ensembles, settings.metric == "kl")
     random = np.random.default_rng(settings.seed)
     drawn = _Drawn(
         samples.blocks,
@@ -169,6 +162,22 @@ def ensembling(
         _parts([_together(two for _, two in pairs) for pairs in corrected], most, clusters),
         expected,
     )
+
+
+def _with_enough(records: pl.DataFrame, settings: AnalysisSettings) -> tuple[Samples, int]:
+    """Return the questions that have enough samples for ensembles, and how many have not.
+
+    Raises:
+        ValueError: for the 0/1 error, or where no question has enough.
+    """
+    if settings.metric == "zero_one":
+        raise ValueError("ensembles need brier or kl")
+    enough = LEAST_ENSEMBLES if settings.metric == "kl" else 4
+    samples, fewer = with_enough(readable(records, settings), enough)
+    if samples.least < enough:
+        what = "KL of ensembles needs" if settings.metric == "kl" else "ensembles need"
+        raise ValueError(f"{what} {enough} samples of a question, and none of {fewer} has them")
+    return samples, fewer
 
 
 def _planned(least: int, ensembles: int, kl: bool) -> _Plan:

@@ -29,7 +29,7 @@ from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics.estimate import Estimates, estimates_of
 from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
-from hotmess_jax.statistics.power_laws import Exponent, fit_with_intervals
+from hotmess_jax.statistics.power_laws import Exponent, jackknifed_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ def _of_group(
     x = np.log(sizes)[:, None]
     effective = float(effective_questions(parts.error).min())
     exponents = {
-        name: fit_with_intervals(x, x[None], *parts.quotient(name), effective).exponent
+        name: jackknifed_fit(x, x[None], *parts.quotient(name), effective).exponent
         for name in QUANTITIES
     }
     shown = {name: estimates_of(values[name], ends[name]) for name in QUANTITIES}

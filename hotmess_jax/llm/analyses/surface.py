@@ -27,7 +27,7 @@ from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics.estimate import Estimate, estimate_of, finite
 from hotmess_jax.statistics.intervals import Clusters, effective_questions, summed
-from hotmess_jax.statistics.power_laws import fit_with_intervals
+from hotmess_jax.statistics.power_laws import jackknifed_fit
 
 Form = Literal["plugin", "corrected"]
 
@@ -210,7 +210,7 @@ def _fitted(
         without = np.log((along - together.along) / (share - together.share))
     sizes = np.repeat(np.log([parameters[name] for name in names]), len(length) // len(names))
     effective = float(effective_questions(summed(by_model, clusters)).min())
-    fit = fit_with_intervals(_design(length, sizes), _design(without, sizes), part, whole, effective)
+    fit = jackknifed_fit(_design(length, sizes), _design(without, sizes), part, whole, effective)
     total = whole.sum(axis=0)
     quotient = np.where(total > 0, part.sum(axis=0) / np.where(total > 0, total, 1), np.nan)
     return _Plane(

@@ -219,7 +219,7 @@ def answers(seed: int, runs: int) -> list[Seen]:
             rho = correlation_of_means(np.exp(x)[:, None], np.exp(y)[:, None], seed, clusters).rho
             return {
                 "two answers of one context differ": found.within,
-                "answers that could not be parsed": failure_share(silent, samples, clusters).to_json(),
+                "answers that could not be parsed": failure_share(silent, samples, clusters),
                 "lengths of two models, ρ of means": rho,
             }
 

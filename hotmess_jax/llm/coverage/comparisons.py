@@ -19,7 +19,6 @@ from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.llm.measures.subsets import Sampled, SampledBlock
 from hotmess_jax.llm.survey import QUESTIONS as ASKED
 from hotmess_jax.llm.survey import Ranking, Survey, analyse
-from hotmess_jax.llm.telling import held
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
 from hotmess_jax.statistics.power_laws import fit
 
@@ -62,9 +61,7 @@ def ends_of(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Args:
         values: estimates, exponents and the like, each with a value and ci95.
     """
-    found = np.asarray(
-        [[held(of, "value"), *(held(of, "ci95") or [None, None])] for of in values], np.float64
-    )
+    found = np.asarray([[of.value, *(of.ci95 or (None, None))] for of in values], np.float64)
     return found[:, 0], found[:, 1], found[:, 2]
 
 
@@ -399,7 +396,7 @@ def format_failures(seed: int, runs: int) -> list[Seen]:
             values = [
                 failure_share(
                     random.binomial(numbers, random.beta(a, b, questions)) * 1.0, numbers * 1.0
-                ).to_json()
+                )
                 for _ in range(runs)
             ]
             _, low, high = ends_of(values)

@@ -1,6 +1,6 @@
 """Questions sorted by a field, in groups of equal size: the paper's main analysis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
@@ -39,7 +39,7 @@ from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
 from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
-from hotmess_jax.statistics.power_laws import Exponent, fit_with_intervals
+from hotmess_jax.statistics.power_laws import Exponent, jackknifed_fit
 from kernels.names import check_name, nearest
 
 # Fewer questions do not bear a group.
@@ -266,7 +266,7 @@ def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Slopes:
         without = np.log((along - grouped.along) / (share - grouped.share))[..., None]
     names = [of.name for of in fields(Slopes)]
     return Slopes(**{
-        name: fit_with_intervals(x, without, *grouped.quotient(name), effective).exponent for name in names
+        name: jackknifed_fit(x, without, *grouped.quotient(name), effective).exponent for name in names
     })  # fmt: skip
 
 
@@ -419,7 +419,7 @@ def tell_along(results: Mapping[str, AlongField], shown: Sequence[str] = DIFFERE
         shown: what is told of it: all, or of embeddings, which have nothing else, the variance.
     """
     sloping = [name for name in shown if name != "accuracy"]
-    field = " or ".join(dict.fromkeys(of.field.replace("_", " ") for of in results.values()))
+    field = fields_named(results.values())
     rows, halves = [], []
     for model, result in results.items():
         for name, text in forms_of(result):
@@ -442,6 +442,11 @@ def tell_along(results: Mapping[str, AlongField], shown: Sequence[str] = DIFFERE
         table([*first, "groups", *(PARTS_NAMED.get(name, name) for name in sloping)], rows),
         "\n".join(notes),
     ])  # fmt: skip
+
+
+def fields_named(results: Iterable[AlongField]) -> str:
+    """Return the fields of all models, as tables and axes name them."""
+    return " or ".join(dict.fromkeys(result.field.replace("_", " ") for result in results))
 
 
 def _slope_cell(slope: Exponent) -> str:

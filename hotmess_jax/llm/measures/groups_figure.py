@@ -17,7 +17,6 @@ from hotmess_jax.llm.drawing import (
     draw_points,
     ends_of,
     ends_text,
-    fields_of,
     from_zero,
     known_form,
     leading_form,
@@ -25,7 +24,7 @@ from hotmess_jax.llm.drawing import (
     room_above,
     title_of,
 )
-from hotmess_jax.llm.measures.groups import AlongField, Labelled, lengths_named
+from hotmess_jax.llm.measures.groups import AlongField, Labelled, fields_named, lengths_named
 from hotmess_jax.llm.measures.parts import Curves
 from hotmess_jax.llm.telling import FORM_NAMES
 from hotmess_jax.presentation.plotting import (
@@ -79,7 +78,7 @@ def by_field(results: Mapping[str, AlongField], metric: str = "") -> Figure:
         if axes.get_xscale() == axes.get_yscale() == "log":
             _slopes(axes, [_slope(result, form, quantity) for result in results.values()])
     figure.supxlabel(
-        f"mean {fields_of(results)} a sample, by question ({FORM_NAMES[form]})", fontsize=8
+        f"mean {fields_named(results.values())} a sample, by question ({FORM_NAMES[form]})", fontsize=8
     )
     return with_legend(figure)
 

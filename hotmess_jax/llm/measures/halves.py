@@ -179,8 +179,8 @@ def compare_halves(
 
 
 def _with_halves(
-    sampled: Sampled, lengths: Sequence[Float[np.ndarray, "questions samples"]], field: str
-) -> tuple[Sampled, list[Float[np.ndarray, "questions samples"]]]:
+    sampled: Sampled, lengths: Sequence[Float[np.ndarray, "_questions _samples"]], field: str
+) -> tuple[Sampled, list[Float[np.ndarray, "_questions _samples"]]]:
     """Return the questions with two samples in each half, and their lengths.
 
     Raises:

@@ -206,7 +206,7 @@ class _Tally:
         self,
         key: tuple,
         options: Sequence[str] | None,
-        target: str,
+        target: str | None,
         answer: str | None,
         probs: str | None,
         tests: str | None,
@@ -220,6 +220,8 @@ class _Tally:
             self.right.setdefault(key, []).append(float(right))
             self.answers[key] = None
             return
+        # What has options has a target among them.
+        assert target is not None
         given, share = _given(answer, probs, target)
         if given is None and probs is None:
             if self.unparsed == "drop":

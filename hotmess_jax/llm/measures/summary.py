@@ -8,8 +8,10 @@ import polars as pl
 
 from hotmess_jax.documents import to_json
 from hotmess_jax.llm.cases import is_choice, is_open
+from hotmess_jax.llm.measures import comparing
 from hotmess_jax.llm.measures.between_contexts import BetweenContexts
 from hotmess_jax.llm.measures.clusters import clusters_of
+from hotmess_jax.llm.measures.comparing import Comparisons
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.left_out import LeftOut, left_out_by_difficulty
 from hotmess_jax.llm.measures.means import Means, means_of
@@ -120,14 +122,17 @@ def _by_part(means: Means, parts: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All groups of records, and what is to be said of outcomes that are no choice."""
+    """All groups of records, what is to be said of outcomes that are no choice, and what is compared."""
 
     groups: tuple[Group, ...]
     meanings: tuple[str, ...]
+    # None where nothing was to be.
+    compared: Comparisons | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the groups as JSON values."""
-        return {"groups": [group.to_json() for group in self.groups]}
+        """Return the groups and comparisons as JSON values."""
+        groups = {"groups": [group.to_json() for group in self.groups]}
+        return groups if self.compared is None else groups | self.compared.to_json()
 
 
 def summary_of(
@@ -135,33 +140,42 @@ def summary_of(
     by: Sequence[str],
     metrics: Sequence[Metric],
     settings: AnalysisSettings,
+    compare: str | None = None,
+    baseline: str = "none",
     say: Callable[[str], None] = lambda text: None,
 ) -> Summary:
-    """Return the groups of choices among options, and those of outcomes between 0 and 1.
+    """Return the groups of choices among options, those of outcomes between 0 and 1, and what is compared.
 
     Args:
         records: from `read_records`.
         by: fields to group by, besides the model and the settings that differ.
         metrics: which decompositions of choices.
         settings: all else; its metric does not matter.
+        compare: the field whose values are compared, within those of `by`; None compares nothing.
+        baseline: the value that others are compared with.
         say: called with what is left out.
 
     Raises:
-        ValueError: for a field that no record has, or where no record has a choice or an outcome.
+        ValueError: for a field that no record has, where no record has a choice or an outcome, and where nothing
+            can be compared.
     """
-    records, shares = with_successes(records)
+    choices, shares = with_successes(records)
     groups: list[Group] = []
     meanings = []
     more = settings.resamples, settings.seed, settings.cluster
-    if records.height or not shares.height:
-        chosen = with_options(records, say)
+    if choices.height or not shares.height:
+        chosen = with_options(choices, say)
         groups += summarise(chosen, by, metrics, settings.unparsed, settings.smoothing, *more)
-        if is_of_successes(records):
+        if is_of_successes(choices):
             meanings.append(MEANING)
     if shares.height:
         groups += summarise_shares(shares, by, *more)
         meanings.append(SHARES)
-    return Summary(tuple(groups), tuple(meanings))
+    compared = None
+    if compare is not None:
+        chosen = choices.filter(pl.col("options").is_not_null())
+        compared = comparing.compare(chosen, compare, baseline, by, metrics, settings)
+    return Summary(tuple(groups), tuple(meanings), compared)
 
 
 def with_options(records: pl.DataFrame, say: Callable[[str], None]) -> pl.DataFrame:

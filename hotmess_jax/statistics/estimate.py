@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic_core import CoreSchema
 from scipy import stats
 
-from hotmess_jax.statistics.json_form import json_form
+from hotmess_jax.statistics.json_form import NUMBER, json_form
 
 LEVEL = 0.95
 Over = Literal["draws", "sizes", "replicates", "questions"]
@@ -43,6 +43,10 @@ class Interval:
     @classmethod
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
         return json_form(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,17 @@ class Estimate:
     @classmethod
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
         return json_form(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        ci95 = {"anyOf": [Interval.__get_pydantic_json_schema__(core, handler), {"type": "null"}]}
+        counts: dict[str, Any] = {over: {"type": "integer"} for over in get_args(Over)}
+        return {
+            "type": "object",
+            "properties": {"value": NUMBER, "ci95": ci95, **counts},
+            "required": ["value", "ci95"],
+            "additionalProperties": False,
+        }
 
 
 @dataclass(frozen=True, slots=True)

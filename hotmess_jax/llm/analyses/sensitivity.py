@@ -54,6 +54,17 @@ class Changed:
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
         return json_form(cls)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        texts = {name: {"type": "string"} for name in ("what", "value", "missing")}
+        told = "Either `missing`, or the names of Means beside these."
+        return {
+            "type": "object",
+            "properties": texts,
+            "required": ["what", "value"],
+            "description": told,
+        }
+
 
 Result = list[Changed]
 

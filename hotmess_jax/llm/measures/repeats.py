@@ -106,6 +106,25 @@ class Repeats:
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
         return json_form(cls)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        one = dict(Estimate.__get_pydantic_json_schema__(core, handler))
+        one["properties"] = one["properties"] | {"left_out": {"type": "integer"}}
+        perhaps = {"anyOf": [one, {"type": "null"}]}
+        text = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+        by_k = {"type": "object", "additionalProperties": one}
+        both = {"answers": perhaps, "right": perhaps}
+        agreement = {"type": "object", "properties": both, "required": list(both)}
+        properties = {
+            "questions": {"type": "integer"},
+            "accuracy": one,
+            **dict.fromkeys(("pass_at_k", "pass_hat_k", "majority"), by_k),
+            "agreement": agreement,
+            "run_spread": perhaps,
+            **dict.fromkeys(("no_pass", "no_majority"), text),
+        }
+        return {"type": "object", "properties": properties, "required": list(properties)}
+
 
 def _by_k_of(value: Mapping[str, Any], name: str) -> tuple[Estimate, ...]:
     """Return estimates of k = 1, 2, … from JSON values by k as text."""

@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from hotmess_jax.synthetic.results import ModelResult, Rollouts, Rows, SweepResults, Values
 
+Kind = Literal["teacher", "codec_teacher"]
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -24,6 +26,11 @@ class Draw:
     loss_floor: float | None
     seams_teacher: Mapping[str, float] | None  # see `ends.seam_shares`, along the teacher's paths
     models: tuple[tuple[ModelResult, ...], ...]
+
+    @property
+    def teachers(self) -> dict[Kind, Rollouts]:
+        """Both teachers: as it is, and rounded through the codec."""
+        return {"teacher": self.teacher, "codec_teacher": self.codec_teacher}
 
     @property
     def complete(self) -> bool:

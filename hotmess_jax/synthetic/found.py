@@ -21,6 +21,11 @@ class Compared(Exact):
     spread: Spread | None = None
 
     @property
+    def value(self) -> float:
+        """The headline's, which each kind calls by a name of its own."""
+        raise NotImplementedError
+
+    @property
     def basis(self) -> str:
         """Over what the headline is, e.g. "over 8 draws"."""
         named = {"draws": self.over_draws, "sizes": self.over_sizes, "replicates": self.over_replicates}
@@ -40,6 +45,11 @@ class Fit(Compared):
     with_offset: PowerLaw | None = None
     curvature: Estimate | None = None
     of_means: Estimate | None = None
+
+    @property
+    def value(self) -> float:
+        """The exponent."""
+        return self.exponent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ Shares = tuple[float | None, ...]  # None where there is no error to divide
 Rows = tuple[Values, ...]
 
 
-def fields_of(value: Any) -> dict[str, Any]:
-    """Return a result's own fields, to make one of a wider type of them."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+def fields_of(value: Any, kind: Any = None) -> dict[str, Any]:
+    """Return a result's fields, or those that a narrower type has, to make one of another type of them."""
+    return {field.name: getattr(value, field.name) for field in fields(kind or value)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,12 +229,12 @@ class EarlierFloor(Exact):
     value: float
     uniform: float | None = None
     se: float
-    low: float
-    high: float
-    states: int
-    left_out: int
-    points: int
-    by_token: Values
+    low: float | None = None
+    high: float | None = None
+    states: int | None = None
+    left_out: int | None = None
+    points: int | None = None
+    by_token: Values | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from hotmess_jax.synthetic.draws import Draws, Reader, draws_of, of_final, valid
 from hotmess_jax.synthetic.findings import Comparison, Findings, Law, findings
 from hotmess_jax.synthetic.results import ModelResult, SweepResults
 
+Results = TypeVar("Results", bound=SweepResults)
 Verdict = Literal["supported", "not supported", "inconclusive"]
 CHANCE = math.log(VOCABULARY)  # the loss of a model that gives every token the same probability
 LEARNED = 0.9  # below this share of it, a model has learned something
@@ -49,7 +50,7 @@ def worse_than_chance(sweep: SweepResults) -> tuple[ModelResult, ...]:
     return tuple(model for model in sweep.models if model.validation_loss > CHANCE)
 
 
-def learned(sweep: SweepResults) -> SweepResults:
+def learned(sweep: Results) -> Results:
     """Return the sweep without the models that are worse than chance; all of it where there is no other."""
     models = tuple(model for model in sweep.models if model.validation_loss <= CHANCE)
     return replace(sweep, models=models) if models else sweep

@@ -38,7 +38,11 @@ def to_document(sweep: ConcludedSweep) -> Document:
     """
     written = to_json(ConcludedSweep, sweep)
     first = written["problems"][0]
-    document: Document = {SCHEMA: VERSION, "config": written["config"], "provenance": written["provenance"]}
+    document: Document = {
+        SCHEMA: VERSION,
+        "config": written["config"],
+        "provenance": written["provenance"],
+    }
     document["problem"] = {name: first[name] for name in OF_FIRST}
     document |= {name: first[name] for name in TEACHERS}
     found = written.pop("found")
@@ -52,13 +56,19 @@ def from_document(document: Mapping[str, Any]) -> ConcludedSweep:
     Raises:
         ValueError: for a document of a newer schema, and what is not as the schema has it.
     """
+    first = () if "problems" in document else ("problem", *TEACHERS)
+    for name in ("config", "provenance", "models", "failures", *first):
+        if name not in document:
+            raise ValueError(f"it has no {name!r}")
     newest = upgraded(document, VERSION, {1: _with_problems})
-    given = {name: value for name, value in newest.items() if name not in ("problem", *TEACHERS, *_FOUND)}
+    given = {
+        name: value for name, value in newest.items() if name not in ("problem", *TEACHERS, *_FOUND)
+    }
     given |= {
         SCHEMA: document.get(SCHEMA, 1),
         "provenance": _with_report(newest["provenance"]),
         "found": {"rises": None} | {name: newest[name] for name in _FOUND if name in newest},
-        "digest": _digest(newest),
+        "digest": _digest(document),
     }
     if "pooled_from" in newest:
         given["pooled_from"] = [
@@ -70,7 +80,7 @@ def from_document(document: Mapping[str, Any]) -> ConcludedSweep:
 
 def _digest(document: Mapping[str, Any]) -> str:
     """Return what tells a sweep's settings and results apart from any other's (SHA-256)."""
-    parts = [document[name] for name in ("config", "problems", "models", "failures")]
+    parts = [document["config"], _problems(document), document["models"], document["failures"]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -81,16 +91,18 @@ def _with_report(provenance: Mapping[str, Any]) -> Document:
 
 def _with_problems(document: Document) -> Document:
     """Bring schema 1 to 2: the problem of the top level is the first of several; last steps are whole."""
-    newer = dict(document)
-    if "problems" not in document:
-        teachers = {name: document[name] for name in TEACHERS}
-        newer["problems"] = [{**document["problem"], **teachers}]
-    newer["problems"] = [
+    problems = [
         {**problem, **{name: _with_last_step(problem[name]) for name in TEACHERS}}
-        for problem in newer["problems"]
+        for problem in _problems(document)
     ]
-    newer["models"] = [_with_last_step(model) for model in document["models"]]
-    return newer
+    return {**document, "problems": problems, "models": list(map(_with_last_step, document["models"]))}
+
+
+def _problems(document: Mapping[str, Any]) -> list[Document]:
+    """Return a document's problems: of schema 1 the one of the top level."""
+    if "problems" in document:
+        return list(document["problems"])
+    return [{**document["problem"], **{name: document[name] for name in TEACHERS}}]
 
 
 def _with_last_step(curves: Document) -> Document:

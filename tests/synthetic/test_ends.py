@@ -189,7 +189,7 @@ def test_ends_over_draws_are_those_of_the_models():
     for axes in figure.axes:  # both places are inside
         (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
         assert low < 5.55 < high and bottom < 0.001 < top
-    assert "## Where rollouts end" not in report(conclude(made_sweep()))
+    assert "## Where rollouts end" not in report(conclude(read(made_sweep())))
 
 
 def test_ends_in_four_dimensions_are_drawn_projected():

@@ -25,7 +25,7 @@ class Exact:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     @model_serializer(mode="wrap")
-    def _written(self, handler: Callable[[Any], Document]) -> Document:
+    def _written(self, handler: Callable[[Any], Document]):  # type: ignore[no-untyped-def]
         given = dataclasses.fields(self)  # type: ignore[arg-type]
         optional = {field.name for field in given if field.default is None}
         return {

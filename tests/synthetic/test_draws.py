@@ -26,6 +26,7 @@ from hotmess_jax.synthetic.draws import draws_of
 from hotmess_jax.synthetic.findings import findings
 from hotmess_jax.synthetic.found import Found
 from hotmess_jax.synthetic.results import Rollouts
+from hotmess_jax.synthetic.study.outputs import conclude
 from hotmess_jax.synthetic.study.report import report
 from hotmess_jax.synthetic.verdicts import claims, judge
 
@@ -40,8 +41,7 @@ def covered(values, truth):
 
 def found_of(sweep):
     """A sweep with its findings, and no claims."""
-    sweep = read(sweep)
-    return dataclasses.replace(sweep, found=findings(sweep).told())
+    return dataclasses.replace(conclude(read(sweep)), claims=())
 
 
 def verdict(sweep, place):

@@ -107,19 +107,23 @@ def _by_step(draws: Draws) -> dict[str, Figure]:
             each=_each(draws),
         ),
         "bias2_variance_by_step": plots.bias2_variance_by_step(
-            _stacked(draws, lambda model: model.bias2),
-            _stacked(draws, lambda model: model.variance),
-            _both(draws, "teacher"),
-            _both(draws, "codec_teacher"),
-            each=_each(draws),
+            plots.Both(
+                _stacked(draws, lambda model: model.bias2),
+                _stacked(draws, lambda model: model.variance),
+                _both(draws, "teacher"),
+                _both(draws, "codec_teacher"),
+                _each(draws),
+            )
         ),
         "by_eigen_direction": plots.by_eigen_direction(
             np.exp(np.log([draw.eigenvalues for draw in draws.draws]).mean(axis=0)),
-            _stacked(draws, lambda model: [row[-1] for row in model.directions.bias2]),
-            _stacked(draws, lambda model: [row[-1] for row in model.directions.variance]),
-            _by_direction(draws, "teacher"),
-            _by_direction(draws, "codec_teacher"),
-            each=_each(draws),
+            plots.Both(
+                _stacked(draws, lambda model: [row[-1] for row in model.directions.bias2]),
+                _stacked(draws, lambda model: [row[-1] for row in model.directions.variance]),
+                _by_direction(draws, "teacher"),
+                _by_direction(draws, "codec_teacher"),
+                _each(draws),
+            ),
         ),
     }
 

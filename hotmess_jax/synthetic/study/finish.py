@@ -2,6 +2,7 @@
 
 from hotmess_jax.machine.processes import is_first
 from hotmess_jax.synthetic.found import Found
+from hotmess_jax.synthetic.notes import notes_of
 from hotmess_jax.synthetic.results import fields_of
 from hotmess_jax.synthetic.study.outputs import conclude, examples_of, write_outputs
 from hotmess_jax.synthetic.study.sweep import Sweep
@@ -15,7 +16,8 @@ def carry_out(sweep: Sweep) -> ConcludedSweep:
     """
     results = sweep.carry_out()
     if not is_first():
-        return ConcludedSweep(**fields_of(results), found=Found(rises=None))
+        none = Found(rises=None)
+        return ConcludedSweep(**fields_of(results), found=none, notes=notes_of(results, none))
     concluded = conclude(results)
     folder = sweep.config.folder
     write_outputs(concluded, folder, examples_of(concluded, folder))

@@ -16,6 +16,7 @@ from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.draws import draws_of
 from hotmess_jax.synthetic.findings import bias_at_floor
 from hotmess_jax.synthetic.found import Found
+from hotmess_jax.synthetic.notes import notes_of
 from hotmess_jax.synthetic.quadratic import Quadratic
 from hotmess_jax.synthetic.results import SweepResults, fields_of
 from hotmess_jax.synthetic.rollout import oracle_rollout
@@ -133,14 +134,17 @@ def conclude(sweep: SweepResults) -> ConcludedSweep:
     measured = fields_of(sweep, SweepResults)
     worse = tuple(model.name for model in worse_than_chance(sweep))
     if not sweep.models:
-        return ConcludedSweep(**measured, found=Found(rises=None), worse_than_chance=worse)
+        none = Found(rises=None)
+        return ConcludedSweep(**measured, found=none, notes=notes_of(sweep, none))
     found = judged_findings(sweep)
+    told = found.told()
     return ConcludedSweep(
         **measured,
-        found=found.told(),
+        found=told,
         claims=tuple(claims(sweep, found)),
         worse_than_chance=worse,
         bias_at_floor=bias_at_floor(draws_of(sweep), sweep.config["starts"]),
+        notes=notes_of(learned(sweep), told),
     )
 
 

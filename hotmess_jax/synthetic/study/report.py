@@ -16,8 +16,7 @@ from hotmess_jax.synthetic.study.report_models import (
     resting_places,
     sampled,
 )
-from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
-from hotmess_jax.synthetic.verdicts import Claim
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep, noted
 
 FIGURES = {
     "trajectory": "One start: model and teacher over the quadratic's contours (Fig. 6 left).",
@@ -50,7 +49,7 @@ def report(sweep: ConcludedSweep, figures: Iterable[str] = FIGURES) -> str:
         _setting(config),
         _measured(sweep, draws),
         "## Published claims and this run",
-        _claims(sweep.claims, draws),
+        _claims(sweep),
     ]
     if draws is not None:
         if len(draws.draws) > 1:
@@ -68,7 +67,7 @@ def report(sweep: ConcludedSweep, figures: Iterable[str] = FIGURES) -> str:
             sections += ["## Sampled rollouts: variance within starts", sampled(draws)]
         sections += [
             "## Scaling laws",
-            laws(sweep.found),
+            laws(sweep),
             "## Incoherence over the steps",
             rises(sweep.found.rises, draws),
             "## By eigen-direction",
@@ -185,7 +184,7 @@ def _pooled(runs: Sequence[PooledRun]) -> str:
     return table(["pooled run", "seed", "draws", "commit", "digest"], rows)
 
 
-def _claims(claims: Sequence[Claim], draws: Draws | None) -> str:
+def _claims(sweep: ConcludedSweep) -> str:
     rows = [
         [
             claim.statement,
@@ -196,21 +195,21 @@ def _claims(claims: Sequence[Claim], draws: Draws | None) -> str:
             f"**{claim.verdict}**",
             claim.remark,
         ]
-        for claim in claims
+        for claim in sweep.claims
     ]
     header = ["published claim", "source", "measured here", "value", "95 %", "verdict", "remark"]
     return table(header, rows) + (
         "\n\nSupported: the whole interval lies on the claimed side of 0; not supported: on the other; "
         "inconclusive: anything else. The loss, besides, is no power law where log loss is curved in log "
-        "N. That every model rises is tested with Holm's correction for their number. " + _over(draws)
+        "N. That every model rises is tested with Holm's correction for their number. "
+        + _over(noted(sweep).draws_compared)
     )
 
 
-def _over(draws: Draws | None) -> str:
-    complete = 0 if draws is None else len(draws.complete.draws)
-    if complete > 1:
+def _over(draws: int) -> str:
+    if draws > 1:
         return (
-            f"Each number was estimated in each of {complete} draws of the problem by itself; the value "
+            f"Each number was estimated in each of {draws} draws of the problem by itself; the value "
             "is their mean, the interval Student's t over draws."
         )
     return (

@@ -5,9 +5,15 @@ from hotmess_jax.presentation.words import exponent, interval, number
 from hotmess_jax.statistics.estimate import Estimate
 from hotmess_jax.synthetic.draws import QUANTITIES, Draws, rise_of_teacher
 from hotmess_jax.synthetic.found import Compared, Fit, Found, Rises
-from hotmess_jax.synthetic.results import SweepResults
+from hotmess_jax.synthetic.notes import LossFloors, Notes, Unfitted
 from hotmess_jax.synthetic.study.report_models import spread
-from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep, noted
+
+UNFITTED: dict[Unfitted, str] = {
+    "no model": "No model was finished.",
+    "no draw has every size": "No draw has a model of every size.",
+    "too few sizes": "Too few sizes for a fit.",
+}
 
 
 def comparisons(found: Found) -> list[tuple[str, Compared]]:
@@ -62,34 +68,32 @@ def each_draw(draws: Draws, sweep: ConcludedSweep) -> str:
         "\n\nExponents of each quantity in each draw by itself; bias² less variance: the difference of "
         "their exponents; incoherence by size: final incoherence per factor of ten in size; plateau "
         "difference: largest size less smallest; teacher's rise: of its incoherence, step 0 to last."
-        + _about_floors(sweep)
+        + _about_floors(noted(sweep).loss_floors)
     )
 
 
-def _about_floors(sweep: SweepResults) -> str:
+def _about_floors(floors: LossFloors) -> str:
     """Say what the loss floors are of."""
-    floors = [floor for problem in sweep.problems if (floor := problem.floor) is not None]
-    if len(floors) < len(sweep.problems):
+    if floors.measured < floors.draws or floors.counted is None:
         return (
             " No loss floor: it was not measured, or by an earlier version, as if trajectories were uniform within "
             "the numbers that share digits, which came out up to three times too large."
         )
-    counted = sum(floor.counted for floor in floors) / sum(floor.states for floor in floors)
     return (
         " Loss floor: what a model pays that knows all that the state's digits tell of the update's, nats per "
-        f"token; counted in states of fresh trajectories for {100 * counted:.0f} % of the states, those that "
+        f"token; counted in states of fresh trajectories for {100 * floors.counted:.0f} % of the states, those that "
         "enough come by, and for the others as if they were uniform within the numbers that share digits."
     )
 
 
-def laws(found: Found) -> str:
+def laws(sweep: ConcludedSweep) -> str:
     """Return the fits, and what compares sizes."""
-    left_out = found.draws_left_out
-    if not found.fits:
-        return "No draw has a model of every size." if left_out else "Too few sizes for a fit."
+    found, notes = sweep.found, noted(sweep)
+    if notes.unfitted is not None:
+        return UNFITTED[notes.unfitted]
     first = next(iter(found.fits.values()))
     return (
-        f"{_table_of_laws(found)}\n\n{' '.join(_comparisons(found))}\n\n"
+        f"{_table_of_laws(found, notes)}\n\n{' '.join(_comparisons(found))}\n\n"
         "y = a·N^(−exponent), and + offset, least squares in the logarithm. The exponent and its interval "
         f"are {first.basis}; those over sizes fit one line through each size's geometric mean and say "
         "nothing of other problems. Of the means: one exponent for all draws by a Gamma model with a log "
@@ -98,7 +102,11 @@ def laws(found: Found) -> str:
         "those of the means less so (1.23). Curvature: the quadratic coefficient of log y in log N, 0 for a power "
         "law; where its interval excludes 0 no plain law fits, whatever R² says. With an offset: through "
         "each size's geometric mean, profile intervals over exponents above 0."
-        + (f" Draws left out because a size is missing: {left_out}." if left_out else "")
+        + (
+            f" Draws left out because a size is missing: {found.draws_left_out}."
+            if found.draws_left_out
+            else ""
+        )
     )
 
 
@@ -127,14 +135,14 @@ def rises(found: Rises | None, draws: Draws) -> str:
     )
 
 
-def _table_of_laws(found: Found) -> str:
+def _table_of_laws(found: Found, notes: Notes) -> str:
     header = ["quantity", "exponent", "95 %", "of the means", "95 %", "95 % over sizes", "R²", "curvature", "95 %",
               "exponent with offset", "95 %", "offset"]  # fmt: skip
     rows = []
     for name in QUANTITIES:
         fit = found.fits.get(name)
         if fit is None:
-            if name in ("bias2", "variance", "error"):
+            if name in notes.not_positive:
                 rows.append([name, "– (not positive everywhere)", *["–"] * 10])
             continue
         sizes = fit.over_sizes

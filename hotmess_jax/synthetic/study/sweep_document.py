@@ -8,6 +8,7 @@ from typing import Any
 
 from hotmess_jax.documents import SCHEMA, Document, from_json, to_json, upgraded
 from hotmess_jax.synthetic.found import Found
+from hotmess_jax.synthetic.notes import Notes
 from hotmess_jax.synthetic.results import SweepResults
 from hotmess_jax.synthetic.verdicts import Claim
 
@@ -28,6 +29,18 @@ class ConcludedSweep(SweepResults):
     claims: tuple[Claim, ...] = ()
     worse_than_chance: tuple[str, ...] = ()  # models that are in no finding
     bias_at_floor: tuple[str, ...] = ()  # models whose bias² is hardly told from 0
+    notes: Notes | None = None  # which early versions formed in the report
+
+
+def noted(sweep: ConcludedSweep) -> Notes:
+    """Return what is said beside a concluded sweep's numbers.
+
+    Raises:
+        ValueError: for one that was read from an early document, and not concluded anew.
+    """
+    if sweep.notes is None:
+        raise ValueError("the sweep has no notes: conclude it anew")
+    return sweep.notes
 
 
 def to_document(sweep: ConcludedSweep) -> Document:

@@ -16,7 +16,7 @@ from hotmess_jax.synthetic.study.report_laws import (
     offset_cells,
 )
 from hotmess_jax.synthetic.study.settings import SweepConfig
-from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep, noted
 
 LABELS = {
     "validation_loss": "loss",
@@ -95,7 +95,7 @@ def print_summary(sweep: ConcludedSweep, folder: Path, console: Console) -> None
 
 def print_laws(sweep: ConcludedSweep, pooled: bool, console: Console) -> None:
     """Print the fits of a sweep, what is in none of them and, of a pool, the claims."""
-    print_fits(sweep.found, console)
+    print_fits(sweep, console)
     print_missing(sweep, console)
     if pooled:
         print_claims(sweep, console)
@@ -126,7 +126,7 @@ def print_missing(sweep: ConcludedSweep, console: Console) -> None:
 
 def print_claims(sweep: ConcludedSweep, console: Console) -> None:
     """Print each claim's verdict, with its number and over what its interval is."""
-    draws = len(sweep.problems) - sweep.found.draws_left_out
+    draws = noted(sweep).draws_compared
     if draws > 1:
         console.print(f"Intervals are over {draws} draws of the problem.", highlight=False)
     elif sweep.claims:
@@ -146,16 +146,16 @@ def print_claims(sweep: ConcludedSweep, console: Console) -> None:
         )
 
 
-def print_fits(found: Found, console: Console) -> None:
+def print_fits(sweep: ConcludedSweep, console: Console) -> None:
     """Print the fits as a table, each draw's exponents, and the comparisons."""
-    fits = found.fits
+    found, fits = sweep.found, sweep.found.fits
     basis = next(iter(fits.values())).basis if fits else "too few sizes"
     header = ["quantity", "exponent", "95 %", "R²", "with offset", "95 %"]
     table = right_aligned_table(f"y = a·N^(−exponent), {basis}; and + offset", header)
     for name, label in LABELS.items():
         if fit := fits.get(name):
             table.add_row(label, *headline_cells(fit), number(fit.r2), *offset_cells(fit)[:2])
-        elif name in ("bias2", "variance", "error"):
+        elif name in noted(sweep).not_positive:
             table.add_row(label, "not positive")
     console.print(table)
     if len(found.draws) > 1:

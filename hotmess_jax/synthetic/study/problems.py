@@ -13,7 +13,9 @@ from hotmess_jax.synthetic.starts import Starts
 from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.visits import Paths
 
-FLOOR_STATES = 2**25  # of fresh trajectories, looked through for the loss floor of each draw
+# States of fresh trajectories, looked through for the loss floor of each draw: at most so many, and at most so many
+# times as many as are trained on.
+FLOOR_STATES, FLOOR_TIMES = 2**25, 64
 REDRAWS, ONE_IN = 16, 20  # of starts beyond the codec; see `draw_within`
 # Each use of randomness and the number of its key. A number is for ever: runs hang on it, and no other may have it.
 STREAMS = {
@@ -79,7 +81,8 @@ def training_paths(config: SweepConfig, problem: Quadratic) -> Paths:
     def starts(key: Key[Array, ""], count: int) -> Float[Array, "count d"]:
         return data.training_starts.draw(key, count, problem.b)
 
-    return Paths(starts, data.trajectory_steps, max(FLOOR_STATES // data.trajectory_steps, 1))
+    most = max(FLOOR_STATES // data.trajectory_steps, 1)
+    return Paths(starts, data.trajectory_steps, min(most, FLOOR_TIMES * data.trajectories))
 
 
 def _starts_within(

@@ -26,6 +26,8 @@ from hotmess_jax.synthetic.study.settings import SweepConfig
 from hotmess_jax.synthetic.study.sweep_document import VERSION
 from hotmess_jax.synthetic.study.trajectories import Trajectories
 
+Problems = tuple[ProblemResult, ...]
+
 
 class Assembly:
     """Gathers what a sweep's runs left in its folder; draws of the problem are measured on the way."""
@@ -50,7 +52,8 @@ class Assembly:
             anything: whether anything was measured; if not, the results keep the provenance it had.
         """
         config = self._config
-        problems = from_first(self._problems)
+        # As JSON values, which is what processes tell one another.
+        problems = from_json(Problems, from_first(lambda: to_json(Problems, self._problems())))
         results = [self._result(run) for run in runs_of(config)]
         before = None if anything else _earlier_provenance(config.folder)
         own = replace(provenance, seconds=round(seconds, 3))
@@ -58,12 +61,12 @@ class Assembly:
             schema=VERSION,
             config=json.loads(json.dumps(config.identity())),
             provenance=RunProvenance(**fields_of(before or own), report=provenance.git_commit),
-            problems=tuple(problems),
+            problems=problems,
             models=tuple(result for result in results if isinstance(result, ModelResult)),
             failures=tuple(result for result in results if isinstance(result, FailedModel)),
         )
 
-    def _problems(self) -> list[ProblemResult]:
+    def _problems(self) -> Problems:
         """Return all draws of the problem: from the folder, where they were measured already."""
         folder, draws = self._config.folder / "problems", range(len(self._draws))
         files = [folder / f"{index}.json" for index in draws]
@@ -81,7 +84,7 @@ class Assembly:
                 lambda done: self._progress.update(done, "measured"),
             )
             there = [_read_problem(*named) for named in zip(files, names, strict=True)]
-        return [of for of in there if of is not None]
+        return tuple(of for of in there if of is not None)
 
     def _measure_problem(self, index: int) -> ProblemResult:
         validation = self._trajectories.validation(index, self._trajectories.store(index))

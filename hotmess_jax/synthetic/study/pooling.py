@@ -1,6 +1,5 @@
 """Finished sweeps of other seeds put together: their draws of the problem as those of one sweep."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from hotmess_jax.synthetic.results import (
     SweepResults,
     Values,
 )
+from hotmess_jax.synthetic.study.outputs import NoSweepError, read_sweep
 
 Model = TypeVar("Model", ModelResult, FailedModel)
 # Settings that may differ: what draws are made from, their number, and the name of the defaults.
@@ -110,13 +110,12 @@ def pool_into(out: Path | None, paths: Sequence[Path], sweeps: Sequence[SweepRes
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         digests = {run.digest for run in pooled.pooled_from or ()} or {digest(pooled)}
         try:
-            document = json.loads((out / "sweep.json").read_text())
-            there = {run["digest"] for run in document["pooled_from"]}
-        except (OSError, ValueError, KeyError, TypeError):
-            raise PoolingError(
-                f"{out} exists and holds no pool of sweeps; choose another --out"
-            ) from None
-        if not there <= digests:
+            there = read_sweep(out / "sweep.json").pooled_from
+        except NoSweepError:
+            there = None
+        if there is None:
+            raise PoolingError(f"{out} exists and holds no pool of sweeps; choose another --out")
+        if not {run.digest for run in there} <= digests:
             raise PoolingError(f"{out} holds a pool of other sweeps; choose another --out")
     return pooled
 

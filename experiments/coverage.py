@@ -5,30 +5,20 @@ the truth, the tests reject it, and how far the estimates lie from it on average
 """
 
 import time
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm.coverage import simulations
+from hotmess_jax.llm.coverage import simulations, simulations_named
+from hotmess_jax.llm.coverage_document import check_place, markdown
 from hotmess_jax.machine.files import write_text
-from hotmess_jax.machine.provenance import provenance
-from hotmess_jax.presentation.command_line import (
-    ending_in_one_line,
-    fail,
-    failing_on,
-    parse,
-    try_outputs,
-)
+from hotmess_jax.presentation.command_line import ending_in_one_line, failing_on, parse, try_outputs
 from hotmess_jax.presentation.limits import Limits, check_limits
-from hotmess_jax.presentation.tables import coverage_table, table
-from hotmess_jax.statistics.coverage import Seen, Simulation
-
-TITLE = "# What the language-model half's intervals and tests were seen to do"
+from hotmess_jax.presentation.tables import table
 
 
 @dataclass(frozen=True)
@@ -57,61 +47,30 @@ def main() -> None:
     config = parse(CoverageConfig)
     with failing_on(ValueError):
         check_limits(config)
-    known = simulations()
     if config.list:
-        print(table(["name", "what", "runs"], [[s.name, s.about, str(s.runs)] for s in known.values()]))
+        every = simulations().values()
+        print(table(["name", "what", "runs"], [[s.name, s.about, str(s.runs)] for s in every]))
         return
-    for name in config.names:
-        if name not in known:
-            fail(f"no simulation is called {name!r}: there are {', '.join(known)}")
-    if config.out is not None:
-        check_place(config.out)
-        try_outputs([config.out])
-    chosen = [known[name] for name in dict.fromkeys(config.names)] or [*known.values()]
+    with failing_on(ValueError):
+        chosen = simulations_named(config.names)
+        if config.out is not None:
+            check_place(config.out)
+    try_outputs([config.out])
     console = Console(stderr=True)
-    found: list[tuple[Simulation, list[Seen]]] = []
+    found = []
     with jax.enable_x64(True):
         for i, simulation in enumerate(chosen, start=1):
-            begun = time.monotonic()
-            with console.status(f"{i} of {len(chosen)}: {simulation.name}"):
-                # The seed hangs on the name, so that a simulation alone shows what it shows among all.
-                seed = config.seed + zlib.crc32(simulation.name.encode())
-                found.append((simulation, simulation.run(seed, config.runs or simulation.runs)))
-            console.print(
-                f"{i} of {len(chosen)}: {simulation.name}, {time.monotonic() - begun:.0f} s",
-                highlight=False,
-                soft_wrap=True,
-            )
+            begun, said = time.monotonic(), f"{i} of {len(chosen)}: {simulation.name}"
+            with console.status(said):
+                found.append((simulation, simulation.seen(config.seed, config.runs)))
+            said += f", {time.monotonic() - begun:.0f} s"
+            console.print(said, highlight=False, soft_wrap=True)
     text = markdown(found, config.seed)
     if config.out is None:
         print(text, end="")
         return
     write_text(config.out, text)
     console.print(str(config.out), highlight=False, markup=False, soft_wrap=True)
-
-
-def check_place(out: Path) -> None:
-    """Refuse a file that this command did not write."""
-    if out.suffix != ".md":
-        fail(f"out must be a file that ends in .md, got {out}")
-    if out.exists() and not (out.is_file() and out.read_text().startswith(TITLE)):
-        fail(f"{out} exists and is no table of coverage; choose another --out")
-
-
-def markdown(found: list[tuple[Simulation, list[Seen]]], seed: int) -> str:
-    """Return the document: a table a simulation."""
-    made = provenance()
-    versions: Any = made["versions"]
-    parts = [
-        TITLE,
-        f"Made by `experiments.coverage`, seed {seed}, at {made['git_commit']}, JAX {versions['jax']}, "
-        f"Python {versions['python']}. An interval that is said to be one of 95 % should hold the truth in "
-        "95 % of the runs, a test at 5 % reject a true null in 5 %, and a corrected value lie at the truth "
-        "on average. Runs without: those of which nothing is printed, for a reason that is given.",
-    ]
-    for simulation, seen in found:
-        parts += [f"## {simulation.name}", simulation.about, coverage_table(seen)]
-    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ class LiveLine:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
+        if not self.console.is_terminal:
+            self.say_last()
+
+    def say_last(self) -> None:
+        """Say how it ended where there is no terminal; nothing, where work does not say it otherwise."""
 
     def say(self, text: str) -> None:
         """Print a line that stays, also where there is no terminal."""

@@ -7,18 +7,19 @@ from typing import Annotated, Literal
 
 import pytest
 
-from experiments.benchmark import MetricsBenchmark, Models
 from experiments.coverage import CoverageConfig
 from experiments.incoherence import IncoherenceConfig
-from experiments.llm_report import ReportConfig
-from experiments.llm_sample import LlmSampleConfig
 from experiments.survey import SurveyConfig
+from hotmess_jax.llm.metrics_speed import MetricsBenchmark
+from hotmess_jax.llm.report_settings import ReportConfig
 from hotmess_jax.llm.sampling.asks import SamplingSettings
+from hotmess_jax.llm.sampling.run_settings import LlmSampleConfig
 from hotmess_jax.presentation.command_line import parse
 from hotmess_jax.presentation.limits import Limits, check_limits, limited
 from hotmess_jax.synthetic.study.grid import GridConfig
 from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.settings import SweepConfig
+from hotmess_jax.synthetic.study.speed_settings import Models
 
 GROUPS = [type(value) for value in vars(SweepConfig()).values() if dataclasses.is_dataclass(value)]
 KINDS = [SweepConfig, *GROUPS, Models, MetricsBenchmark, CoverageConfig, IncoherenceConfig, ReportConfig,

@@ -5,6 +5,7 @@ Each module of this package holds its own as `SIMULATIONS`.
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 
 from hotmess_jax.statistics.coverage import Simulation
 
@@ -22,3 +23,16 @@ def simulations() -> dict[str, Simulation]:
                 raise ValueError(f"two simulations are called {simulation.name!r}")
             found[simulation.name] = simulation
     return found
+
+
+def simulations_named(names: Sequence[str]) -> list[Simulation]:
+    """Return the simulations of these names, each once, in their order; all where there are no names.
+
+    Raises:
+        ValueError: for a name of none.
+    """
+    known = simulations()
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no simulation is called {name!r}: there are {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] or [*known.values()]

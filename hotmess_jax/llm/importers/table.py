@@ -30,6 +30,7 @@ from hotmess_jax.llm.importers.table_files import (
     read_table,
     replaced,
 )
+from hotmess_jax.llm.importers.table_maps import TableMap
 from hotmess_jax.llm.records import IDENTITY, Record
 from hotmess_jax.llm.sampling.answers import final_answer
 from hotmess_jax.llm.sampling.benchmarks.question import LABELS
@@ -48,45 +49,6 @@ NAMES: Mapping[str, Sequence[str]] = {
 }
 _EXAMPLES = 3
 _NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableMap:
-    """Which column of a table is what."""
-
-    # A record's field → a column, as a dotted path; `a|b` is the first of them that the file has, and what
-    # ends in `|` it may lack.
-    columns: Mapping[str, str] = field(default_factory=dict)
-    # A record's field → what it is of all rows.
-    constants: Mapping[str, str] = field(default_factory=dict)
-    # All labels; or, alone, the column that holds labels or the options' texts.
-    options: tuple[str, ...] = ()
-    # Columns that hold a list each, of one item a sample.
-    explode: tuple[str, ...] = ()
-    # Where the rows are in a JSON document.
-    rows: str | None = None
-    # The table's own score: whether a row's answer is right.
-    score: str | None = None
-    # What targets and answers are; None where they tell themselves.
-    targets: Reading | None = None
-    answers: Reading | None = None
-    # Whether the answer is what the text finally states.
-    parse_text: bool = False
-
-    def over(self, other: "TableMap") -> "TableMap":
-        """Return this map where it says something, and another where it does not."""
-        said = {name: value for name, value in vars(self).items() if value}
-        both = {
-            name: {**getattr(other, name), **getattr(self, name)} for name in ("columns", "constants")
-        }
-        # A field is a column or a constant, as was said last.
-        for name, opposite in (("columns", "constants"), ("constants", "columns")):
-            both[name] = {
-                key: value
-                for key, value in both[name].items()
-                if key in getattr(self, name) or key not in getattr(self, opposite)
-            }
-        return replace(other, **said | both)
 
 
 def import_table(paths: Sequence[Path], given: TableMap) -> Imported:
@@ -285,6 +247,25 @@ def _with_options(rows: list[_Row], given: TableMap, imported: Imported) -> list
     return found
 
 
+class _Unparsed:
+    """Answers that are taken as unparsed: those that are no option, as they stand, and how many say nothing."""
+
+    def __init__(self) -> None:
+        self.strange: Counter[str] = Counter()
+        self.blank = 0
+
+    def note(self, imported: Imported, in_columns: bool) -> None:
+        """Say how many there are."""
+        if self.strange:
+            examples = ", ".join(repr(value) for value, _ in self.strange.most_common(_EXAMPLES))
+            imported.notes[f"answers that are no option, taken as unparsed (such as {examples})"] += (
+                self.strange.total()
+            )
+        if self.blank:
+            what = "are empty" if in_columns else "their text does not state"
+            imported.notes[f"answers that {what}, taken as unparsed"] += self.blank
+
+
 def _read_answers(rows: list[_Row], given: TableMap, imported: Imported) -> None:
     """Find each row's target and answer; a row without a target is left out."""
     chosen = target_reading([(row.values["target"], row.options) for row in rows], given.targets)
@@ -301,24 +282,11 @@ def _read_answers(rows: list[_Row], given: TableMap, imported: Imported) -> None
             imported.notes[f"answers are {name.replace('-', ' ')}, as they themselves show"] += len(
                 pairs
             )
-    strange: Counter[str] = Counter()
-    blank = 0
+    unparsed = _Unparsed()
     for row in rows:
-        assert row.options is not None
-        row.target = place_of(row.values["target"], row.options, [chosen] if chosen else [])
-        if row.target is None:
-            imported.leave_out(
-                row.table.path,
-                "the target is none of the options",
-                f"{row.where}: {row.values['target']!r}"[:80],
-            )
+        options = _read_target(row, chosen, imported)
+        if options is None:
             continue
-        options = row.options
-        texts = told_apart(options.texts, row.target) if options.texts else None
-        row.options = options = Options(options.labels, texts)
-        row.record = {"options": list(options.labels), "target": options.labels[row.target]}
-        if texts is not None:
-            row.record["option_texts"] = list(texts)
         try:
             probs = _probs(row.values, options)
         except ValueError as error:
@@ -327,27 +295,49 @@ def _read_answers(rows: list[_Row], given: TableMap, imported: Imported) -> None
             continue
         if probs is not None:
             row.record["probs"] = dict(zip(options.labels, probs, strict=True))
-            continue
-        if "answer" in row.values:
-            value = row.values["answer"]
-            place = place_of(value, options, readings)
-            if place is None and is_empty(value):
-                blank += 1
-            elif place is None:
-                strange[" ".join(str(value).split())[:40]] += 1
-            row.record["answer"] = "" if place is None else options.labels[place]
         else:
-            text = row.values.get("text")
-            row.record["answer"] = _stated("" if is_empty(text) else str(text), options)
-            blank += not row.record["answer"]
-    if strange:
-        examples = ", ".join(repr(value) for value, _ in strange.most_common(_EXAMPLES))
-        imported.notes[f"answers that are no option, taken as unparsed (such as {examples})"] += (
-            strange.total()
+            row.record["answer"] = _answer(row.values, options, readings, unparsed)
+    unparsed.note(imported, bool(pairs))
+
+
+def _read_target(row: _Row, chosen: Reading | None, imported: Imported) -> Options | None:
+    """Find a row's target, and return its options, told apart; None where the row is left out."""
+    assert row.options is not None
+    row.target = place_of(row.values["target"], row.options, [chosen] if chosen else [])
+    if row.target is None:
+        imported.leave_out(
+            row.table.path,
+            "the target is none of the options",
+            f"{row.where}: {row.values['target']!r}"[:80],
         )
-    if blank:
-        what = "are empty" if pairs else "their text does not state"
-        imported.notes[f"answers that {what}, taken as unparsed"] += blank
+        return None
+    options = row.options
+    texts = told_apart(options.texts, row.target) if options.texts else None
+    row.options = options = Options(options.labels, texts)
+    row.record = {"options": list(options.labels), "target": options.labels[row.target]}
+    if texts is not None:
+        row.record["option_texts"] = list(texts)
+    return options
+
+
+def _answer(
+    values: Mapping[str, Any], options: Options, readings: Sequence[Reading], unparsed: _Unparsed
+) -> str:
+    """Return the label that a row's answer, or its text, names; "" where it names none, which is counted."""
+    if "answer" not in values:
+        text = values.get("text")
+        stated = _stated("" if is_empty(text) else str(text), options)
+        unparsed.blank += not stated
+        return stated
+    value = values["answer"]
+    place = place_of(value, options, readings)
+    if place is not None:
+        return options.labels[place]
+    if is_empty(value):
+        unparsed.blank += 1
+    else:
+        unparsed.strange[" ".join(str(value).split())[:40]] += 1
+    return ""
 
 
 def _stated(text: str, options: Options) -> str:

@@ -13,13 +13,8 @@ from hotmess_jax.llm.sampling.asks import (
     sampling_parameters,
     to_record,
 )
-from hotmess_jax.llm.sampling.endpoint import (
-    Answered,
-    Endpoint,
-    EndpointError,
-    RefusedError,
-    RequestFailedError,
-)
+from hotmess_jax.llm.sampling.endpoint import Answered, Endpoint
+from hotmess_jax.llm.sampling.failures import EndpointError, RefusedError, RequestFailedError
 from hotmess_jax.llm.sampling.record_file import RecordFile
 from hotmess_jax.llm.sampling.variety import Variety
 from hotmess_jax.machine.disk import WriteFailedError

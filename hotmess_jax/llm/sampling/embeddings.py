@@ -71,57 +71,94 @@ def embed_records(
         ValueError: where no line has an answer, the vectors' lengths differ, or a short text is refused.
     """
     check_name("too_long", too_long, get_args(TooLong))
-    path = embeddings_path(records)
     lines = sum(1 for _ in _answers(records))
-    table = np.load(path) if path.exists() else np.empty((0, 0), np.float32)
-    if len(table) > lines:
-        raise ValueError(f"{path} has {len(table)} rows, and {records} only {lines} lines")
+    vectors = _Vectors(records, lines)
     batches = _Batches(embed, too_long)
-    known = np.zeros(lines, bool)
-    known[: len(table)] = ~np.isnan(table).any(axis=1) if table.size else False
-    empty, calls, unsaved = 0, 0, False
+    empty = 0
     waiting: list[tuple[int, str]] = []
 
     def flush() -> None:
-        nonlocal table, calls, unsaved
-        for rows, vectors in batches.run(waiting):
-            if known.any() and vectors.shape[1] != table.shape[1]:
-                raise ValueError(
-                    f"{path} holds vectors of length {table.shape[1]}, and these have {vectors.shape[1]}: "
-                    "was it made by another model?"
-                )
-            if table.shape != (lines, vectors.shape[1]):
-                larger = np.full((lines, vectors.shape[1]), np.nan, np.float32)
-                if known.any():
-                    larger[: len(table)] = table
-                table = larger
-            table[rows], known[rows], unsaved = vectors, True, True
-            calls += 1
-            if calls % CALLS_A_SAVE == 0:
-                _save(path, table)
+        for rows, found in batches.run(waiting):
+            vectors.put(rows, found)
         waiting.clear()
-        on_progress(int(known.sum()), lines)
+        on_progress(vectors.count, lines)
 
     try:
         for i, text in enumerate(_answers(records)):
             if not text:
                 empty += 1
-            elif not known[i]:
+            elif not vectors.known[i]:
                 waiting.append((i, text))
                 if len(waiting) == TEXTS_A_CALL:
                     flush()
         if waiting:
             flush()
     finally:
-        if unsaved:
-            _save(path, table)
-    if not known.any():
+        vectors.save()
+    if not vectors.count:
         raise ValueError(f"no line of {records} has an answer to embed")
-    if len(table) < lines:  # what has grown has no answers
-        larger = np.full((lines, table.shape[1]), np.nan, np.float32)
-        larger[: len(table)] = table
-        _save(path, larger)
-    return Embedded(int(known.sum()), empty, batches.cut, batches.left_out)
+    vectors.lengthen()
+    return Embedded(vectors.count, empty, batches.cut, batches.left_out)
+
+
+class _Vectors:
+    """The vectors of a file's lines, float32 [lines, d]: those that are there already, and those that come."""
+
+    def __init__(self, records: Path, lines: int) -> None:
+        self._path, self._lines = embeddings_path(records), lines
+        self._table = np.load(self._path) if self._path.exists() else np.empty((0, 0), np.float32)
+        if len(self._table) > lines:
+            raise ValueError(
+                f"{self._path} has {len(self._table)} rows, and {records} only {lines} lines"
+            )
+        self.known = np.zeros(lines, bool)
+        if self._table.size:
+            self.known[: len(self._table)] = ~np.isnan(self._table).any(axis=1)
+        self._puts, self._unsaved = 0, False
+
+    @property
+    def count(self) -> int:
+        """How many lines have a vector."""
+        return int(self.known.sum())
+
+    def put(self, rows: list[int], vectors: np.ndarray) -> None:
+        """Take the vectors of some lines, and write all now and then.
+
+        Raises:
+            ValueError: where they are of another length than those that are there.
+        """
+        d = vectors.shape[1]
+        if self.known.any() and d != self._table.shape[1]:
+            raise ValueError(
+                f"{self._path} holds vectors of length {self._table.shape[1]}, and these have {d}: "
+                "was it made by another model?"
+            )
+        if self._table.shape != (self._lines, d):
+            self._table = self._longer(d)
+        self._table[rows], self.known[rows], self._unsaved = vectors, True, True
+        self._puts += 1
+        if self._puts % CALLS_A_SAVE == 0:
+            self.save()
+
+    def lengthen(self) -> None:
+        """Write a row for each line that has come without an answer."""
+        if len(self._table) < self._lines:
+            self._table, self._unsaved = self._longer(self._table.shape[1]), True
+            self.save()
+
+    def save(self) -> None:
+        """Write what is not written yet."""
+        if self._unsaved:
+            with written_whole(self._path) as aside, aside.open("wb") as stream:
+                np.save(stream, self._table)
+            self._unsaved = False
+
+    def _longer(self, d: int) -> np.ndarray:
+        """Return the table with a row a line; what had another length was empty."""
+        table = np.full((self._lines, d), np.nan, np.float32)
+        if self.known.any():
+            table[: len(self._table)] = self._table
+        return table
 
 
 class _Batches:
@@ -214,11 +251,6 @@ def with_vectors(
     places = pl.DataFrame(who, schema=schema).with_row_index("row").unique(IDENTITY, keep="first")
     joined = records.join(places, on=IDENTITY, how="left", nulls_equal=True, maintain_order="left")
     return joined, np.concatenate(tables)
-
-
-def _save(path: Path, table: np.ndarray) -> None:
-    with written_whole(path) as aside, aside.open("wb") as stream:
-        np.save(stream, table)
 
 
 def _answers(records: Path) -> Iterator[str]:

@@ -1,20 +1,26 @@
-"""Any OpenAI-compatible endpoint: what is sent, what comes back, and what is worth another try."""
+"""Any OpenAI-compatible endpoint: what is sent, what comes back, and what it is found to take."""
 
 import asyncio
 import dataclasses
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import openai
 
-from hotmess_jax.llm.sampling import pacing
-from hotmess_jax.llm.sampling.asks import CUT, Prompt, Reply, SamplingSettings, sampling_parameters
-from hotmess_jax.llm.sampling.budgets import budget_fields
+from hotmess_jax.llm.sampling.asks import Prompt, Reply, SamplingSettings
 from hotmess_jax.llm.sampling.capabilities import LENGTH_FIELDS, Capabilities, refused_name
-from hotmess_jax.llm.sampling.pacing import Pace, PatienceError, Turn, backoff_s, retry_after_s
+from hotmess_jax.llm.sampling.failures import (
+    RETRIED,
+    EndpointError,
+    FailureWords,
+    RefusedError,
+    RequestFailedError,
+    may_pass,
+)
+from hotmess_jax.llm.sampling.pacing import Pace
 from hotmess_jax.llm.sampling.replies import (
     EmptyReplyError,
     MalformedReplyError,
@@ -22,58 +28,12 @@ from hotmess_jax.llm.sampling.replies import (
     UnreadableReplyError,
     read_samples,
 )
+from hotmess_jax.llm.sampling.request_fields import RequestFields
+from hotmess_jax.llm.sampling.retries import Retries
 from hotmess_jax.llm.sampling.seeds import derived_seed
 from hotmess_jax.llm.sampling.vectors import read_vectors
 
-Answer = TypeVar("Answer")
-# What comes back, and the headers that it came with.
-Once = Callable[[], Awaitable[tuple[Answer, Mapping[str, str]]]]
 HARMLESS = Prompt("", "Say yes.")
-
-
-class EndpointError(Exception):
-    """The endpoint cannot be used at all: a bad key, an unknown model, nobody there."""
-
-
-class RequestFailedError(Exception):
-    """One request failed for good; others may succeed."""
-
-
-class RefusedError(RequestFailedError):
-    """One request was refused: for its parameters, or for what it asks."""
-
-    def __init__(self, said: str, body: Any) -> None:
-        super().__init__(said)
-        self.body = body
-
-
-class RequestTimedOutError(Exception):
-    """HTTP 408 or 425: the same request may succeed later."""
-
-
-RETRIED = (
-    openai.APIConnectionError,  # time-outs among them
-    openai.RateLimitError,
-    openai.InternalServerError,
-    openai.ConflictError,
-    RequestTimedOutError,
-    openai.APIResponseValidationError,
-    MalformedReplyError,
-    json.JSONDecodeError,
-    UnicodeDecodeError,
-    TimeoutError,
-)
-# 403 is not among them: it is also what a filter says of one prompt.
-FATAL = (openai.AuthenticationError, openai.NotFoundError)
-RETRIED_STATUSES = (408, 425)
-# What says that a parameter is not known, or not its value; also what a filter says.
-REFUSED_STATUSES = (400, 405, 413, 415, 422, 501)
-# Nobody is there, or a gateway finds nobody behind it.
-GONE_STATUSES = (502, 503, 504)
-WAIT_STATUSES = (503, 529)
-# These come as 429, and no wait helps.
-OUT_OF_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "credit_balance_too_low")
-LONGEST_SAID = 300
 
 
 class Answered(NamedTuple):
@@ -114,6 +74,20 @@ def same_host(url: str, other: str | None) -> bool:
     return own == others
 
 
+def _host(base_url: str) -> str:
+    """Return a base URL's host.
+
+    Raises:
+        ValueError: for one that is none, or holds a password.
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"base-url must begin with http:// or https://, got {base_url!r}")
+    if parts.username or parts.password:
+        raise ValueError("base-url must hold no user name or password; keys come from the environment")
+    return parts.hostname
+
+
 class Endpoint:
     """A client of one model behind one base URL."""
 
@@ -149,15 +123,8 @@ class Endpoint:
             ValueError: for a base URL that is none, or holds a password, or a budget that its provider
                 does not take.
         """
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"base-url must begin with http:// or https://, got {base_url!r}")
-        if parts.username or parts.password:
-            raise ValueError(
-                "base-url must hold no user name or password; keys come from the environment"
-            )
+        host = _host(base_url)
         self.base_url = base_url
-        self.is_vllm = False
         self.capabilities = capabilities or Capabilities()
         if settings.no_seed:
             self.capabilities = dataclasses.replace(self.capabilities, seed_bits=0)
@@ -165,24 +132,32 @@ class Endpoint:
         self.empty = 0
         """Samples that came empty, and were asked for again."""
         self._settings = settings
-        self._key = key
+        self._words = FailureWords(key, timeout_s)
         self._timeout_s = timeout_s
-        self._attempts = attempts
-        self._extra_body = dict(extra_body or {})
-        self._on_retry = on_retry
+        self._fields = RequestFields(settings, base_url, dict(extra_body or {}))
         self._on_learnt = on_learnt
+        self._retries = Retries(base_url, self.pace, self._words, attempts, self._known, on_retry)
         self._models: list[str] = []
         # Whether any request was taken: then what is refused is refused for itself.
         self._proven = False
         self._negotiated = False
         asked = settings.thinking_budget or (settings.api == "chat" and settings.reasoning_effort)
-        if asked and not self._budget_forms():
+        if asked and not self._fields.budget_forms():
             kind = "tokens" if settings.thinking_budget is not None else "words"
-            raise ValueError(f"{parts.hostname} takes no reasoning budget in {kind}")
-        # Retries are counted and waited for in one place, which is here.
+            raise ValueError(f"{host} takes no reasoning budget in {kind}")
+        # Retries are counted and waited for in one place, which is not the client.
         self._client = openai.AsyncOpenAI(
             base_url=base_url, api_key=key, max_retries=0, timeout=timeout_s
         )
+
+    @property
+    def is_vllm(self) -> bool:
+        """Whether it is a vLLM server."""
+        return self._fields.is_vllm
+
+    @is_vllm.setter
+    def is_vllm(self, is_vllm: bool) -> None:
+        self._fields.is_vllm = is_vllm
 
     async def close(self) -> None:
         """Close its connections."""
@@ -206,13 +181,15 @@ class Endpoint:
                 "ConnectTimeout",
                 "UnsupportedProtocol",
             ):
-                raise EndpointError(f"{self.base_url} cannot be used: {self._said(error)}") from None
+                raise EndpointError(
+                    f"{self.base_url} cannot be used: {self._words.said(error)}"
+                ) from None
             return [
-                f"{self.base_url} gives no list of models ({self._said(error)}); it is asked anyway"
+                f"{self.base_url} gives no list of models ({self._words.said(error)}); it is asked anyway"
             ]
         except (openai.OpenAIError, ValueError) as error:
             return [
-                f"{self.base_url} gives no list of models ({self._said(error)}); it is asked anyway"
+                f"{self.base_url} gives no list of models ({self._words.said(error)}); it is asked anyway"
             ]
         rows = body.get("data") or body.get("models") if isinstance(body, dict) else body
         rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -253,7 +230,7 @@ class Endpoint:
                 empty += 1
                 self.empty += n
                 raise
-            if (shorter := self._other_length(trial, samples)) is not None:
+            if (shorter := self._fields.other_length(trial, samples)) is not None:
                 try:
                     samples, headers = await self._ask_once(prompt, n, sent, shorter)
                     trial = shorter
@@ -269,10 +246,10 @@ class Endpoint:
 
         while True:
             try:
-                answered = await self._retrying(once, self._alive)
+                answered = await self._retries.answer(once, self._alive)
             except RefusedError as error:
-                name = refused_name(error.body, self._optional(trial))
-                changed = trial.without(name, len(self._budget_forms())) if name else None
+                name = refused_name(error.body, self._fields.optional(trial))
+                changed = self._fields.without(trial, name) if name else None
                 if changed is None and n == 1 and not self._proven and not self._negotiated:
                     self._negotiated = True
                     changed = await self._negotiate(trial)
@@ -325,7 +302,7 @@ class Endpoint:
         async def alive() -> None:
             return None  # attempts decide: one vector says no more than another
 
-        return await self._retrying(once, alive)
+        return await self._retries.answer(once, alive)
 
     async def count_tokens(self, text: str) -> int | None:
         """Return how many tokens a text has by a vLLM server's tokeniser, None elsewhere."""
@@ -342,86 +319,9 @@ class Endpoint:
             return reply["count"], {}
 
         try:
-            return await self._retrying(once, self._alive)
+            return await self._retries.answer(once, self._alive)
         except (EndpointError, RequestFailedError):
             return None  # a length that is not known; the sample is
-
-    async def _retrying(self, once: Once[Answer], alive: Callable[[], Awaitable[str | None]]) -> Answer:
-        """Await until it succeeds, its attempts are used up, or another is of no use.
-
-        Being told to wait uses up no attempt, and those made while the endpoint was away do not count.
-        """
-        attempts, outages, doubted = 0, self.pace.outages, False
-        told: float | None = None  # since when it is
-        while True:
-            try:
-                turn = await self.pace.turn(alive)
-            except PatienceError as error:
-                raise EndpointError(f"{self.base_url}: {error}") from None
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    answer, headers = await once()
-            except FATAL as error:
-                known = self._known() if isinstance(error, openai.NotFoundError) else ""
-                raise EndpointError(f"{self._said(error)}{known}") from None
-            except (*RETRIED, openai.APIStatusError) as error:
-                if (wait := self._told_to_wait(turn, error)) is not None:
-                    told = turn.begun if told is None else told
-                    if turn.begun - told > self.pace.patience_s:
-                        said = (
-                            f"told to wait for {self.pace.patience_s / 60:.3g} min: {self._said(error)}"
-                        )
-                        raise RequestFailedError(said) from None
-                    self._on_retry()
-                    await asyncio.sleep(wait)
-                    continue
-                if isinstance(error, openai.APIStatusError) and not self._again(error):
-                    kind = RefusedError if error.status_code in REFUSED_STATUSES else None
-                    if kind is not None:
-                        raise kind(self._said(error), error.body) from None
-                    raise RequestFailedError(self._said(error)) from None
-                said = self._said(error)
-                self.pace.failed(turn, _gone(error), said)
-                if self.pace.outages > outages:
-                    attempts, outages, doubted = 0, self.pace.outages, False
-                attempts += 1
-                if attempts >= self._attempts:
-                    if doubted or not self.pace.doubted(turn.begun, said):
-                        raise RequestFailedError(f"after {self._attempts} attempts: {said}") from None
-                    doubted = True
-            except UnreadableReplyError as error:
-                raise RequestFailedError(self._said(error)) from None
-            except openai.OpenAIError as error:
-                raise RequestFailedError(self._said(error)) from None
-            else:
-                self.pace.answered(turn, headers)
-                return answer
-            finally:
-                self.pace.give_up(turn)
-            self._on_retry()
-            await asyncio.sleep(backoff_s(attempts, pacing.LONGEST_BACKOFF_S))
-
-    def _told_to_wait(self, turn: Turn, error: BaseException) -> float | None:
-        """Return how long a request that is told to wait waits by itself, None where it is not told so.
-
-        Raises:
-            EndpointError: where no wait would help.
-        """
-        if not isinstance(error, openai.APIStatusError):
-            return None
-        headers = error.response.headers
-        if error.status_code == 429:
-            if any(code in json.dumps(error.body) for code in OUT_OF_MONEY):
-                raise EndpointError(self._said(error)) from None
-        elif error.status_code not in WAIT_STATUSES or retry_after_s(headers) is None:
-            return None
-        return self.pace.told_to_wait(turn, headers, self._said(error))
-
-    def _again(self, error: openai.APIStatusError) -> bool:
-        """Tell whether a refusal may be none later."""
-        if error.status_code in REFUSED_STATUSES:
-            return False
-        return isinstance(error, RETRIED) or error.status_code in RETRIED_STATUSES
 
     async def _alive(self) -> str | None:
         """Ask a harmless prompt once, and return what is wrong where nobody answers."""
@@ -431,9 +331,9 @@ class Endpoint:
         except (EmptyReplyError, UnreadableReplyError, openai.RateLimitError):
             return None
         except openai.APIStatusError as error:
-            return self._said(error) if self._again(error) else None
+            return self._words.said(error) if may_pass(error) else None
         except RETRIED as error:
-            return self._said(error)
+            return self._words.said(error)
         return None
 
     async def _negotiate(self, trial: Capabilities) -> Capabilities | None:
@@ -444,8 +344,8 @@ class Endpoint:
         """
         if await self._takes(trial):
             return None
-        for name in self._optional(trial):
-            changed = trial.without(name, len(self._budget_forms()))
+        for name in self._fields.optional(trial):
+            changed = self._fields.without(trial, name)
             while changed is not None:
                 if await self._takes(changed):
                     return changed
@@ -453,7 +353,7 @@ class Endpoint:
                     (other for other in LENGTH_FIELDS if other in changed.length_fields), name
                 )
                 name = following if name in LENGTH_FIELDS else name
-                changed = changed.without(name, len(self._budget_forms()))
+                changed = self._fields.without(changed, name)
         return None
 
     async def _takes(self, trial: Capabilities) -> bool:
@@ -461,30 +361,15 @@ class Endpoint:
             return await self._ask_once(HARMLESS, 1, trial.sent_seed(0), trial)
 
         try:
-            await self._retrying(once, self._alive)
+            await self._retries.answer(once, self._alive)
         except RequestFailedError:
             return False
         return True
 
-    def _other_length(self, trial: Capabilities, samples: Samples) -> Capabilities | None:
-        """Return capabilities with the other field for the length, where this one is ignored.
-
-        The first reply that is too long tells, whenever it comes: the first of all may be a short one.
-        """
-        longest = sampling_parameters(self._settings).max_tokens
-        if longest is None or self._settings.api != "chat" or len(trial.length_fields) < 2:
-            return None
-        over = [reply for reply in samples.replies if (reply.output_tokens or 0) > longest]
-        if not over or any((reply.finish_reason or "").casefold() in CUT for reply in over):
-            return None
-        own, *others = trial.length_fields
-        note = f"the length is sent as {others[0]}: it does not heed {own}"
-        return trial.noted(note, length_fields=tuple(others))
-
     async def _ask_once(
         self, prompt: Prompt, n: int, seed: int | None, trial: Capabilities
     ) -> tuple[Samples, Mapping[str, str]]:
-        body = self._body(trial) | ({"n": n} if n > 1 else {})
+        body = self._fields.of(trial) | ({"n": n} if n > 1 else {})
         if seed is not None:
             body["seed"] = seed
         model = self._settings.model
@@ -499,42 +384,6 @@ class Endpoint:
             reply = await completions.create(model=model, prompt=prompt.text, extra_body=body)
         return read_samples(json.loads(reply.content), self._settings.api == "chat"), reply.headers
 
-    def _body(self, trial: Capabilities) -> dict[str, Any]:
-        """Return all parameters of a request but its number of samples and its seed."""
-        sampling = sampling_parameters(self._settings)
-        body: dict[str, Any] = {
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": sampling.top_k,
-            "stop": sampling.stop,
-        }
-        if self._settings.api != "chat":
-            body["max_tokens"] = sampling.max_tokens
-        elif trial.length_fields:
-            body[trial.length_fields[0]] = sampling.max_tokens
-        if self.is_vllm:
-            body["return_token_ids"] = True  # counts the tokens of each of n samples
-        if forms := self._budget_forms():
-            body |= forms[min(trial.budget_form, len(forms) - 1)]
-        body = {
-            name: value
-            for name, value in body.items()
-            if value is not None and name not in trial.dropped
-        }
-        return body | self._extra_body
-
-    def _optional(self, trial: Capabilities) -> list[str]:
-        """Return the parameters of a request that the endpoint may not know, the least needed first."""
-        own = [name for name in self._body(trial) if name not in self._extra_body]
-        return [*(["seed"] if trial.seed_bits else []), *reversed(own)]
-
-    def _budget_forms(self) -> list[dict[str, Any]]:
-        if self._settings.api != "chat" and self._settings.reasoning_effort is not None:
-            return []
-        return budget_fields(
-            self.base_url, self.is_vllm, self._settings.thinking_budget, self._settings.reasoning_effort
-        )
-
     def _known(self) -> str:
         if not self._models:
             return ""
@@ -542,45 +391,10 @@ class Endpoint:
 
     def _clean(self, reply: Reply) -> Reply:
         return reply._replace(
-            text=self._without_key(reply.text),
-            reasoning=reply.reasoning and self._without_key(reply.reasoning),
-            finish_reason=reply.finish_reason and self._without_key(reply.finish_reason),
+            text=self._words.without_key(reply.text),
+            reasoning=reply.reasoning and self._words.without_key(reply.reasoning),
+            finish_reason=reply.finish_reason and self._words.without_key(reply.finish_reason),
         )
-
-    def _without_key(self, text: str) -> str:
-        if len(self._key) < 8:
-            return text
-        return text.replace(self._key, "[key]").replace(json.dumps(self._key)[1:-1], "[key]")
-
-    def _said(self, error: BaseException) -> str:
-        """Return what an error says, on one line, without the key: that goes before anything else."""
-        if isinstance(error, openai.APITimeoutError | TimeoutError):
-            said = f"no reply within {self._timeout_s:g} s"
-        elif isinstance(error, openai.APIConnectionError):
-            said = f"no connection: {error.__cause__ or error}"
-        elif isinstance(error, openai.APIStatusError):
-            said = f"HTTP {error.status_code}: {_message(error)}"
-        elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-            said = "the reply is no JSON"
-        else:
-            said = str(error) or type(error).__name__
-        return self._without_key(" ".join(self._without_key(said).split()))[:LONGEST_SAID]
-
-
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        body = body.get("message") or body.get("error") or body.get("detail") or body
-    return str(body or error.message)
-
-
-def _gone(error: BaseException) -> bool:
-    """Tell whether a failure looks as if nobody were there."""
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in GONE_STATUSES
-    return isinstance(error, openai.APIConnectionError) and not isinstance(
-        error, openai.APITimeoutError
-    )
 
 
 def _spelt(name: str) -> str:

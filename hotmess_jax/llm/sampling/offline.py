@@ -1,7 +1,7 @@
 """Sampling with vLLM in this process, without a server; needs the extra vllm."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmess_jax.llm.sampling.asks import Ask, Reply, SamplingSettings, sampling_parameters, to_record
@@ -57,49 +57,78 @@ def collect_offline(
             model = vllm.LLM(model=settings.model, **arguments)
         except (TypeError, ValueError, OSError) as error:
             raise ValueError(f"vLLM cannot load {settings.model!r}: {error}") from None
-        engine, tokenizer = model.llm_engine, model.get_tokenizer()
-        split = reasoning_parser(arguments.get("reasoning_parser"), tokenizer)
-
-        def count_tokens(text: str) -> int:
-            return len(tokenizer.encode(text, add_special_tokens=False))
-
-        waiting: dict[str, Ask] = {}
-        names = map(str, itertools.count())
+        parser = arguments.get("reasoning_parser")
+        engine = _Engine(vllm, model, parser, settings, file, counts)
         while not stop_here():
-            for ask in itertools.islice(asks, REQUESTS_IN_THE_ENGINE - len(waiting)):
-                name, prompt = next(names), _prompt(settings, tokenizer, ask)
-                try:
-                    engine.add_request(name, prompt, _parameters(vllm, settings, ask))
-                except ValueError as error:  # a prompt that is too long
-                    file.append_failure(
-                        {
-                            "question_id": ask.question.question_id,
-                            "context": ask.context,
-                            "samples": ask.samples,
-                            "reason": " ".join(str(error).split())[:300],
-                        }
-                    )
-                    counts.failed += len(ask.samples)
-                else:
-                    waiting[name] = ask._replace(seed=None) if settings.no_seed else ask
-            if not waiting:
-                if (following := next(asks, None)) is None:
-                    return
+            engine.add(itertools.islice(asks, engine.room))
+            if engine.waiting:
+                engine.step(on_progress)
+            elif (following := next(asks, None)) is None:
+                return
+            else:
                 asks = itertools.chain([following], asks)
+
+
+class _Engine:
+    """vLLM's engine with the requests that wait in it; what ends is written down."""
+
+    def __init__(
+        self,
+        vllm: Any,
+        model: Any,
+        parser: str | None,
+        settings: SamplingSettings,
+        file: RecordFile,
+        counts: Counts,
+    ) -> None:
+        self.waiting: dict[str, Ask] = {}
+        self._vllm, self._settings, self._file, self._counts = vllm, settings, file, counts
+        self._engine, self._tokenizer = model.llm_engine, model.get_tokenizer()
+        self._split = reasoning_parser(parser, self._tokenizer)
+        self._names = map(str, itertools.count())
+
+    @property
+    def room(self) -> int:
+        """How many requests more it takes."""
+        return REQUESTS_IN_THE_ENGINE - len(self.waiting)
+
+    def add(self, asks: Iterable[Ask]) -> None:
+        """Add requests; one that the engine does not take has failed."""
+        for ask in asks:
+            name, prompt = next(self._names), _prompt(self._settings, self._tokenizer, ask)
+            try:
+                self._engine.add_request(name, prompt, _parameters(self._vllm, self._settings, ask))
+            except ValueError as error:  # a prompt that is too long
+                self._file.append_failure(
+                    {
+                        "question_id": ask.question.question_id,
+                        "context": ask.context,
+                        "samples": ask.samples,
+                        "reason": " ".join(str(error).split())[:300],
+                    }
+                )
+                self._counts.failed += len(ask.samples)
+            else:
+                self.waiting[name] = ask._replace(seed=None) if self._settings.no_seed else ask
+
+    def step(self, on_progress: Callable[[], None]) -> None:
+        """Take one step, and write down what has ended."""
+        for output in self._engine.step():
+            if not output.finished:
                 continue
-            for output in engine.step():
-                if not output.finished:
-                    continue
-                ask = waiting.pop(output.request_id)
-                records = []
-                for sample, item in zip(ask.samples, output.outputs, strict=True):
-                    reasoning, text = split(item.text)
-                    reply = Reply(text, reasoning, item.finish_reason, len(item.token_ids))
-                    records.append(to_record(settings, ask, sample, reply, count_tokens))
-                    counts.tokens += len(item.token_ids)
-                file.append(records)
-                counts.done += len(records)
-                on_progress()
+            ask = self.waiting.pop(output.request_id)
+            records = []
+            for sample, item in zip(ask.samples, output.outputs, strict=True):
+                reasoning, text = self._split(item.text)
+                reply = Reply(text, reasoning, item.finish_reason, len(item.token_ids))
+                records.append(to_record(self._settings, ask, sample, reply, self._count_tokens))
+                self._counts.tokens += len(item.token_ids)
+            self._file.append(records)
+            self._counts.done += len(records)
+            on_progress()
+
+    def _count_tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
 
 
 def reasoning_parser(name: str | None, tokenizer: Any) -> Split:

@@ -1,7 +1,6 @@
 """What a person sees while samples come in."""
 
 import time
-from types import TracebackType
 
 from rich.console import Console
 
@@ -27,23 +26,13 @@ class SamplingProgress(LiveLine):
         self._task = self._live.add_task("samples", total=wanted, completed=present, detail="")
         self._start = self._last = time.monotonic()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        if not self.console.is_terminal:
-            self._say_counts()
-
     def update(self) -> None:
         """Show the counts as they are now."""
         self._live.update(
             self._task, completed=self._present + self._counts.done, detail=self._detail()
         )
         if not self.console.is_terminal and time.monotonic() - self._last > LINE_EVERY_S:
-            self._say_counts()
+            self.say_last()
 
     def _detail(self) -> str:
         counts = self._counts
@@ -51,7 +40,8 @@ class SamplingProgress(LiveLine):
         detail = f"{counts.failed} failed, {counts.retried} retried, {rate:,.0f} tokens/s"
         return f"{detail}, {counts.held_back}" if counts.held_back else detail
 
-    def _say_counts(self) -> None:
+    def say_last(self) -> None:
+        """Say the counts as they are now."""
         self._last = time.monotonic()
         done = self._present + self._counts.done
         seconds = time.monotonic() - self._start

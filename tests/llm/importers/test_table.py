@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from experiments import llm_import
 from hotmess_jax.llm.importers import MAPS, TableMap, import_table
+from hotmess_jax.llm.importers.commands import Table
 from hotmess_jax.llm.importers.table_answers import Options, options_of, place_of
 from hotmess_jax.llm.importers.table_files import reach, read_table
 from hotmess_jax.llm.records import read_records
@@ -531,7 +532,5 @@ def test_tables_of_other_harnesses(tmp_path, name):
 
 
 def test_the_command_knows_every_map():
-    literal = next(
-        of for of in get_args(llm_import.Table.__dataclass_fields__["map"].type) if get_args(of)
-    )
+    literal = next(of for of in get_args(Table.__dataclass_fields__["map"].type) if get_args(of))
     assert set(get_args(literal)) == set(MAPS) == set(MADE)

@@ -4,6 +4,7 @@
 import ast
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import signal
@@ -25,8 +26,9 @@ from hotmess_jax.llm.records import Record
 from hotmess_jax.llm.sampling import asks as sampling
 from hotmess_jax.llm.sampling import collect as collect_module
 from hotmess_jax.llm.sampling import offline as offline_module
-from hotmess_jax.llm.sampling import pacing
+from hotmess_jax.llm.sampling import pacing, run_settings, runs
 from hotmess_jax.llm.sampling.asks import Prompt, SamplingSettings, plan_asks
+from hotmess_jax.llm.sampling.benchmarks import load
 from hotmess_jax.llm.sampling.collect import Counts, collect
 from hotmess_jax.llm.sampling.embeddings import Embedded, embed_records, embeddings_path
 from hotmess_jax.llm.sampling.endpoint import (
@@ -89,7 +91,7 @@ def with_server(do, settings=None, client=None, **server):
 
 def collected(tmp_path, settings, questions=12, concurrency=8, per_request=None, client=None, **server):
     """Collect everything from a server; return the server, the records, the counts and the file."""
-    corpus = llm_sample.load("mmlu", str(write_questions(tmp_path / "made_test.csv", questions)))[0]
+    corpus = load("mmlu", str(write_questions(tmp_path / "made_test.csv", questions)))[0]
     counts = Counts()
 
     def on_retry():
@@ -466,17 +468,25 @@ def start_run(tmp_path, url, *more):
     )
 
 
-@pytest.mark.slow
-def test_ten_thousand_requests_a_fault_in_every_fifth_and_three_kills(tmp_path):
-    write_questions(tmp_path / "made_test.csv", 500)
-    port_file = tmp_path / "port"
+@contextlib.contextmanager
+def faults_in_each(nth, port_file):
+    """Yield the URL of a fault server in a process of its own."""
     server = subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "fault_server.py", port_file, "5", "3600"]
+        [sys.executable, ROOT / "tests" / "fault_server.py", port_file, nth, "3600"]
     )
     try:
         while not port_file.exists():
             time.sleep(0.05)
-        url = f"http://127.0.0.1:{port_file.read_text()}/v1"
+        yield f"http://127.0.0.1:{port_file.read_text()}/v1"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.slow
+def test_ten_thousand_requests_a_fault_in_every_fifth_and_three_kills(tmp_path):
+    write_questions(tmp_path / "made_test.csv", 500)
+    with faults_in_each("5", tmp_path / "port") as url:
         more = ["--samples", "20", "--samples-per-request", "1", "--timeout", "1", "--attempts", "20"]
         path = tmp_path / "r.jsonl"
         said = ""
@@ -490,9 +500,6 @@ def test_ten_thousand_requests_a_fault_in_every_fifth_and_three_kills(tmp_path):
             assert run.returncode == (0 if enough is None else -signal.SIGKILL), said
         with urllib.request.urlopen(url.replace("/v1", "/stats")) as reply:
             stats = json.load(reply)
-    finally:
-        server.kill()
-        server.wait()
     records = [json.loads(line) for line in path.read_text().strip("\n").split("\n")]
     assert len(records) == 10_000 and set(keys(records).values()) == {1}
     assert all(r["answer"] == RIGHT[r["seed"] % 4] for r in records)
@@ -507,14 +514,7 @@ def test_ten_thousand_requests_a_fault_in_every_fifth_and_three_kills(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_sampling_with_what_has_arrived(tmp_path, number):
     write_questions(tmp_path / "made_test.csv", 500)
-    port_file = tmp_path / "port"
-    server = subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "fault_server.py", port_file, "0", "3600"]
-    )
-    try:
-        while not port_file.exists():
-            time.sleep(0.05)
-        url = f"http://127.0.0.1:{port_file.read_text()}/v1"
+    with faults_in_each("0", tmp_path / "port") as url:
         path = tmp_path / "r.jsonl"
         run = start_run(tmp_path, url, "--samples", "20", "--samples-per-request", "1")
         while run.poll() is None and not (path.exists() and path.read_bytes().count(b"\n") >= 50):
@@ -530,9 +530,6 @@ def test_a_signal_ends_sampling_with_what_has_arrived(tmp_path, number):
         last = said.strip().splitlines()[-1]
         assert f"stopped by {number.name}: {there:,} of 10,000 samples are in {path}" in last
         assert "go on with: python -m experiments.llm_sample" in last and KEY not in said
-    finally:
-        server.kill()
-        server.wait()
 
 
 def test_where_all_samples_are_there_no_endpoint_is_needed(tmp_path, monkeypatch, capsys):
@@ -540,7 +537,7 @@ def test_where_all_samples_are_there_no_endpoint_is_needed(tmp_path, monkeypatch
     words = ["--benchmark", "mmlu", "--data", str(tmp_path / "made_test.csv"), "--model", MODEL,
              "--base-url", "http://127.0.0.1:9/v1", "--out", str(tmp_path / "r.jsonl"), "--samples", "3"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["llm_sample", *words])
-    monkeypatch.setattr(llm_sample, "plan_asks", lambda *_: iter(()))
+    monkeypatch.setattr(runs, "plan_asks", lambda *_: iter(()))
     llm_sample.main()
     printed = capsys.readouterr()
     assert "0 samples in" in " ".join((printed.out + printed.err).split())
@@ -597,7 +594,7 @@ def test_the_command_line_from_dry_run_to_exit_status(tmp_path, monkeypatch, cap
 
 def test_no_line_of_a_flag_s_text_breaks_in_its_middle():
     # tyro keeps a line break before what is no letter.
-    for source in (llm_sample, sampling):
+    for source in (run_settings, sampling):
         for node in ast.walk(ast.parse(Path(source.__file__).read_text())):
             if isinstance(node, ast.ClassDef) and node.name.endswith(("Config", "Settings")):
                 texts = [
@@ -664,7 +661,7 @@ def test_offline_and_server_write_the_same_records(tmp_path, monkeypatch, api):
     fake = FakeVllm()
     monkeypatch.setitem(sys.modules, "vllm", fake)
     monkeypatch.setattr(offline_module, "REQUESTS_IN_THE_ENGINE", 5)
-    corpus = llm_sample.load("mmlu", str(tmp_path / "server" / "made_test.csv"))[0]
+    corpus = load("mmlu", str(tmp_path / "server" / "made_test.csv"))[0]
     file, counts, seen = RecordFile(tmp_path / "offline.jsonl"), Counts(), []
 
     def look():

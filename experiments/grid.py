@@ -26,6 +26,7 @@ from hotmess_jax.presentation.command_line import (
     try_outputs,
 )
 from hotmess_jax.presentation.limits import check_limits
+from hotmess_jax.presentation.lines import say
 from hotmess_jax.synthetic.study.choices_files import TableError, check_place
 from hotmess_jax.synthetic.study.folder import check_folder
 from hotmess_jax.synthetic.study.grid import (
@@ -37,7 +38,7 @@ from hotmess_jax.synthetic.study.grid import (
     planned,
     pools,
 )
-from hotmess_jax.synthetic.study.grid_run import carry_out_all, say, say_failed, sum_up
+from hotmess_jax.synthetic.study.grid_run import carry_out_all, say_failed, sum_up
 
 
 @ending_in_one_line(GOES_ON)

@@ -28,13 +28,12 @@ from hotmess_jax.synthetic.found import Found
 from hotmess_jax.synthetic.study.outputs import (
     NoSweepError,
     conclude,
-    examples_of,
     folder_of,
     read_sizes,
     write_outputs,
 )
 from hotmess_jax.synthetic.study.pooling import PoolingError, pool_into
-from hotmess_jax.synthetic.study.terminal import print_laws, print_places
+from hotmess_jax.synthetic.study.terminal import print_laws
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,7 @@ def main() -> None:
     try_outputs([json_file], [config.out])
     if config.out is not None:
         with failing_on(DamagedFileError):
-            examples = examples_of(whole, folder_of(config.sweeps[0]))
-        write_outputs(whole, config.out, examples)
+            write_outputs(whole, config.out, folder_of(config.sweeps[0]))
     found = to_json(Found, whole.found)
     if config.json == "-":
         json.dump(found, sys.stdout, indent=1, allow_nan=False)
@@ -77,10 +75,7 @@ def main() -> None:
         return
     if json_file is not None:
         write_json(json_file, found)
-    console = Console()
-    print_laws(whole, len(sweeps) > 1, console)
-    if config.out is not None:
-        print_places(config.out, console)
+    print_laws(whole, len(sweeps) > 1, config.out, Console())
 
 
 if __name__ == "__main__":

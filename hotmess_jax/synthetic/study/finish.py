@@ -4,7 +4,7 @@ from hotmess_jax.machine.processes import is_first
 from hotmess_jax.synthetic.found import Found
 from hotmess_jax.synthetic.notes import notes_of
 from hotmess_jax.synthetic.results import fields_of
-from hotmess_jax.synthetic.study.outputs import conclude, examples_of, write_outputs
+from hotmess_jax.synthetic.study.outputs import conclude, write_outputs
 from hotmess_jax.synthetic.study.sweep import Sweep
 from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
 
@@ -20,5 +20,5 @@ def carry_out(sweep: Sweep) -> ConcludedSweep:
         return ConcludedSweep(**fields_of(results), found=none, notes=notes_of(results, none))
     concluded = conclude(results)
     folder = sweep.config.folder
-    write_outputs(concluded, folder, examples_of(concluded, folder))
+    write_outputs(concluded, folder, folder)
     return concluded

@@ -16,7 +16,6 @@ from hotmess_jax.synthetic.results import SweepResults
 from hotmess_jax.synthetic.study.outputs import (
     NoSweepError,
     conclude,
-    examples_of,
     lacking,
     read_json,
     read_sweep,
@@ -253,5 +252,5 @@ def write_pool(folder: Path, folders: Sequence[Path]) -> Path:
     """
     sweeps = [read_sweep(path) for path in folders]
     pooled = conclude(pool(sweeps, [path.name for path in folders]))
-    write_outputs(pooled, folder, examples_of(pooled, folders[0]))
+    write_outputs(pooled, folder, folders[0])
     return folder / "report.md"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 
 from hotmess_jax.presentation.command_line import failing_on
+from hotmess_jax.presentation.lines import say
 from hotmess_jax.synthetic.study import launch
 from hotmess_jax.synthetic.study.choices_files import TableError, write_choices
 from hotmess_jax.synthetic.study.grid import GridConfig, Planned, pools, write_pool
@@ -49,8 +50,3 @@ def say_failed(console: Console, name: str, failed: Sequence[str]) -> None:
     """Print which models a sweep lacks, and why."""
     for each in failed:
         say(console, f"  {name} lacks {each}")
-
-
-def say(console: Console, text: str) -> None:
-    """Print a line as it is."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -148,14 +148,18 @@ def conclude(sweep: SweepResults) -> ConcludedSweep:
     )
 
 
-def write_outputs(sweep: ConcludedSweep, folder: Path, examples: Examples | None) -> None:
+def write_outputs(sweep: ConcludedSweep, folder: Path, run: Path) -> None:
     """Write sweep.json, report.md and the figures into a folder, each file whole or not at all.
 
     Args:
         sweep: of `conclude`.
         folder: where to; what is there of these names is replaced.
-        examples: paths of rollouts; None leaves two figures out.
+        run: folder of the run, or of a pool's first, whose paths of rollouts two figures need.
+
+    Raises:
+        DamagedFileError: where one of these paths cannot be read; nothing is written then.
     """
+    examples = examples_of(sweep, run)
     figures = draw_figures(learned(sweep), examples) if sweep.models else {}
     for figure in figures.values():  # which lie about alone, and look alike
         plotting.signed(figure, folder.absolute().name)

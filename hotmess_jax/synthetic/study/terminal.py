@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hotmess_jax.machine.disk import size
+from hotmess_jax.presentation.lines import say
 from hotmess_jax.presentation.tables import right_aligned_table
 from hotmess_jax.presentation.words import exponent, incoherence, interval, number
 from hotmess_jax.synthetic.found import Found
@@ -93,34 +94,35 @@ def print_summary(sweep: ConcludedSweep, folder: Path, console: Console) -> None
     print_places(folder, console)
 
 
-def print_laws(sweep: ConcludedSweep, pooled: bool, console: Console) -> None:
-    """Print the fits of a sweep, what is in none of them and, of a pool, the claims."""
+def print_laws(sweep: ConcludedSweep, pooled: bool, out: Path | None, console: Console) -> None:
+    """Print the fits of a sweep, what is in none of them, of a pool the claims, and where it was written."""
     print_fits(sweep, console)
     print_missing(sweep, console)
     if pooled:
         print_claims(sweep, console)
+    if out is not None:
+        print_places(out, console)
 
 
 def print_places(folder: Path, console: Console) -> None:
     """Print where a sweep's outputs are."""
     for path in ("report.md", "sweep.json", "figures"):
-        console.print(str(folder / path), highlight=False, soft_wrap=True)
+        say(console, str(folder / path))
 
 
 def print_missing(sweep: ConcludedSweep, console: Console) -> None:
     """Print which models failed, and which are worse than chance and therefore in no fit."""
     if names := sweep.worse_than_chance:
         said = f"worse than chance, and left out of fits, claims and figures: {', '.join(names)}"
-        console.print(said, highlight=False, soft_wrap=True)
+        say(console, said)
     for failure in sweep.failures:
         said = f"failed: {failure.size}, replicate {failure.replicate}: {failure.failed.reason}"
-        console.print(said, highlight=False, soft_wrap=True)
+        say(console, said)
     if sweep.failures:
-        console.print(
+        say(
+            console,
             "What failed is tried again on another machine, with other versions, --micro-batch, --attention or "
             "--steps-per-dispatch, or with --retry-failed.",
-            highlight=False,
-            soft_wrap=True,
         )
 
 
@@ -128,21 +130,18 @@ def print_claims(sweep: ConcludedSweep, console: Console) -> None:
     """Print each claim's verdict, with its number and over what its interval is."""
     draws = noted(sweep).draws_compared
     if draws > 1:
-        console.print(f"Intervals are over {draws} draws of the problem.", highlight=False)
+        say(console, f"Intervals are over {draws} draws of the problem.")
     elif sweep.claims:
-        console.print(
+        say(
+            console,
             "One draw of the problem: intervals are over sizes, replicates or starts, and do not cover "
             "what other draws would give.",
-            highlight=False,
-            soft_wrap=True,
         )
     for claim in sweep.claims:
-        console.print(
+        say(
+            console,
             f"{claim.statement}: {claim.verdict} ({claim.measure}: {exponent(claim.value)}, "
             f"95 % {interval(claim.ci95)})",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
         )
 
 
@@ -167,13 +166,13 @@ def print_fits(sweep: ConcludedSweep, console: Console) -> None:
                 f"curvature of log {LABELS[name]} in log N, 0 for a power law: {value}, 95 % {ci95}, "
                 f"over {curvature.count} {curvature.over}"
             )
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(console, line)
     for text, part in comparisons(found):
         line = f"{text}: {exponent(part.value)}, 95 % {interval(part.ci95)}, {part.basis}"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     if left_out := found.draws_left_out:
         line = f"{left_out} of {len(found.draws)} draws lack a size and are left out of all of it"
-        console.print(line, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 def print_draws(found: Found, console: Console) -> None:

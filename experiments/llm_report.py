@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from hotmess_jax.llm.origins import origins_of
+from hotmess_jax.documents import to_json
+from hotmess_jax.llm.origins import Origin, origins_of
 from hotmess_jax.llm.records import RecordErrors
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.report_settings import ReportConfig, read, settings_of
@@ -46,7 +47,7 @@ def main() -> None:
     source = {
         "files": [path.name for path in config.records],
         "where": list(config.where),
-        "origins": [origin.to_json() for origin in origins],
+        "origins": [to_json(Origin, origin) for origin in origins],
     }
     made = replace(made, records=source, provenance=provenance())
     drawn = draw(made)

@@ -44,7 +44,7 @@ def main() -> None:
         if config.json is not None:
             write_json(Path(config.json), document)
     if config.figure is not None:
-        plotting.save(plans(document["plans"]), config.figure)
+        plotting.save(plans(found), config.figure)
 
 
 def numbers(name: str, text: str) -> list[int]:

@@ -7,19 +7,21 @@ of Hägele et al. 2026 (arXiv 2601.23045, Figures 4b and 27) were not published 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
-from hotmess_jax.llm import figures
-from hotmess_jax.llm.survey import analyse, read_survey
+from hotmess_jax.documents import to_json
+from hotmess_jax.llm import survey_figure
+from hotmess_jax.llm.survey import Surveyed, analyse, read_survey
+from hotmess_jax.llm.telling import cell
 from hotmess_jax.machine.files import write_json
 from hotmess_jax.presentation import plotting
 from hotmess_jax.presentation.command_line import ending_in_one_line, fail_lines, parse, try_outputs
 from hotmess_jax.presentation.limits import Limits, check_limits
 from hotmess_jax.presentation.tables import right_aligned_table
-from hotmess_jax.presentation.words import interval, number
+from hotmess_jax.presentation.words import number
 
 
 @dataclass(frozen=True)
@@ -51,30 +53,26 @@ def main() -> None:
         fail_lines(str(error).splitlines())
     print_survey(found, Console())
     if config.out is not None:
-        write_json(config.out / "survey.json", found)
-        plotting.save(figures.survey(found), config.out / "survey")
+        write_json(config.out / "survey.json", to_json(Surveyed, found))
+        plotting.save(survey_figure.survey(found), config.out / "survey")
 
 
-def print_survey(found: dict[str, Any], console: Console) -> None:
+def print_survey(found: Surveyed, console: Console) -> None:
     """Print the mean ranks and their correlations."""
-    table = right_aligned_table(
-        "Mean rank, as the share below", ["entity", "intelligence", "incoherence"]
-    )
-    for row in sorted(found["entities"], key=lambda row: -(row["intelligence"]["mean"] or 0)):
-        both = (row["intelligence"], row["incoherence"])
-        cells = (f"{number(part['mean'])} ± {number(part['standard_error'], 2)}" for part in both)
-        table.add_row(row["entity"], *cells)
+    header = ["entity", "intelligence", "incoherence"]
+    table = right_aligned_table("Mean rank, as the share below", header)
+    for row in sorted(found.entities, key=lambda row: -(row.intelligence.mean or 0)):
+        ranks = row.intelligence, row.incoherence
+        cells = (f"{number(of.mean)} ± {number(of.standard_error, 2)}" for of in ranks)
+        table.add_row(row.entity, *cells)
     console.print(table)
     table = right_aligned_table(
         "Spearman's ρ, 95 % over entities; corrected: divided by the root of both reliabilities",
         ["entities of", "number", "ρ", "p", "reliabilities", "corrected"],
     )
-    for name, row in found["correlations"].items():
-        rho, corrected = (
-            f"{number(row[k]['value'])} {interval(row[k]['ci95'])}" for k in ("rho", "corrected")
-        )
-        reliabilities = ", ".join(number(of, 2) for of in row["reliabilities"])
-        table.add_row(name, str(row["entities"]), rho, number(row["p"], 2), reliabilities, corrected)
+    for name, of in found.correlations.items():
+        both = ", ".join(number(each, 2) for each in of.reliabilities)
+        table.add_row(name, str(of.entities), cell(of.rho), number(of.p, 2), both, cell(of.corrected))
     console.print(table)
 
 

@@ -7,7 +7,7 @@ version step by step, and refuses a newer one.
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, model_serializer
 
@@ -67,6 +67,14 @@ def from_json(kind: Any, value: Any) -> Any:
 def schema_of(kind: Any) -> Document:
     """Return the JSON Schema of a type."""
     return TypeAdapter(kind).json_schema(mode="serialization")
+
+
+def schemas_of(kinds: Mapping[str, Any]) -> tuple[dict[str, Document], Document]:
+    """Return the JSON Schemas of several types by name, and the definitions that they share."""
+    adapters: list[tuple[str, Literal["serialization"], TypeAdapter[Any]]]
+    adapters = [(name, "serialization", TypeAdapter(kind)) for name, kind in kinds.items()]
+    found, shared = TypeAdapter.json_schemas(adapters)
+    return {name: schema for (name, _), schema in found.items()}, shared.get("$defs", {})
 
 
 def upgraded(

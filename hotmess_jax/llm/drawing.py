@@ -1,6 +1,6 @@
 """What the figures of results share: looks, titles, axes that hold all that is drawn."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 import matplotlib
@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 
 from hotmess_jax.llm.measures.decomposing import METRICS
 from hotmess_jax.llm.measures.subsets import Measure
-from hotmess_jax.llm.telling import FORM_NAMES
+from hotmess_jax.llm.telling import FORM_NAMES, InForms
 from hotmess_jax.presentation.plotting import NAMES, point_look
+from hotmess_jax.statistics.estimate import Estimate, Estimates
 from kernels.names import check_name
 
-Json = Mapping[str, Any]
 DECADES = 1e4  # the widest logarithmic axis
 PARTS = ("bias2", "variance", "incoherence")
 # Arrows: which direction is better; of incoherence neither is.
@@ -34,15 +34,15 @@ def check_form(form: str, metric: str = "") -> None:
         check_name("metric", metric, (*METRICS, *get_args(Measure)))
 
 
-def known_form(rows: Iterable[Json]) -> str:
+def known_form(rows: Iterable[InForms]) -> str:
     """Return the corrected form where any row's incoherence is known in it, else the plug-in one."""
-    known = any(row["corrected"]["incoherence"]["value"] is not None for row in rows)
+    known = any(row.corrected.incoherence.value is not None for row in rows)
     return "corrected" if known else "plugin"
 
 
-def leading_form(results: Iterable[Json]) -> str:
+def leading_form(results: Iterable[InForms]) -> str:
     """Return the corrected form where all results have it, else the plug-in one."""
-    return "corrected" if all(result["corrected"] is not None for result in results) else "plugin"
+    return "corrected" if all(result.corrected is not None for result in results) else "plugin"
 
 
 def title_of(quantity: str, metric: str) -> str:
@@ -51,14 +51,18 @@ def title_of(quantity: str, metric: str) -> str:
 
 
 def draw_points(
-    axes: Axes, x: np.ndarray, values: Json, i: int, count: int, name: str, line: bool = False
+    axes: Axes,
+    x: np.ndarray,
+    values: Estimates,
+    i: int,
+    count: int,
+    name: str,
+    line: bool = False,
 ) -> None:
     """Draw values with their intervals."""
     look = point_look(i, count)
-    y = as_numbers(values["value"])
-    ends = as_numbers([pair if pair is not None else [None, None] for pair in values["ci95"]]).reshape(
-        -1, 2
-    )
+    y = as_numbers(values.value)
+    ends = as_numbers(values.ends).reshape(-1, 2)
     axes.vlines(x, *ends.T, color=look["color"], linewidth=0.8)
     axes.plot(x, y, linestyle="-" if line else "none", linewidth=0.7, label=name, **look)
 
@@ -68,26 +72,22 @@ def as_numbers(values: Any) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
-def ends_of(value: Json) -> tuple[float, float]:
+def ends_of(value: Estimate) -> tuple[float, float]:
     """Return the ends of an interval: the value where there is none, NaN where that is not known."""
-    middle = np.nan if value["value"] is None else value["value"]
-    low, high = value["ci95"]
+    middle = np.nan if value.value is None else value.value
+    low, high = value.ci95 or (None, None)
     return (middle if low is None else low, middle if high is None else high)
 
 
-def fields_of(results: Mapping[str, Json]) -> str:
-    """Return the lengths of all models, as an axis names them."""
-    return " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in results.values()))
-
-
-def ends_text(ci95: Sequence[float | None]) -> str:
+def ends_text(ci95: Iterable[float | None]) -> str:
     """Return an interval as text beside its value; nothing where an end is open."""
-    return "" if None in ci95 else f" [{ci95[0]:.2g}, {ci95[1]:.2g}]"
+    low, high = ci95
+    return "" if low is None or high is None else f" [{low:.2g}, {high:.2g}]"
 
 
-def all_ends(curves: Sequence[Json]) -> list[float | None]:
+def all_ends(curves: Sequence[Estimates]) -> list[float | None]:
     """Return the ends of all intervals."""
-    return [end for curve in curves for pair in curve["ci95"] if pair is not None for end in pair]
+    return [end for curve in curves for end in curve.ends]
 
 
 def from_zero(axes: Axes, which: str) -> None:

@@ -6,7 +6,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,6 @@ class Origin:
     # What was asked for, where it was.
     budget: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        compared = None if self.compared is None else [one.to_json() for one in self.compared]
-        return asdict(self) | {
-            "compared": compared,
-            "without_figures": list(self.without_figures),
-            "sampled": None
-            if self.sampled is None
-            else asdict(self.sampled) | {"unknown_marks": list(self.sampled.unknown_marks)},
-        }
-
 
 def write_reconciled(records: Path, document: dict[str, Any]) -> None:
     """Write what an importer compared beside the records, with a digest of these."""
@@ -67,10 +56,10 @@ def _origin(path: Path) -> Origin:
         if found.get("records_sha256") != _digest(path):
             raise ValueError(f"{reconciled} is of other records than {path.name} holds; {REMEDY}")
         try:
-            compared = tuple(map(Compared.from_json, found["compared"]))
+            compared = tuple(map(Compared.of_json, found["compared"]))
             unread = sum(one["count"] for one in found["unread"])
             return Origin(path.name, compared, tuple(found["without_figures"]), unread)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{reconciled} is no comparison ({error!r}); {REMEDY}") from None
     if settings.exists():
         found = read_object(settings, REMEDY)

@@ -1,7 +1,6 @@
 """The figure of how many samples it takes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib
 import matplotlib.ticker
@@ -9,43 +8,39 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.drawing import TITLES
+from hotmess_jax.llm.planning import QUANTITIES, Cell, Plan
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, point_look, with_legend
-
-Json = Mapping[str, Any]
 
 
 @matplotlib.rc_context(STYLE)
-def plans(found: Sequence[Json]) -> Figure:
+def plans(found: Sequence[Plan]) -> Figure:
     """Draw the half-widths of plans against what they cost, a panel a quantity, with the pilot's marked.
 
     Args:
-        found: `Plan.to_json` of each; a line is of one number of samples, and of one plan.
+        found: the plans; a line is of one number of samples, and of one plan.
     """
-    names = list(found[0]["pilot"]["half_width"])
-    figure, panels = new_figure(COLUMN, 0.8 + 1.45 * len(names), len(names), 1, sharex=True)
-    known = all(plan["tokens_a_sample"] is not None for plan in found)
-    samples = sorted({cell["samples"] for plan in found for cell in plan["cells"]})
+    figure, panels = new_figure(COLUMN, 0.8 + 1.45 * len(QUANTITIES), len(QUANTITIES), 1, sharex=True)
+    known = all(plan.tokens is not None for plan in found)
+    samples = sorted({cell.samples for plan in found for cell in plan.cells})
 
-    def cost(cell: Json) -> float:
-        return cell["tokens"] if known else cell["questions"] * cell["samples"]
+    def cost(cell: Cell) -> float:
+        return cell.tokens if known and cell.tokens is not None else cell.questions * cell.samples
 
-    for axes, name in zip(panels, names, strict=True):
+    for axes, name in zip(panels, QUANTITIES, strict=True):
         for j, plan in enumerate(found):
             for i, count in enumerate(samples):
-                cells = [cell for cell in plan["cells"] if cell["samples"] == count]
-                values = np.asarray([c["half_width"][name]["value"] for c in cells], float)
-                look = point_look(i, len(samples))
+                cells = [cell for cell in plan.cells if cell.samples == count]
+                values = np.asarray([cell.half_width[name].value for cell in cells], float)
                 axes.plot(
                     [cost(cell) for cell in cells],
                     values,
                     linestyle=("-", "--", ":", "-.")[j % 4],
                     label=f"{count} samples",
-                    **look,
+                    **point_look(i, len(samples)),
                 )
-            pilot = plan["pilot"]
-            value = pilot["half_width"][name]["value"]
-            if value is not None:
-                axes.plot(cost(pilot), value, "*", color="black", markersize=7, label="pilot")
+            value = plan.pilot.half_width[name].value
+            if np.isfinite(value):
+                axes.plot(cost(plan.pilot), value, "*", color="black", markersize=7, label="pilot")
         axes.set(xscale="log", yscale="log", ylabel=f"{TITLES[name].rstrip(' ↓↑')}\n± (half-width)")
         # Half-widths rarely span a decade: round numbers, and not powers alone.
         axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
@@ -57,7 +52,7 @@ def plans(found: Sequence[Json]) -> Figure:
     if len(found) > 1:
         styles = ("solid", "dashed", "dotted", "dash-dotted")
         title = "\n".join(
-            f"{styles[j % 4]}: {plan['compared'] or plan['label']}" for j, plan in enumerate(found)
+            f"{styles[j % 4]}: {plan.compared or plan.label}" for j, plan in enumerate(found)
         )
         panels[0].set_title(title, loc="left")
     return with_legend(figure)

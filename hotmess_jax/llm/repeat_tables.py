@@ -1,18 +1,18 @@
 """Repeated runs, as the terminal and the report tell of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 
 from hotmess_jax.llm.measures.clusters import FEW
-from hotmess_jax.llm.measures.comparing import Comparisons
+from hotmess_jax.llm.measures.comparing import Comparison, Comparisons, Differences, Paired
 from hotmess_jax.llm.measures.questions import QUANTITIES
-from hotmess_jax.llm.telling import PARTS_NAMED, cell
+from hotmess_jax.llm.measures.repeats import Repeats
+from hotmess_jax.llm.telling import FORM_NAMES, PARTS_NAMED, cell
 from hotmess_jax.presentation.tables import right_aligned_table, table
 from hotmess_jax.presentation.words import number
+from hotmess_jax.statistics.estimate import Estimate
 
-Json = Mapping[str, Any]
 CURVES = {"pass_at_k": "pass@k", "pass_hat_k": "pass^k", "majority": "majority"}
 ABOUT_DIFFERENCES = (
     "Paired, on the questions that both have, with 95 % intervals over them; p is two-sided, of each quantity by Holm "
@@ -27,16 +27,16 @@ ABOUT_REPEATS = (
 )
 
 
-def print_repeats(found: Mapping[str, Json], console: Console) -> None:
+def print_repeats(found: Mapping[str, Repeats], console: Console) -> None:
     """Print what k samples do, and how far samples agree.
 
     Args:
-        found: of each group, `Repeats.to_json`.
+        found: of each group.
         console: where.
     """
     if not found:
         return
-    names = [name for name in CURVES if any(of[name] for of in found.values())]
+    names = [name for name in CURVES if any(_curve(of, name) for of in found.values())]
     if names:
         shown = right_aligned_table(
             "Right in k samples, 95 % intervals",
@@ -50,9 +50,9 @@ def print_repeats(found: Mapping[str, Json], console: Console) -> None:
         console.print(line, highlight=False, markup=False)
 
 
-def repeats_section(found: Mapping[str, Json]) -> str:
+def repeats_section(found: Mapping[str, Repeats]) -> str:
     """Return the same as a section of a report."""
-    names = [name for name in CURVES if any(of[name] for of in found.values())]
+    names = [name for name in CURVES if any(_curve(of, name) for of in found.values())]
     header = ["model", "k", "questions", *(CURVES[name] for name in names)]
     rows = [[label, *row] for label, row in _rows(found, names, " ")]
     notes = "\n".join(f"- {line}" for line in repeats_notes(found))
@@ -73,11 +73,17 @@ def of_clusters(number: int | None) -> str:
     return f"intervals and tests are over {number} clusters of these questions{few}."
 
 
-def _p(of: Json | None) -> str:
+def _curve(of: Repeats, name: str) -> tuple[Estimate, ...]:
+    """Return the estimates of k = 1, 2, … by name."""
+    found: tuple[Estimate, ...] = getattr(of, name)
+    return found
+
+
+def _p(p_holm: float | None) -> str:
     """Return an adjusted p-value, "–" where there is none."""
-    if of is None or of["p_holm"] is None:
+    if p_holm is None:
         return "–"
-    return "< 0.0001" if of["p_holm"] < 1e-4 else number(of["p_holm"], 2)
+    return "< 0.0001" if p_holm < 1e-4 else number(p_holm, 2)
 
 
 def shown_k(most: int) -> list[int]:
@@ -85,35 +91,37 @@ def shown_k(most: int) -> list[int]:
     return sorted({*(2**i for i in range(most.bit_length()) if 2**i <= most), most} - {0})
 
 
-def _rows(found: Mapping[str, Json], names: Sequence[str], gap: str) -> list[tuple[str, list[str]]]:
+def _rows(found: Mapping[str, Repeats], names: Sequence[str], gap: str) -> list[tuple[str, list[str]]]:
     rows = []
     for label, of in found.items():
-        for k in shown_k(max(len(of[name]) for name in names)):
-            cells = [cell(of[name].get(str(k)), gap) for name in names]
-            counted = next(of[name][str(k)] for name in names if str(k) in of[name])
-            rows.append((label if k == 1 else "", [str(k), str(counted["questions"]), *cells]))
+        curves = [_curve(of, name) for name in names]
+        for k in shown_k(max(map(len, curves))):
+            at = [curve[k - 1] if k <= len(curve) else None for curve in curves]
+            counted = next(each.counted for each in at if each is not None)
+            cells = [cell(each, gap) for each in at]
+            rows.append((label if k == 1 else "", [str(k), str(counted), *cells]))
     return rows
 
 
-def repeats_notes(found: Mapping[str, Json]) -> list[str]:
+def repeats_notes(found: Mapping[str, Repeats]) -> list[str]:
     """Say how far samples agree, how far a run's accuracy varies, and what is missing and why."""
     notes = []
     for label, of in found.items():
         said = []
-        agree = of["agreement"]
-        if agree["answers"]:
-            said.append(f"two samples give the same answer with a chance of {cell(agree['answers'])}")
-        if agree["right"]:
-            said.append(f"two samples are both right or both wrong with {cell(agree['right'])}")
-        if of["run_spread"]:
+        if of.agreement_of_answers is not None:
+            agree = cell(of.agreement_of_answers)
+            said.append(f"two samples give the same answer with a chance of {agree}")
+        if of.agreement_of_right is not None:
+            said.append(f"two samples are both right or both wrong with {cell(of.agreement_of_right)}")
+        if of.run_spread is not None:
             said.append(
                 "between runs that ask each question once, the accuracy has a standard deviation of "
-                f"{cell(of['run_spread'])}"
+                f"{cell(of.run_spread)}"
             )
-        said += [of["no_pass"]] if of["no_pass"] else []
-        most = len(of["pass_at_k"])
-        if most and (out := of["pass_at_k"][str(most)]["left_out"]):
-            said.append(f"{out} of {of['questions']} questions have fewer than {most} samples")
+        said += [of.no_pass] if of.no_pass else []
+        most = len(of.pass_at_k)
+        if most and (out := of.left_out(of.pass_at_k[-1])):
+            said.append(f"{out} of {of.questions} questions have fewer than {most} samples")
         if said:
             notes.append(f"{label}: {'; '.join(said)}.".replace("\n", ", "))
     return notes
@@ -123,22 +131,7 @@ def print_comparisons(compared: Comparisons, console: Console) -> None:
     """Print what conditions differ by from the baseline, a table a metric."""
     for metric in compared.made[0].metrics:
         for of in compared.made:
-            found = of.metrics[metric]
-            name_of = of.label.replace("\n", ", ")
-            shown = right_aligned_table(
-                f"{metric}: {name_of}; {found.questions} questions",
-                ["difference of", "plug-in", "p", "corrected", "p"],
-            )
-            for name in (n for n in QUANTITIES if n in found.plugin):
-                corrected = None if found.corrected is None else found.corrected[name].to_json()
-                plugin: Json | None = found.plugin[name].to_json()
-                if name == "accuracy" and corrected is not None:
-                    plugin = None  # it is the same in both
-                cells = [
-                    text for value in (plugin, corrected) for text in (cell(value, "\n"), _p(value))
-                ]
-                shown.add_row(PARTS_NAMED.get(name, name), *cells)
-            console.print(shown)
+            _print_differences(of, metric, console)
         notes = dict.fromkeys(
             of.metrics[metric].no_corrected for of in compared.made if of.metrics[metric].no_corrected
         )
@@ -146,10 +139,9 @@ def print_comparisons(compared: Comparisons, console: Console) -> None:
             console.print(f"{note}.", highlight=False, markup=False)
     console.print(ABOUT_DIFFERENCES, highlight=False)
     for of in compared.made:
-        name = of.label.replace("\n", ", ")
-        if of.unequal:
-            one, other = of.samples
-            said = f"{name}: {one} samples against {other}. {UNEQUAL}"
+        name = _in_a_line(of)
+        if of.samples.unequal:
+            said = f"{name}: {of.samples.value} samples against {of.samples.baseline}. {UNEQUAL}"
             console.print(said, highlight=False, markup=False)
         if said := of_clusters(next(iter(of.metrics.values())).clusters):
             console.print(f"{name}: {said}", highlight=False, markup=False)
@@ -160,39 +152,57 @@ def print_comparisons(compared: Comparisons, console: Console) -> None:
         console.print(f"Not compared: {text}", highlight=False, markup=False)
 
 
-def differences_section(found: Mapping[str, Json]) -> str:
+def _print_differences(of: Comparison, metric: str, console: Console) -> None:
+    """Print a comparison's differences by one metric."""
+    found = of.metrics[metric]
+    shown = right_aligned_table(
+        f"{metric}: {_in_a_line(of)}; {found.questions} questions",
+        ["difference of", "plug-in", "p", "corrected", "p"],
+    )
+    for name, plugin in found.plugin.items():
+        corrected = None if found.corrected is None else found.corrected[name]
+        # Accuracy is the same in both.
+        both = None if name == "accuracy" and corrected is not None else plugin, corrected
+        cells = [text for value in both for text in _with_p(value)]
+        shown.add_row(PARTS_NAMED.get(name, name), *cells)
+    console.print(shown)
+
+
+def _with_p(of: Paired | None) -> tuple[str, str]:
+    """Return the cells of a difference and of its p-value."""
+    return ("–", "–") if of is None else (cell(of.estimate, "\n"), _p(of.p_holm))
+
+
+def _in_a_line(of: Comparison) -> str:
+    return of.label.replace("\n", ", ")
+
+
+def differences_section(found: Mapping[str, Differences]) -> str:
     """Return paired differences as a section of a report.
 
     Args:
-        found: of each comparison, `Differences.to_json`.
+        found: of each comparison.
     """
     rows, notes = [], []
     for label, of in found.items():
-        both = of["samples"]
-        for form, text in (("plugin", "plug-in"), ("corrected", "corrected")):
-            if of[form] is None:
+        for form, parts in (("plugin", of.plugin), ("corrected", of.corrected)):
+            if parts is None:
                 continue
-            cells = [
-                cell(value := of[form][name])
-                + (
-                    ""
-                    if value["p_holm"] is None
-                    else f", p {'' if value['p_holm'] < 1e-4 else '= '}{_p(value)}"
-                )
-                for name in QUANTITIES
-            ]
-            first = form == "plugin"
-            samples = f"{both['value']} − {both['baseline']}"
-            rows.append([label if first else "", text, str(of["questions"]), samples, *cells])
-        if both["value"] != both["baseline"]:
+            cells = [_cell(parts[name]) if name in parts else "–" for name in QUANTITIES]
+            samples = f"{of.samples.value} − {of.samples.baseline}"
+            first = label if form == "plugin" else ""
+            rows.append([first, FORM_NAMES[form], str(of.questions), samples, *cells])
+        if of.samples.unequal:
             notes.append(f"- {label}: unequal numbers of samples. {UNEQUAL}")
-        if said := of_clusters(of["clusters"]):
+        if said := of_clusters(of.clusters):
             notes.append(f"- {label}: {said}")
-    header = [
-        "difference",
-        "estimate",
-        "questions",
-        "samples",
-        *(PARTS_NAMED.get(name, name) for name in QUANTITIES),
-    ]
+    header = ["difference", "estimate", "questions", "samples",
+              *(PARTS_NAMED.get(name, name) for name in QUANTITIES)]  # fmt: skip
     return "\n\n".join(filter(None, [ABOUT_DIFFERENCES, table(header, rows), "\n".join(notes)]))
+
+
+def _cell(of: Paired) -> str:
+    """Return a difference with its p-value, where it has one."""
+    if of.p_holm is None:
+        return cell(of.estimate)
+    return f"{cell(of.estimate)}, p {'' if of.p_holm < 1e-4 else '= '}{_p(of.p_holm)}"

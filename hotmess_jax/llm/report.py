@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from hotmess_jax.documents import from_json
 from hotmess_jax.llm.analyses.catalogue import named
 from hotmess_jax.llm.cases import Key, module_of
+from hotmess_jax.llm.origins import Origin
 from hotmess_jax.llm.origins_report import origins_section
 from hotmess_jax.llm.repeat_tables import clusters_note
 from hotmess_jax.llm.study import Missing, SeriesName, Study
@@ -55,7 +57,7 @@ def _head(study: Study) -> list[str]:
         *study.meanings,
     ]
     if origins := source.get("origins"):
-        lines.append(origins_section(origins))
+        lines.append(origins_section(from_json(tuple[Origin, ...], origins)))
     if any(series.settings for series in study.series):
         lines.append(
             "Samples of different settings are not pooled: each row is of one model at one setting."

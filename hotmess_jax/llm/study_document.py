@@ -7,13 +7,15 @@ from typing import Any
 from hotmess_jax.documents import SCHEMA, Document, from_json, to_json, upgraded
 from hotmess_jax.llm.analyses.catalogue import CATALOGUE, named
 from hotmess_jax.llm.cases import Key, module_of
-from hotmess_jax.llm.measures.groups import LENGTHS, conclusion_of
+from hotmess_jax.llm.measures.groups import LENGTHS, AlongForm, Conclusion, conclusion_of
 from hotmess_jax.llm.study import Missing, SeriesName, Study
 
 # 1 knew results by name alone.
 VERSION = 2
 # What has conclusions, which schema 1 formed in the report.
 ALONG = ("by_length", "wait_ratio", "unit_tests_by", "shares_by", "open_answers")
+# What is of clusters of questions, where a field says of which, and once did not say of how many.
+CLUSTERED = (*ALONG, "overall", "unit_tests", "shares", "overthinking", "unit_tests_overthinking")
 PLAIN = ("models", "series", "questions", "samples", "meanings", "length", "settings")
 
 
@@ -91,13 +93,21 @@ def _with_keys(document: Document) -> Document:
     newer = {**document, "series": series, "meanings": document.get("meanings", []), "keys": keys}
     analyses = _with_counts(document["analyses"], document["questions"])
     for name, given in keys.items():
+        if given["analysis"] in CLUSTERED:
+            analyses[name] = {label: {"clusters": None} | of for label, of in analyses[name].items()}
         if given["analysis"] in ALONG:
             along = analyses[name].items()
             analyses[name] = {
-                label: {**result, "conclusion": asdict(conclusion_of(result))}
-                for label, result in along
+                label: {**result, "conclusion": asdict(_concluded(result))} for label, result in along
             }
     return newer | {"analyses": analyses}
+
+
+def _concluded(result: Mapping[str, Any]) -> Conclusion:
+    """Return what is concluded of a result along a field, from its forms as JSON values."""
+    plugin = from_json(AlongForm, result["plugin"])
+    corrected = from_json(AlongForm | None, result["corrected"])
+    return conclusion_of(result["metric"], plugin, corrected)
 
 
 def _with_counts(analyses: Mapping[str, Any], questions: int) -> dict[str, Any]:

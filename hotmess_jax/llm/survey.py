@@ -2,19 +2,22 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
 from hotmess_jax.statistics.correlations import (
+    RankCorrelation,
     disattenuated,
     permutation_p,
     rank_correlation,
     reliability,
 )
+from hotmess_jax.statistics.estimate import estimate_of, finite
 
 COLUMNS = ("rater", "question", "entity", "category", "rank")
 QUESTIONS = ("intelligence", "coherence")
@@ -95,7 +98,46 @@ def read_survey(path: Path) -> Survey:
     return Survey(rankings, categories)
 
 
-def analyse(survey: Survey, permutations: int, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class MeanRank:
+    """An entity's mean over raters of the share of a list that stands below it."""
+
+    # None of an entity that nobody ranked, or one rater alone.
+    mean: float | None
+    standard_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedEntity:
+    """An entity's mean ranks on both questions."""
+
+    entity: str
+    category: str
+    intelligence: MeanRank
+    incoherence: MeanRank
+
+
+@dataclass(frozen=True, slots=True)
+class MeansCorrelate(RankCorrelation):
+    """How both questions' mean ranks correlate over entities."""
+
+    # Two-sided, of permutations of the entities.
+    p: float | None
+    entities: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What raters say of entities."""
+
+    # By question.
+    raters: dict[str, int]
+    # Of all entities, and by category.
+    correlations: dict[str, MeansCorrelate]
+    entities: tuple[RankedEntity, ...]
+
+
+def analyse(survey: Survey, permutations: int, seed: int) -> Surveyed:
     """Return mean ranks with standard errors, and their correlation with an interval over entities.
 
     A rank is the share of a rater's list that stands below an entity (in the middle of its own place),
@@ -103,18 +145,13 @@ def analyse(survey: Survey, permutations: int, seed: int) -> dict[str, Any]:
 
     Raters who disagree make a correlation of their means small. `corrected` divides Spearman's ρ by
     the root of both questions' reliabilities; the reliability of a mean is its split-half correlation
-    over many halves of the raters, stepped up by Spearman and Brown.
+    over many halves of the raters, stepped up by Spearman and Brown. Its interval is divided likewise, and
+    cut at ±1; it is None where a reliability is not above 0, or is not known.
 
     Args:
         survey: from `read_survey`.
         permutations: of the entities, for the test of ρ = 0.
         seed: of these, and of the splits of the raters.
-
-    Returns:
-        `entities` with both means and standard errors, and over all and by category: Spearman's ρ with
-        Bonett and Wright's interval over entities, the permutations' two-sided p, the reliabilities,
-        and ρ divided by their root. Its interval is divided likewise, and cut at ±1; it is None where a
-        reliability is not above 0, or is not known.
 
     Raises:
         ValueError: where a question has fewer than two raters, or fewer than three entities are in
@@ -123,15 +160,11 @@ def analyse(survey: Survey, permutations: int, seed: int) -> dict[str, Any]:
     Source: Hägele et al. 2026, Figures 4b and 27; Bonett and Wright 2000; Spearman 1904 and 1910.
     """
     entities = sorted(survey.categories)
-    tables = {}
-    for question in QUESTIONS:
-        rankings = [ranking for ranking in survey.rankings if ranking.question == question]
-        if len(rankings) < 2:
-            raise ValueError(f"{question} has {len(rankings)} raters; at least two are needed")
-        tables[question] = np.stack([_shares(ranking, entities) for ranking in rankings])
-    # Coherence to incoherence.
-    tables["coherence"] = 1 - tables["coherence"]
-    means = [_means(tables[question]) for question in QUESTIONS]
+    tables = _tables(survey, entities)
+    means = [_means(table) for table in tables.values()]
+    errors = [
+        np.ma.filled(stats.sem(table, axis=0, nan_policy="omit"), np.nan) for table in tables.values()
+    ]
     random = np.random.default_rng(seed)
     category = np.asarray([survey.categories[entity] for entity in entities])
     groups = {"all": np.ones(len(entities), bool)}
@@ -143,28 +176,36 @@ def analyse(survey: Survey, permutations: int, seed: int) -> dict[str, Any]:
             if name == "all":
                 raise ValueError("fewer than three entities were ranked on both questions")
             continue
-        reliabilities = [_reliability(tables[question][:, both], random) for question in QUESTIONS]
-        found = correlate(means[0][both], means[1][both], reliabilities, permutations, random)
-        correlations[name] = {"entities": int(both.sum())} | found
-    errors = [stats.sem(tables[question], axis=0, nan_policy="omit") for question in QUESTIONS]
-    return {
-        "raters": {question: len(tables[question]) for question in QUESTIONS},
-        "correlations": correlations,
-        "entities": [
-            {
-                "entity": entity,
-                "category": survey.categories[entity],
-                **{
-                    name: {
-                        "mean": _number(means[k][i]),
-                        "standard_error": _number(np.ma.filled(errors[k], np.nan)[i]),
-                    }
-                    for k, name in enumerate(("intelligence", "incoherence"))
-                },
-            }
-            for i, entity in enumerate(entities)
-        ],
-    }
+        reliabilities = [_reliability(table[:, both], random) for table in tables.values()]
+        x, y = (mean[both] for mean in means)
+        correlations[name] = correlate(x, y, reliabilities, permutations, random)
+    ranked = [
+        [MeanRank(finite(mean), finite(error)) for mean, error in zip(*of, strict=True)]
+        for of in zip(means, errors, strict=True)
+    ]
+    return Surveyed(
+        {question: len(table) for question, table in tables.items()},
+        correlations,
+        tuple(
+            RankedEntity(entity, survey.categories[entity], *of_both)
+            for entity, *of_both in zip(entities, *ranked, strict=True)
+        ),
+    )
+
+
+def _tables(survey: Survey, entities: Sequence[str]) -> dict[str, Float[np.ndarray, "raters entities"]]:
+    """Return each question's ranks by rater, those of coherence inverted to incoherence.
+
+    Raises:
+        ValueError: where a question has fewer than two raters.
+    """
+    tables = {}
+    for question in QUESTIONS:
+        rankings = [ranking for ranking in survey.rankings if ranking.question == question]
+        if len(rankings) < 2:
+            raise ValueError(f"{question} has {len(rankings)} raters; at least two are needed")
+        tables[question] = np.stack([_shares(ranking, entities) for ranking in rankings])
+    return tables | {"coherence": 1 - tables["coherence"]}
 
 
 def _shares(ranking: Ranking, entities: Sequence[str]) -> np.ndarray:
@@ -179,7 +220,7 @@ def correlate(
     reliabilities: Sequence[float],
     permutations: int,
     random: np.random.Generator,
-) -> dict[str, Any]:
+) -> MeansCorrelate:
     """Return Spearman's ρ of two means of the same entities, as measured and corrected.
 
     Args:
@@ -191,16 +232,14 @@ def correlate(
     """
     rho, ends = rank_correlation(x, y)
     p = permutation_p(x, y, permutations, random)
-    corrected, corrected_ends = disattenuated(rho, ends, reliabilities)
-    return {
-        "rho": {"value": _number(rho), "ci95": [_number(end) for end in ends]},
-        "p": _number(p),
-        "reliabilities": [_number(of) for of in reliabilities],
-        "corrected": {
-            "value": _number(corrected),
-            "ci95": [_number(end) for end in corrected_ends],
-        },
-    }
+    first, second = reliabilities
+    return MeansCorrelate(
+        estimate_of(rho, ends),
+        (finite(first), finite(second)),
+        estimate_of(*disattenuated(rho, ends, reliabilities)),
+        finite(p),
+        len(x),
+    )
 
 
 def _reliability(table: Float[np.ndarray, "raters entities"], random: np.random.Generator) -> float:
@@ -214,7 +253,3 @@ def _means(table: np.ndarray) -> np.ndarray:
     known = ~np.isnan(table)
     count = known.sum(axis=0)
     return np.where(count > 0, np.where(known, table, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -1,41 +1,57 @@
 """How results are told in tables: values with intervals, forms, counts."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from hotmess_jax.presentation.words import interval, number
 from hotmess_jax.statistics.estimate import Estimate
 
-Json = Mapping[str, Any]
 FORM_NAMES = {"plugin": "plug-in", "corrected": "corrected"}
 PARTS_NAMED = {"bias2": "bias²"}
 
 
-def cell(value: Estimate | Json | None, gap: str = " ") -> str:
+@runtime_checkable
+class Counted(Protocol):
+    """A result that says what it is of."""
+
+    @property
+    def questions(self) -> int:
+        """How many questions."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples of them."""
+
+
+@runtime_checkable
+class InForms(Protocol):
+    """A result in the plug-in and the corrected form, of which it may lack the second."""
+
+    @property
+    def plugin(self) -> Any:
+        """The plug-in form."""
+
+    @property
+    def corrected(self) -> Any:
+        """The corrected form; None where there is none."""
+
+
+def cell(value: Estimate | None, gap: str = " ") -> str:
     """Return a value and, after the gap, its interval; "–" for what is not known."""
-    if isinstance(value, Estimate):
-        known = value.ci95 is not None and None not in value.ci95
-        shown = f"{gap}{interval(value.ci95)}" if known else ""
-        return "–" if value.value is None else number(value.value) + shown
-    if value is None or value["value"] is None:
+    if value is None or value.value is None:
         return "–"
-    ends = value["ci95"]
-    return number(value["value"]) + ("" if ends is None or None in ends else f"{gap}{interval(ends)}")
+    known = value.ci95 is not None and None not in value.ci95
+    return number(value.value) + (f"{gap}{interval(value.ci95)}" if known else "")
 
 
-def cell_at(values: Json, i: int) -> str:
-    """Return the cell of one of several values."""
-    return cell({"value": values["value"][i], "ci95": values["ci95"][i]})
-
-
-def counts(row: Json) -> list[str]:
+def counts(row: Counted) -> list[str]:
     """Return the cells of a result's questions and samples."""
-    return [str(row["questions"]), str(row["samples"])]
+    return [str(row.questions), str(row.samples)]
 
 
-def forms_of(result: Json) -> list[tuple[str, str]]:
+def forms_of(result: InForms) -> list[tuple[str, str]]:
     """Return the forms that a result has, the corrected one first."""
-    return [(form, FORM_NAMES[form]) for form in ("corrected", "plugin") if result[form] is not None]
+    plugin = [("plugin", FORM_NAMES["plugin"])]
+    return plugin if result.corrected is None else [("corrected", FORM_NAMES["corrected"]), *plugin]
 
 
 def titled(name: str, text: str) -> str:

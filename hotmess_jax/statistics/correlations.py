@@ -1,17 +1,30 @@
 """Rank correlations over units, as they are and corrected for the noise of what was measured."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from hotmess_jax.statistics.estimate import Estimate
 from hotmess_jax.statistics.intervals import Clusters, number_of, summed
 
 # Fewer units give no interval: its standard error divides by n − 3, and of one degree nothing is known.
 LEAST = 5
 # Splits of measurements in halves that a reliability is averaged over.
 SPLITS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RankCorrelation:
+    """Spearman's ρ of units' mean measurements, as it is and corrected; None where it is not known."""
+
+    rho: Estimate
+    # Of both means.
+    reliabilities: tuple[float | None, float | None]
+    # Divided by the root of both reliabilities.
+    corrected: Estimate
 
 
 def rank_correlation(

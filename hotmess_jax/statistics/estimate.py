@@ -1,6 +1,6 @@
 """A number with its 95 % interval, and Student's t over independent values."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic_core import CoreSchema
 from scipy import stats
 
-from hotmess_jax.statistics.json_form import json_form
+from hotmess_jax.statistics.json_form import NUMBER, json_form
 
 LEVEL = 0.95
 Over = Literal["draws", "sizes", "replicates", "questions"]
@@ -43,6 +43,10 @@ class Interval:
     @classmethod
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
         return json_form(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,17 @@ class Estimate:
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
         return json_form(cls)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        ci95 = {"anyOf": [Interval.__get_pydantic_json_schema__(core, handler), {"type": "null"}]}
+        counts: dict[str, Any] = {over: {"type": "integer"} for over in get_args(Over)}
+        return {
+            "type": "object",
+            "properties": {"value": NUMBER, "ci95": ci95, **counts},
+            "required": ["value", "ci95"],
+            "additionalProperties": False,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
@@ -122,6 +137,12 @@ class Estimates:
     def __getitem__(self, place: int) -> Estimate:
         return Estimate(self.value[place], self.ci95[place])
 
+    @classmethod
+    def of(cls, estimates: Iterable[Estimate]) -> "Estimates":
+        """Return several estimates in a row; what has no interval has an open one."""
+        pairs = [(of.value, of.ci95 or Interval(None, None)) for of in estimates]
+        return cls(tuple(value for value, _ in pairs), tuple(ci95 for _, ci95 in pairs))
+
     @property
     def ends(self) -> list[float | None]:
         """Both ends of every interval."""
@@ -130,19 +151,20 @@ class Estimates:
 
 def estimate_of(value: float, ends: Float[np.ndarray, " 2"]) -> Estimate:
     """Return a number and the ends of its interval as an estimate; what is not finite is not known."""
-    return Estimate(_known(value), Interval(*map(_known, np.asarray(ends).tolist())))
+    return Estimate(finite(value), Interval(*map(finite, np.asarray(ends).tolist())))
 
 
 def estimates_of(values: Float[np.ndarray, " n"], ends: Float[np.ndarray, "2 n"]) -> Estimates:
     """Return numbers and the ends of their intervals as estimates; what is not finite is not known."""
     pairs = np.asarray(ends).T.tolist()
     return Estimates(
-        tuple(map(_known, np.asarray(values).tolist())),
-        tuple(Interval(*map(_known, pair)) for pair in pairs),
+        tuple(map(finite, np.asarray(values).tolist())),
+        tuple(Interval(*map(finite, pair)) for pair in pairs),
     )
 
 
-def _known(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number; None where it is not finite, and so not known."""
     return float(value) if np.isfinite(value) else None
 
 

@@ -4,6 +4,9 @@ from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
+# JSON Schema of a number, or of one that is not known.
+NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+
 
 def json_form(kind: Any) -> CoreSchema:
     """Return the schema by which pydantic writes and reads a class: by its own two methods.

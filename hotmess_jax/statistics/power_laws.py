@@ -9,11 +9,14 @@ Source: Gourieroux, Monfort and Trognon 1984 for the estimator; Efron and Stein 
 variance is too small nowhere on average.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy import special, stats
+
+from hotmess_jax.statistics.estimate import Estimate, Interval, finite
 
 # The largest rise of a logarithm over the points that is taken for a fit.
 STEEPEST = 30.0
@@ -25,6 +28,64 @@ class Fit(NamedTuple):
 
     coefficients: Float[np.ndarray, "*shape coefficients"]
     r2: Float[np.ndarray, "*shape"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exponent:
+    """The exponent of a power law with its 95 % interval over questions, and R²; None where there is no fit."""
+
+    value: float | None
+    ci95: Interval
+    r2: float | None
+
+    @property
+    def estimate(self) -> Estimate:
+        """The exponent with its interval alone."""
+        return Estimate(self.value, self.ci95)
+
+
+class JackknifedFit(NamedTuple):
+    """Intercept and slopes, of all and without each question in turn, and R²; NaN where there is no fit."""
+
+    coefficients: Float[np.ndarray, " coefficients"]
+    left_out: Float[np.ndarray, "questions coefficients"]
+    r2: float
+    # As in `jackknife_interval`.
+    effective: float
+
+    @property
+    def ci95(self) -> Float[np.ndarray, "2 coefficients"]:
+        """The intervals."""
+        return jackknife_interval(self.coefficients, self.left_out, self.effective)
+
+    @property
+    def exponent(self) -> Exponent:
+        """The first slope."""
+        value = self.coefficients[..., 1]
+        ends = jackknife_interval(value, self.left_out[:, 1], self.effective)
+        return Exponent(finite(float(value)), Interval(*map(finite, ends.tolist())), finite(self.r2))
+
+
+def jackknifed_fit(
+    x: Float[np.ndarray, "points k"],
+    without: Float[np.ndarray, "#questions points k"],
+    part: Float[np.ndarray, "questions points"],
+    whole: Float[np.ndarray, "questions points"],
+    effective: float,
+) -> JackknifedFit:
+    """Return the fit of Σ part ≈ Σ whole · exp(a + x·k), and those that leave each question out in turn.
+
+    Args:
+        x: logarithms.
+        without: the same without each question; one for all where they do not hang on the questions.
+        part: of each question, or cluster of these.
+        whole: likewise.
+        effective: as in `jackknife_interval`.
+    """
+    total = part.sum(axis=0), whole.sum(axis=0)
+    of_all = fit(x, *total)
+    left_out = fit(without, total[0] - part, total[1] - whole).coefficients
+    return JackknifedFit(of_all.coefficients, left_out, float(of_all.r2), effective)
 
 
 def fit(

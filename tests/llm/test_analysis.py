@@ -22,11 +22,12 @@ from hotmess_jax.llm.analyses.scaling import scaling_by_difficulty, scaling_of
 from hotmess_jax.llm.analyses.sensitivity import sensitivity
 from hotmess_jax.llm.analyses.surface import surface_of
 from hotmess_jax.llm.measures import kl_correction
+from hotmess_jax.llm.measures.between_contexts import BetweenContexts
 from hotmess_jax.llm.measures.changes import answer_changes, answer_changes_by_length, difficulty_labels
 from hotmess_jax.llm.measures.cross_fitting import groups_along, measured_samples
-from hotmess_jax.llm.measures.groups import by_field, by_label, length_field, with_wait_ratio
+from hotmess_jax.llm.measures.groups import Labelled, by_field, by_label, length_field, with_wait_ratio
 from hotmess_jax.llm.measures.halves import _shuffled, natural_overthinking
-from hotmess_jax.llm.measures.means import overall
+from hotmess_jax.llm.measures.means import means_of
 from hotmess_jax.llm.measures.other_outcomes import unit_test_questions
 from hotmess_jax.llm.measures.questions import AnalysisSettings, Questions, estimate_parts, questions_of
 from hotmess_jax.llm.measures.subsets import (
@@ -43,7 +44,7 @@ from hotmess_jax.statistics.correlations import (
     rank_correlation,
     reliability,
 )
-from hotmess_jax.statistics.estimate import Interval
+from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.power_laws import fit, jackknife_interval
 from kernels.decompositions import Decomposition, brier, coverage, kl
 from kernels.resampling import bootstrap, percentile_interval
@@ -58,8 +59,13 @@ def float64():
         yield
 
 
+# What has no value has an open interval.
+NOT_KNOWN = Estimate(None, Interval(None, None))
+
+
 def inside(value, ends):
-    return ends[0] <= value <= ends[1]
+    low, high = ends
+    return low <= value <= high
 
 
 def planted(bias2, variance, **fields):
@@ -86,15 +92,15 @@ def by_length(seed, slope, questions=150, samples=20):
 
 
 def test_a_planted_slope_is_recovered_within_its_interval():
-    found = [by_length(seed, 0.4)["corrected"]["slopes"] for seed in range(4)]
-    for groups in ("10", "5"):
-        slopes = [of[groups]["incoherence"] for of in found]
+    found = [by_length(seed, 0.4).corrected.slopes for seed in range(4)]
+    for groups in (10, 5):
+        slopes = [of[groups].incoherence for of in found]
         # Within half as much again as an interval of 95 %: of four, hardly ever not.
         for slope in slopes:
-            low, high = slope["ci95"]
+            low, high = slope.ci95
             assert inside(0.4, (low - (high - low) / 4, high + (high - low) / 4))
-        assert np.mean([slope["value"] for slope in slopes]) == pytest.approx(0.4, abs=0.06)
-        assert min(slope["r2"] for slope in slopes) > 0.7
+        assert np.mean([slope.value for slope in slopes]) == pytest.approx(0.4, abs=0.06)
+        assert min(slope.r2 for slope in slopes) > 0.7
 
 
 def test_curves_and_halves_are_those_of_a_plain_loop():
@@ -127,12 +133,12 @@ def test_curves_and_halves_are_those_of_a_plain_loop():
             for name, expected in (("accuracy", values[:, 0]), ("error", values[:, 2]),
                                    ("variance", values[:, variance]),
                                    ("incoherence", incoherence)):  # fmt: skip
-                shown = found[form][of][name]
+                shown = getattr(getattr(getattr(found, form), of), name)
                 if of == "curves":
-                    np.testing.assert_allclose(shown["value"], expected)
+                    np.testing.assert_allclose(shown.value, expected)
                 else:
-                    assert shown["value"] == pytest.approx(expected[1] - expected[0])
-                    assert inside(shown["value"], shown["ci95"])
+                    assert shown.value == pytest.approx(expected[1] - expected[0])
+                    assert inside(shown.value, shown.ci95)
 
 
 @given(st.data())
@@ -180,9 +186,9 @@ def test_longer_wrong_samples_make_no_difference_between_questions():
         wrong = records["answer"].to_numpy().reshape(60, 8) == "B"
         length = random.lognormal(4, 0.3, (60, 8)) * np.where(wrong, 1.5, 1)
         found = by_field(records.with_columns(output_tokens=pl.Series(length.ravel())),
-                         "output_tokens", BRIER, groups=(6,))["corrected"]  # fmt: skip
-        values.append(found["halves"]["incoherence"]["value"])
-        assert inside(0, found["halves"]["incoherence"]["ci95"])
+                         "output_tokens", BRIER, groups=(6,)).corrected  # fmt: skip
+        values.append(found.halves.incoherence.value)
+        assert inside(0, found.halves.incoherence.ci95)
     assert np.mean(values) == pytest.approx(0, abs=0.035)  # four standard errors
 
 
@@ -191,14 +197,14 @@ def test_questions_with_few_samples_or_without_the_field_are_counted():
     records = two_answers(np.full(8, 0.5), np.arange(8.0) + 1, 4, random)
     records = records.with_columns(pl.when(pl.col("question_id") != "q0003").then("output_tokens"))
     found = by_field(records, "output_tokens", BRIER)
-    assert (found["questions"], found["without_field"], found["groups"]) == (7, 1, 2)
+    assert (found.questions, found.without_field, found.groups) == (7, 1, 2)
     fewer = records.filter((pl.col("sample") < 3) | (pl.col("question_id") > "q0001"))
-    assert by_field(fewer, "output_tokens", BRIER)["too_few"] == 2
+    assert by_field(fewer, "output_tokens", BRIER).too_few == 2
     with pytest.raises(ValueError, match="only 3 questions have 'output_tokens' in 4 samples"):
         by_field(records.filter(pl.col("question_id") < "q0004"), "output_tokens", BRIER)
     kl = by_field(records, "output_tokens", KL)
-    assert kl["corrected"] is None and "no corrected value" in kl["no_corrected"]
-    assert kl["plugin"]["halves"]["incoherence"]["value"] is not None
+    assert kl.corrected is None and "no corrected value" in kl.no_corrected
+    assert kl.plugin.halves.incoherence.value is not None
 
 
 def test_plugin_values_are_of_equal_numbers_of_samples():
@@ -206,9 +212,9 @@ def test_plugin_values_are_of_equal_numbers_of_samples():
     records = two_answers(np.full(400, 0.5), np.arange(400.0) + 1, 12, random)
     uneven = records.filter((pl.col("sample") < 4) | (pl.col("question_id") >= "q0200"))
     found = by_field(uneven, "output_tokens", BRIER)
-    assert found["plugin_samples"] == 2
+    assert found.plugin_samples == 2
     for form, expected in (("plugin", 0.25), ("corrected", 0.5)):
-        for value in found[form]["curves"]["variance"]["value"]:
+        for value in getattr(found, form).curves.variance.value:
             assert value == pytest.approx(expected, abs=0.08)
 
 
@@ -300,13 +306,13 @@ def test_kl_of_answers_that_are_all_right_is_0_without_dust():
     records = two_answers(np.asarray([1.0, 1.0, 0.5]), np.ones(3), 20, np.random.default_rng(0))
     questions = questions_of(records, KL)
     assert questions.plugin.error[:2].tolist() == [0, 0] and questions.plugin.error[2] > 1
-    right = overall(questions_of(records.filter(pl.col("question_id") < "q0002"), KL))
+    right = means_of(questions_of(records.filter(pl.col("question_id") < "q0002"), KL))
     for form in ("plugin", "corrected"):
         # Of two questions that were right others of the kind need not be.
-        low, high = right[form]["error"]["ci95"]
-        assert right[form]["error"]["value"] == low == 0 and high > 10
+        low, high = getattr(right, form).error.ci95
+        assert getattr(right, form).error.value == low == 0 and high > 10
         # 0/0 is not known, and neither is its interval.
-        assert right[form]["incoherence"] == {"value": None, "ci95": [None, None]}
+        assert getattr(right, form).incoherence == NOT_KNOWN
 
 
 # Longer against shorter samples
@@ -326,7 +332,7 @@ def sizes_of_median_splits(metric, seeds):
         )
         for seed in range(seeds)
     ]
-    return np.mean([of["test"]["incoherence"]["p"] <= 0.05 for of in found])
+    return np.mean([of.test.incoherence.p <= 0.05 for of in found])
 
 
 @pytest.mark.slow
@@ -350,13 +356,13 @@ def test_a_planted_effect_of_length_within_questions_is_found():
     )
     found = natural_overthinking(records, "output_tokens", BRIER, 199)
     for form, expected in (("plugin", 0.4), ("corrected", 0.5)):  # 0.5 less 1/5 of it
-        of = found[form]
-        assert of["short"]["incoherence"]["value"] == 0
-        assert of["long"]["incoherence"]["value"] == pytest.approx(expected, abs=0.06)
-        assert of["difference"]["accuracy"]["value"] == pytest.approx(right.mean() * 2)
-        assert inside(0.5, of["difference"]["accuracy"]["ci95"])
-    assert inside(0.5, found["corrected"]["difference"]["incoherence"]["ci95"])
-    assert found["test"]["incoherence"]["p"] == pytest.approx(1 / 200)
+        of = getattr(found, form)
+        assert of.short.incoherence.value == 0
+        assert of.long.incoherence.value == pytest.approx(expected, abs=0.06)
+        assert of.difference.accuracy.value == pytest.approx(right.mean() * 2)
+        assert inside(0.5, of.difference.accuracy.ci95)
+    assert inside(0.5, found.corrected.difference.incoherence.ci95)
+    assert found.test.incoherence.p == pytest.approx(1 / 200)
 
 
 @pytest.mark.parametrize("metric", ["brier", "kl"])
@@ -384,17 +390,17 @@ def test_halves_are_those_of_a_plain_loop(metric, samples):
             else kl(chosen, np.zeros(5, int), 1e-12)
         )
         for part in ("error", "bias2", "variance"):
-            value = found["plugin"][name][part]["value"]
+            value = getattr(getattr(found.plugin, name), part).value
             assert value == pytest.approx(float(getattr(split, part).mean()))
         if metric == "brier":
-            value = found["corrected"][name]["variance"]["value"]
+            value = getattr(found.corrected, name).variance.value
             assert value == pytest.approx(float(split.variance.mean()) * half / (half - 1))
         else:
-            assert found["corrected"] is None and found["no_corrected"]
-        of = found["plugin"][name]
-        assert of["accuracy"]["value"] == pytest.approx((chosen.argmax(-1) == 0).mean())
-        assert of["along"]["value"] == pytest.approx(np.take_along_axis(length, rows, axis=1).mean())
-    assert found["samples"] == 5 * 2 * half
+            assert found.corrected is None and found.no_corrected
+        of = getattr(found.plugin, name)
+        assert of.accuracy.value == pytest.approx((chosen.argmax(-1) == 0).mean())
+        assert of.along.value == pytest.approx(np.take_along_axis(length, rows, axis=1).mean())
+    assert found.samples == 5 * 2 * half
 
 
 def test_ties_are_split_at_random_and_few_samples_are_left_out():
@@ -409,13 +415,13 @@ def test_ties_are_split_at_random_and_few_samples_are_left_out():
     )
     found = natural_overthinking(records, "output_tokens", BRIER, 99)
     # In the order of the samples one half would always be right.
-    assert abs(found["plugin"]["difference"]["accuracy"]["value"]) < 0.2
-    assert found["test"]["accuracy"]["p"] > 0.01
+    assert abs(found.plugin.difference.accuracy.value) < 0.2
+    assert found.test.accuracy.p > 0.01
     few = records.filter(pl.col("sample") < 3)
     with pytest.raises(ValueError, match="two samples on either side"):
         natural_overthinking(few, "output_tokens", BRIER, 99)
     some = records.filter((pl.col("sample") < 3) | (pl.col("question_id") < "q0150"))
-    assert natural_overthinking(some, "output_tokens", BRIER, 99)["left_out"] == 50
+    assert natural_overthinking(some, "output_tokens", BRIER, 99).left_out == 50
 
 
 def test_budgets_are_beside_their_natural_variation():
@@ -426,15 +432,15 @@ def test_budgets_are_beside_their_natural_variation():
         for i, (budget, mean, right) in enumerate([("low", 100, 0.3), ("high", 1000, 0.8)])
     ]  # fmt: skip
     rows = by_budget(pl.concat(parts), "output_tokens", BRIER)
-    assert [row["budget"] for row in rows] == ["low", "high"]
+    assert [row.budget for row in rows] == ["low", "high"]
     for row, right in zip(rows, (0.3, 0.8), strict=True):
-        assert inside(right, row["corrected"]["incoherence"]["ci95"])
-        assert row["natural"]["questions"] == 40
-    assert rows[0]["more"] is None
-    more = rows[1]["more"]
-    assert more["questions"] == 40 and inside(0.5, more["corrected"]["ci95"])
-    values = [row["corrected"]["incoherence"]["value"] for row in rows]
-    assert more["corrected"]["value"] == pytest.approx(values[1] - values[0])
+        assert inside(right, row.corrected.incoherence.ci95)
+        assert row.natural.questions == 40
+    assert rows[0].more is None
+    more = rows[1].more
+    assert more.questions == 40 and inside(0.5, more.corrected.ci95)
+    values = [row.corrected.incoherence.value for row in rows]
+    assert more.corrected.value == pytest.approx(values[1] - values[0])
     with pytest.raises(ValueError, match="fewer than two budgets"):
         by_budget(parts[0], "output_tokens", BRIER)
 
@@ -452,10 +458,10 @@ def test_budgets_without_lengths_and_records_without_a_budget_are_rows():
     ]
     rows = by_budget(pl.concat(parts), "output_tokens", BRIER)
     # By length, and by name where that is the same.
-    assert [row["budget"] for row in rows] == [None, "low", "high", "max"]
-    assert [row["mean_length"] for row in rows] == [10, 10, None, None]
-    assert [row["natural"] is None for row in rows] == [False, False, True, True]
-    assert all(row["questions"] == 6 and row["samples"] == 24 for row in rows)
+    assert [row.budget for row in rows] == [None, "low", "high", "max"]
+    assert [row.mean_length for row in rows] == [10, 10, None, None]
+    assert [row.natural is None for row in rows] == [False, False, True, True]
+    assert all(row.questions == 6 and row.samples == 24 for row in rows)
 
 
 def test_a_half_without_error_has_no_incoherence_and_no_test():
@@ -466,12 +472,12 @@ def test_a_half_without_error_has_no_incoherence_and_no_test():
         answer=pl.Series(np.where(right, "A", "B").ravel())
     )
     found = natural_overthinking(records, "output_tokens", BRIER, 50)
-    assert found["plugin"]["short"]["error"]["value"] == 0
+    assert found.plugin.short.error.value == 0
     for form in ("plugin", "corrected"):
-        for of in (found[form]["short"], found[form]["difference"]):
-            assert of["incoherence"]["value"] is None and of["incoherence"]["ci95"] == [None, None]
-    assert found["test"]["incoherence"]["p"] is None
-    assert found["test"]["accuracy"]["p"] < 0.1
+        for of in (getattr(found, form).short, getattr(found, form).difference):
+            assert of.incoherence == NOT_KNOWN
+    assert found.test.incoherence.p is None
+    assert found.test.accuracy.p < 0.1
 
 
 def in_length_and_answer_contexts(seed, questions=30, contexts=5, samples=4):
@@ -492,10 +498,10 @@ def in_length_and_answer_contexts(seed, questions=30, contexts=5, samples=4):
 def test_whole_contexts_are_permuted_where_samples_have_them():
     settings_ = AnalysisSettings("brier", resamples=10)
     p = [natural_overthinking(in_length_and_answer_contexts(seed), "output_tokens",
-                              dataclasses.replace(settings_, seed=seed), 99)["test"]
+                              dataclasses.replace(settings_, seed=seed), 99).test
          for seed in range(600)]  # fmt: skip
     for name in ("incoherence", "accuracy"):
-        assert 0.03 <= np.mean([of[name]["p"] <= 0.05 for of in p]) <= 0.07
+        assert 0.03 <= np.mean([getattr(of, name).p <= 0.05 for of in p]) <= 0.07
 
 
 def test_permutations_keep_contexts_together():
@@ -558,22 +564,21 @@ def unequal(random):
 def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
     """Truth: bias² 2·0.5², variance 2·0.5·0.5, of which `share` is between contexts."""
     records = in_contexts(1, 500, sizes, share)
-    found = overall(questions_of(records, BRIER))
+    found = means_of(questions_of(records, BRIER))
     for value, truth in (
-        (found["corrected"]["bias2"], 0.5),
-        (found["corrected"]["variance"], 0.5),
-        (found["corrected"]["error"], 1),
-        (found["contexts"]["between"], 0.5 * share),
-        (found["contexts"]["within"], 0.5 * (1 - share)),
+        (found.corrected.bias2, 0.5),
+        (found.corrected.variance, 0.5),
+        (found.corrected.error, 1),
+        (found.contexts.between, 0.5 * share),
+        (found.contexts.within, 0.5 * (1 - share)),
     ):
         # Within four standard errors, as the interval over questions has them.
-        assert value["value"] == pytest.approx(truth, abs=np.ptp(value["ci95"]) + 1e-9)
-    assert found["contexts"]["questions"] == 500
+        assert value.value == pytest.approx(truth, abs=np.ptp([*value.ci95]) + 1e-9)
+    assert found.contexts.questions == 500
     (group,) = summarise(records, metrics=["brier", "zero_one"], resamples=200)
-    brier_, told = group["metrics"]["brier"], group["metrics"]["brier"]["contexts"]
-    assert brier_["corrected"]["variance"] == found["corrected"]["variance"]["value"]
-    assert brier_["corrected"]["ci95"]["variance"] == found["corrected"]["variance"]["ci95"]
-    assert told == found["contexts"] and group["metrics"]["zero_one"]["contexts"] is None
+    brier_, told = group.metrics["brier"], group.metrics["brier"].contexts
+    assert brier_.corrected.variance == found.corrected.variance
+    assert told == found.contexts and group.metrics["zero_one"].contexts is None
 
 
 @pytest.mark.slow
@@ -581,11 +586,11 @@ def test_the_variance_of_samples_in_contexts_is_unbiased(share, sizes):
 def test_intervals_of_samples_in_contexts_cover_the_truth(share):
     seeds, covered = 200, dict.fromkeys(("bias2", "variance", "between", "within"), 0)
     for seed in range(seeds):
-        found = overall(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER))
+        found = means_of(questions_of(in_contexts(seed, 60, [3] * 10, share), BRIER))
         truth = {"bias2": 0.5, "variance": 0.5, "between": 0.5 * share, "within": 0.5 * (1 - share)}
         for name, value in truth.items():
-            of = found["contexts"] if name in ("between", "within") else found["corrected"]
-            low, high = of[name]["ci95"]
+            of = found.contexts if name in ("between", "within") else found.corrected
+            low, high = getattr(of, name).ci95
             covered[name] += low - 1e-9 <= value <= high + 1e-9
     least = stats.binom.ppf(
         1e-3, seeds, 0.93
@@ -595,23 +600,23 @@ def test_intervals_of_samples_in_contexts_cover_the_truth(share):
 
 def test_one_context_or_one_sample_in_each_falls_back_and_says_so():
     flat = in_contexts(0, 40, [6])
-    one = overall(questions_of(flat, BRIER))
-    bare = overall(questions_of(without_contexts(flat), BRIER))
-    assert one["corrected"] == bare["corrected"] and bare["contexts"] is None
-    nothing = {"questions": 0, "between": None, "within": None}
-    assert one["contexts"] == nothing | {"one_context": 40, "one_sample_each": 0}
+    one = means_of(questions_of(flat, BRIER))
+    bare = means_of(questions_of(without_contexts(flat), BRIER))
+    assert one.corrected == bare.corrected and bare.contexts is None
+    assert one.contexts == BetweenContexts(0, 40, 0, None, None)
     each = flat.with_columns(context=pl.col("sample"), sample=pl.lit(0))
-    single = overall(questions_of(each, BRIER))
-    assert single["contexts"] == nothing | {"one_context": 0, "one_sample_each": 40}
+    single = means_of(questions_of(each, BRIER))
+    assert single.contexts == BetweenContexts(0, 0, 40, None, None)
     for name in ("error", "bias2", "variance", "incoherence"):
-        assert single["corrected"][name]["value"] == pytest.approx(bare["corrected"][name]["value"])
+        of_single, of_bare = (getattr(of.corrected, name) for of in (single, bare))
+        assert of_single.value == pytest.approx(of_bare.value)
     both = pl.concat([flat.filter(pl.col("question_id") < "q00010"),
                       in_contexts(1, 40, [3, 3]).filter(pl.col("question_id") >= "q00010")])  # fmt: skip
-    assert overall(questions_of(both, BRIER))["contexts"]["questions"] == 30
-    assert overall(questions_of(both, BRIER))["contexts"]["one_context"] == 10
+    assert means_of(questions_of(both, BRIER)).contexts.questions == 30
+    assert means_of(questions_of(both, BRIER)).contexts.one_context == 10
     # KL has no corrected value of so few, and so none between contexts and within them.
-    kl_of = overall(questions_of(both, KL))
-    assert kl_of["contexts"] is None and "fewer than 8" in kl_of["no_corrected"]
+    kl_of = means_of(questions_of(both, KL))
+    assert kl_of.contexts is None and "fewer than 8" in kl_of.no_corrected
 
 
 def test_corrected_values_in_contexts_are_those_of_a_plain_loop():
@@ -647,16 +652,16 @@ def test_the_kl_variance_of_samples_in_contexts_loses_most_of_its_bias():
     )
     grid = np.asarray([m + d for m in (-1.5, 1.5) for d in (-0.3, 0.3)])
     truth = -np.log(sum(np.exp(-np.log1p(np.exp(s * grid)).mean()) for s in (1, -1)))
-    found = overall(questions_of(records, KL))
-    flat = overall(questions_of(without_contexts(records), KL))
+    found = means_of(questions_of(records, KL))
+    flat = means_of(questions_of(without_contexts(records), KL))
     fixed, rough, plugin = (
-        found["corrected"]["variance"],
-        flat["corrected"]["variance"]["value"],
-        flat["plugin"]["variance"]["value"],
+        found.corrected.variance,
+        flat.corrected.variance.value,
+        flat.plugin.variance.value,
     )
-    assert plugin < rough < truth and abs(fixed["value"] - truth) < 0.3 * abs(rough - truth)
-    assert inside(truth, fixed["ci95"])
-    assert found["contexts"]["between"]["value"] > 10 * found["contexts"]["within"]["value"]
+    assert plugin < rough < truth and abs(fixed.value - truth) < 0.3 * abs(rough - truth)
+    assert inside(truth, fixed.ci95)
+    assert found.contexts.between.value > 10 * found.contexts.within.value
 
 
 def test_unit_tests_and_embeddings_have_contexts_too():
@@ -687,29 +692,29 @@ def test_ensembles_over_contexts_follow_the_1_over_E_law():
     """8 contexts of 4 with all variance between them: single samples have 0.5, so 0.25 and 0.125."""
     records = in_contexts(2, 300, [4] * 8)
     found = ensembling(records, BRIER)
-    assert found["ensembles"][:4] == [10, 10, 10, 8]
-    variance = found["corrected"]["variance"]
-    single = found["expected"]["variance"]["value"][0]
+    assert found.ensembles[:4] == (10, 10, 10, 8)
+    variance = found.corrected.variance
+    single = found.expected.variance.value[0]
     assert single == pytest.approx(0.5, abs=0.03)
-    for i, size in enumerate(found["sizes"]):
-        assert variance["value"][i] == pytest.approx(single / size, abs=2 * np.ptp(variance["ci95"][i]))
-        bias2 = found["corrected"]["bias2"]["value"][i]
-        assert bias2 == pytest.approx(found["expected"]["bias2"]["value"][i], abs=0.02)
+    for i, size in enumerate(found.sizes):
+        assert variance.value[i] == pytest.approx(single / size, abs=2 * np.ptp([*variance.ci95[i]]))
+        bias2 = found.corrected.bias2.value[i]
+        assert bias2 == pytest.approx(found.expected.bias2.value[i], abs=0.02)
     # Without the contexts samples are what they are among these eight: 0.5·(1 − 3/31) of single ones.
-    unknown = ensembling(without_contexts(records), BRIER)["corrected"]
+    unknown = ensembling(without_contexts(records), BRIER).corrected
     for size in (2, 4):
-        assert unknown["variance"]["value"][size - 1] == pytest.approx(0.4516 / size, abs=0.02)
+        assert unknown.variance.value[size - 1] == pytest.approx(0.4516 / size, abs=0.02)
 
 
 def test_fewer_samples_are_drawn_over_all_contexts():
     """All variance is between contexts: three samples of one context would have none."""
     records = in_contexts(0, 60, [4] * 8)
-    rows = {row["value"]: row for row in sensitivity(records, BRIER) if row["what"] == "samples"}
+    rows = {row.value: row.means for row in sensitivity(records, BRIER) if row.what == "samples"}
     assert set(rows) == {"3 at random", "5 at random", "10 at random", "20 at random"}
     for value, row in rows.items():
-        assert row["samples"] == 60 * int(value.split()[0])
-        of = row["corrected"]["variance"]
-        assert of["value"] == pytest.approx(0.5, abs=np.ptp(of["ci95"]))
+        assert row.samples == 60 * int(value.split()[0])
+        of = row.corrected.variance
+        assert of.value == pytest.approx(0.5, abs=np.ptp([*of.ci95]))
     more = records.filter((pl.col("question_id") != "q00000") | (pl.col("context") < 2))
     found = efficiency(more, BRIER, replicates=10)
     # Of the questions with 32 samples, eight of all contexts, not of the first two.
@@ -752,17 +757,17 @@ def test_planted_exponents_are_recovered_in_every_group():
     }
     along = [np.repeat(length[:, None], 6, axis=1)]
     found = scaling_of(sampled, along, SIZES, "xl", BRIER, 3)
-    assert found["models"] == ["s", "m", "l", "xl"] and len(found["groups"]) == 3
-    for i, row in enumerate(found["groups"]):
-        assert row["questions"] == 100
+    assert found.models == ("s", "m", "l", "xl") and len(found.groups) == 3
+    for i, row in enumerate(found.groups):
+        assert row.questions == 100
         expected = length[100 * i : 100 * (i + 1)].mean()
-        assert row["corrected"]["bias2"]["value"][0] == pytest.approx(expected, rel=0.1)
+        assert row.corrected.bias2.value[0] == pytest.approx(expected, rel=0.1)
         for name, exponent in (("bias2", -0.5), ("variance", -0.2)):
-            of = row["corrected"]["exponents"][name]
-            low, high = of["ci95"]
-            assert of["value"] == pytest.approx(exponent, abs=0.75 * (high - low)) and of["r2"] > 0.9
-            assert of["value"] == pytest.approx(exponent, abs=0.06)
-        assert len(row["effective_questions"]) == 4 and min(row["effective_questions"]) > 50
+            of = getattr(row.corrected.exponents, name)
+            low, high = of.ci95
+            assert of.value == pytest.approx(exponent, abs=0.75 * (high - low)) and of.r2 > 0.9
+            assert of.value == pytest.approx(exponent, abs=0.06)
+        assert len(row.effective_questions) == 4 and min(row.effective_questions) > 50
 
 
 def test_models_are_compared_on_shared_questions_whatever_their_order():
@@ -772,20 +777,20 @@ def test_models_are_compared_on_shared_questions_whatever_their_order():
     models = {name: two_answers(right, length, 6, random, name) for name in SIZES}
     models["m"] = models["m"].filter(pl.col("question_id") >= "q0004").reverse()
     found = scaling_by_difficulty(models, SIZES, "xl", "output_tokens", BRIER, 2)
-    assert sum(row["questions"] for row in found["groups"]) == 36
+    assert sum(row.questions for row in found.groups) == 36
     again = scaling_by_difficulty(
         dict(reversed(models.items())), SIZES, "xl", "output_tokens", BRIER, 2
     )
-    assert again["models"] == found["models"]
-    for row, other in zip(found["groups"], again["groups"], strict=True):
-        a, b = (of["corrected"]["incoherence"]["value"] for of in (row, other))
+    assert again.models == found.models
+    for row, other in zip(found.groups, again.groups, strict=True):
+        a, b = (of.corrected.incoherence.value for of in (row, other))
         np.testing.assert_allclose(a, b, atol=0.1)  # other splits
     with pytest.raises(ValueError, match="at least two sizes"):
         scaling_by_difficulty(models, {"s": 1e8}, "s", "output_tokens", BRIER)
     with pytest.raises(ValueError, match="41 groups of difficulty"):
         scaling_by_difficulty(models, SIZES, "xl", "output_tokens", BRIER, 41)
     kl = scaling_by_difficulty(models, SIZES, "xl", "output_tokens", KL, 2)
-    assert kl["groups"][0]["corrected"] is None and kl["no_corrected"]
+    assert kl.groups[0].corrected is None and kl.no_corrected
 
 
 def test_a_planted_surface_is_recovered():
@@ -799,12 +804,12 @@ def test_a_planted_surface_is_recovered():
         lengths[name] = [np.repeat(length[:, None], 6, axis=1)]
     found = surface_of(sampled, lengths, sizes, BRIER, 10, "tokens")
     for name, value in (("length", 0.3), ("size", -0.1)):
-        of = found["coefficients"][name]
-        assert of["value"] == pytest.approx(value, abs=0.75 * np.ptp(of["ci95"]))
-        assert of["value"] == pytest.approx(value, abs=0.03)
-    assert found["r2"] > 0.95
+        of = getattr(found.coefficients, name)
+        assert of.value == pytest.approx(value, abs=0.75 * np.ptp([*of.ci95]))
+        assert of.value == pytest.approx(value, abs=0.03)
+    assert found.r2 > 0.95
     nothing = {name: squared(np.ones(300), np.zeros(300), random) for name in sizes}
-    assert surface_of(nothing, lengths, sizes, BRIER, 10, "tokens")["r2"] is None
+    assert surface_of(nothing, lengths, sizes, BRIER, 10, "tokens").r2 is None
     with pytest.raises(ValueError, match="3 questions"):
         few = {name: squared(np.ones(3), np.ones(3), random) for name in sizes}
         surface_of(few, {k: [v[0][:3]] for k, v in lengths.items()}, sizes, BRIER, 10, "tokens")
@@ -820,13 +825,13 @@ def test_the_correlation_of_lengths_is_that_of_means_beside_one_without_their_no
         means_.append(length.mean(axis=1))
     (found,) = length_correlation(records, dict.fromkeys(records, "output_tokens"), 0)
     rho = stats.spearmanr(*means_).statistic
-    assert found["rho"]["value"] == pytest.approx(rho) and rho < 0.6
-    assert inside(6 / np.pi * np.arcsin(0.4), found["corrected"]["ci95"])
-    assert found["corrected"]["value"] == pytest.approx(6 / np.pi * np.arcsin(0.4), abs=0.12)
+    assert found.rho.value == pytest.approx(rho) and rho < 0.6
+    assert inside(6 / np.pi * np.arcsin(0.4), found.corrected.ci95)
+    assert found.corrected.value == pytest.approx(6 / np.pi * np.arcsin(0.4), abs=0.12)
     alone = {name: of.filter(pl.col("sample") == 0) for name, of in records.items()}
     (single,) = length_correlation(alone, dict.fromkeys(records, "output_tokens"), 0)
-    assert single["corrected"] == {"value": None, "ci95": [None, None]}
-    assert single["rho"]["value"] is not None
+    assert single.corrected == Estimate(None, Interval(None, None))
+    assert single.rho.value is not None
 
 
 def test_halves_correlate_as_spearman_and_brown_say():
@@ -862,32 +867,32 @@ def test_ensembles_follow_the_1_over_E_law():
     random = np.random.default_rng(0)
     records = any_answers(random.dirichlet(np.ones(4), 400), 24, random)
     found = ensembling(records, BRIER)
-    single = overall(questions_of(records, BRIER))["corrected"]
-    assert found["sizes"][0] == 1 and found["sizes"][-1] == 12
-    for i, size in enumerate(found["sizes"]):
-        law = single["variance"]["value"] / size
-        assert found["expected"]["variance"]["value"][i] == pytest.approx(law)
-        for name, value in (("variance", law), ("bias2", single["bias2"]["value"])):
-            of = found["corrected"][name]
+    single = means_of(questions_of(records, BRIER)).corrected
+    assert found.sizes[0] == 1 and found.sizes[-1] == 12
+    for i, size in enumerate(found.sizes):
+        law = single.variance.value / size
+        assert found.expected.variance.value[i] == pytest.approx(law)
+        for name, value in (("variance", law), ("bias2", single.bias2.value)):
+            of = getattr(found.corrected, name)
             # Twelve sizes of two parts: each within four standard errors.
-            assert of["value"][i] == pytest.approx(value, abs=4 / 3.92 * np.ptp(of["ci95"][i]))
-    assert found["ensembles"] == [min(10, 24 // size) for size in found["sizes"]]
+            assert of.value[i] == pytest.approx(value, abs=4 / 3.92 * np.ptp([*of.ci95[i]]))
+    assert found.ensembles == tuple(min(10, 24 // size) for size in found.sizes)
     # Plug-in of six at every size of which six fit, low by one of them: the curve falls as 1/E.
-    assert found["compared"] == 6
-    for i, size in enumerate(found["sizes"]):
-        of = found["plugin"]["variance"]
+    assert found.compared == 6
+    for i, size in enumerate(found.sizes):
+        of = found.plugin.variance
         if size > 4:
-            assert of["value"][i] is None and of["ci95"][i] == [None, None]
+            assert of.value[i] is None and of.ci95[i] == Interval(None, None)
         else:
-            expected = single["variance"]["value"] / size * 5 / 6
-            assert of["value"][i] == pytest.approx(expected, abs=2 / 3.92 * np.ptp(of["ci95"][i]))
+            expected = single.variance.value / size * 5 / 6
+            assert of.value[i] == pytest.approx(expected, abs=2 / 3.92 * np.ptp([*of.ci95[i]]))
     again = ensembling(records, dataclasses.replace(BRIER, seed=1))
-    assert again["corrected"]["variance"] != found["corrected"]["variance"]
+    assert again.corrected.variance != found.corrected.variance
     assert ensembling(records, BRIER) == found
     of_kl = ensembling(records, KL)
-    assert of_kl["sizes"] == [1, 2, 3, 4] and of_kl["ensembles"] == [6] * 4 and "expected" not in of_kl
-    assert None not in of_kl["plugin"]["variance"]["value"]
-    for why, value in zip(of_kl["no_corrected"], of_kl["corrected"]["variance"]["value"], strict=True):
+    assert of_kl.sizes == (1, 2, 3, 4) and of_kl.ensembles == (6,) * 4 and of_kl.expected is None
+    assert None not in of_kl.plugin.variance.value
+    for why, value in zip(of_kl.no_corrected, of_kl.corrected.variance.value, strict=True):
         assert "fewer than 8" in why and value is None
     with pytest.raises(ValueError, match="none of"):
         ensembling(records.filter(pl.col("sample") < 3), BRIER)
@@ -906,10 +911,10 @@ def test_fewer_samples_make_the_plugin_variance_low():
     )
     records = pl.concat([any_answers(probs, 10, random), wide])
     found = efficiency(records, BRIER, replicates=40)
-    split = overall(questions_of(records, BRIER))
+    split = means_of(questions_of(records, BRIER))
     assert found.questions == 300 and found.samples == tuple(range(2, 6))
     for n, value, spread in zip(found.samples, found.variance, found.variance_spread, strict=True):
-        expected = split["corrected"]["variance"]["value"] * (n - 1) / n
+        expected = split.corrected.variance.value * (n - 1) / n
         assert value == pytest.approx(expected, abs=4 * spread / np.sqrt(40) + 1e-12)
 
 
@@ -919,7 +924,7 @@ def test_sensitivity_changes_one_thing_at_a_time():
     records = any_answers(probs, 6, random).with_columns(
         error_type=pl.when(pl.col("question_id") < "q0005").then(pl.lit("wrong_groundtruth"))
     )
-    rows = {(row["what"], row["value"]): row for row in sensitivity(records, KL)}
+    rows = {(row.what, row.value): row.means for row in sensitivity(records, KL)}
     assert set(rows) == {
         ("headline", ""), ("unparsed", "drop"), ("unparsed", "wrong"),
         ("labels known to be wrong", "left out"), ("samples", "3 at random"),
@@ -932,8 +937,8 @@ def test_sensitivity_changes_one_thing_at_a_time():
         (("smoothing", "0.001"), records, dataclasses.replace(KL, smoothing=1e-3)),
         (("labels known to be wrong", "left out"), records.filter(pl.col("error_type").is_null()), KL),
     ):
-        assert rows[case]["plugin"] == overall(questions_of(part, of))["plugin"]
-    assert rows[("labels known to be wrong", "left out")]["questions"] == 25
+        assert rows[case].plugin == means_of(questions_of(part, of)).plugin
+    assert rows[("labels known to be wrong", "left out")].questions == 25
 
 
 def test_sensitivity_takes_the_headline_and_leaves_kl_unjudged_where_it_is_told_to(monkeypatch):
@@ -955,9 +960,9 @@ def test_sensitivity_takes_the_headline_and_leaves_kl_unjudged_where_it_is_told_
     judged.clear()
     unjudged = sensitivity(records, dataclasses.replace(KL, resamples=0))
     assert not judged
-    assert [row["plugin"] for row in unjudged] == [row["plugin"] for row in alone]
-    assert all(row["corrected"]["incoherence"]["value"] is None for row in unjudged)
-    assert "not asked for" in unjudged[0]["no_corrected"]
+    assert [row.means.plugin for row in unjudged] == [row.means.plugin for row in alone]
+    assert all(row.means.corrected.incoherence.value is None for row in unjudged)
+    assert "not asked for" in unjudged[0].means.no_corrected
 
 
 def test_kl_has_no_corrected_value_of_a_topic():
@@ -970,8 +975,8 @@ def test_kl_has_no_corrected_value_of_a_topic():
     questions = questions_of(records, KL)
     assert questions.no_corrected is None
     for row in by_label(questions, "output_tokens", KL):
-        assert row["corrected"]["incoherence"]["value"] is None
-        assert inside(row["plugin"]["incoherence"]["value"], row["plugin"]["incoherence"]["ci95"])
+        assert row.corrected.incoherence.value is None
+        assert inside(row.plugin.incoherence.value, row.plugin.incoherence.ci95)
 
 
 # Answers
@@ -989,15 +994,15 @@ def test_shares_of_questions_that_change():
     (found,) = answer_changes(records)
     # Within a context q1, q3, q4; the contexts' majority answers in q2 alone, since q1, q3 and q4 have
     # ties that hold the other context's answer; any two all but q0.
-    assert [found[k]["value"] for k in ("resampling", "context", "both")] == [0.6, 0.2, 0.8]
-    assert found["answers"] == 4
+    assert [found.of(k).value for k in ("resampling", "context", "both")] == [0.6, 0.2, 0.8]
+    assert found.answers == 4
     groups = pl.DataFrame(
         {"benchmark": pl.Series([None] * 5, dtype=pl.String), "question_id": list(answers),
          "group": [0, 0, 0, 1, 1]}
     )  # fmt: skip
     rows = answer_changes(records, groups)
-    assert [row["group"] for row in rows] == [None, 0, 1]
-    assert rows[2]["resampling"]["value"] == 1 and rows[1]["context"]["value"] == pytest.approx(1 / 3)
+    assert [row.group for row in rows] == [None, 0, 1]
+    assert rows[2].resampling.value == 1 and rows[1].context.value == pytest.approx(1 / 3)
 
 
 def test_a_change_of_context_is_one_of_the_majority_answer():
@@ -1016,12 +1021,12 @@ def test_a_change_of_context_is_one_of_the_majority_answer():
         difficulty=np.repeat(["easy", "easy", "hard", None], 9),
     )
     (found,) = answer_changes(records)
-    assert found["context"]["value"] == 0.5
+    assert found.context.value == 0.5
     shuffled = records.sample(fraction=1, shuffle=True, seed=0)
     assert answer_changes(shuffled) == [found]
     rows = answer_changes(records, difficulty_labels(records))
-    assert [(row["group"], row["questions"]) for row in rows] == [(None, 4), ("easy", 2), ("hard", 1)]
-    assert [row["context"]["value"] for row in rows] == [0.5, 0.5, 0]
+    assert [(row.group, row.questions) for row in rows] == [(None, 4), ("easy", 2), ("hard", 1)]
+    assert [row.context.value for row in rows] == [0.5, 0.5, 0]
     with pytest.raises(ValueError, match="no record has a difficulty"):
         difficulty_labels(records.drop("difficulty"))
 
@@ -1030,8 +1035,8 @@ def test_shares_of_changes_are_those_of_the_distribution():
     random = np.random.default_rng(0)
     probs = random.dirichlet(np.ones(4), 500)
     (found,) = answer_changes(any_answers(probs, 5, random))
-    assert inside((1 - (probs**5).sum(axis=1)).mean(), found["resampling"]["ci95"])
-    assert "context" not in found
+    assert inside((1 - (probs**5).sum(axis=1)).mean(), found.resampling.ci95)
+    assert found.context is None
 
 
 def test_how_often_two_answers_differ_does_not_hang_on_their_number():
@@ -1045,12 +1050,12 @@ def test_how_often_two_answers_differ_does_not_hang_on_their_number():
         ]
         (found,) = answer_changes(pl.concat(parts))
         for name, expected in (("within", within), ("between", between), ("effect", between - within)):
-            assert found[name]["value"] == pytest.approx(expected, abs=0.05)
-            assert inside(expected, found[name]["ci95"])
+            assert found.of(name).value == pytest.approx(expected, abs=0.05)
+            assert inside(expected, found.of(name).ci95)
     one = in_contexts(0, 60, [4] * 4, share=0)
     (none,) = answer_changes(one)
-    assert inside(0, none["effect"]["ci95"]) and none["context"]["value"] > 0.3
-    assert "effect" not in answer_changes(one.filter(pl.col("context") == 0))[0]
+    assert inside(0, none.effect.ci95) and none.context.value > 0.3
+    assert answer_changes(one.filter(pl.col("context") == 0))[0].effect is None
 
 
 def test_changes_by_length_are_of_other_samples_than_those_that_say_it():
@@ -1059,9 +1064,9 @@ def test_changes_by_length_are_of_other_samples_than_those_that_say_it():
     length = np.where(right[:, None] < 1, 100.0, 10.0) * random.lognormal(0, 0.1, (100, 8))
     records = two_answers(right, length, 8, random)
     easy, hard = answer_changes_by_length(records, "output_tokens", 2, 0)
-    assert (easy["group"], easy["questions"]) == (0, 50) and easy["answers"] == pytest.approx(4)
-    assert easy["resampling"]["value"] == 0
-    assert hard["resampling"]["value"] == pytest.approx(1 - 0.5**3, abs=0.06)
+    assert (easy.group, easy.questions) == (0, 50) and easy.answers == pytest.approx(4)
+    assert easy.resampling.value == 0
+    assert hard.resampling.value == pytest.approx(1 - 0.5**3, abs=0.06)
     with pytest.raises(ValueError, match="101 groups by length"):
         answer_changes_by_length(records, "output_tokens", 101, 0)
     # Longer wrong samples say nothing of identical questions.
@@ -1069,7 +1074,7 @@ def test_changes_by_length_are_of_other_samples_than_those_that_say_it():
     wrong = same["answer"].to_numpy() == "B"
     same = same.with_columns(output_tokens=pl.Series(np.where(wrong, 2.0, 1.0)))
     short, long = answer_changes_by_length(same, "output_tokens", 2, 0)
-    assert short["resampling"]["value"] == pytest.approx(long["resampling"]["value"], abs=0.12)
+    assert short.resampling.value == pytest.approx(long.resampling.value, abs=0.12)
 
 
 def test_format_failures_by_model_and_budget():
@@ -1118,9 +1123,9 @@ def test_questions_with_too_few_samples_are_left_out_and_counted():
     records = table(question_id=ids, sample=[*range(8), *range(8), *range(3), *range(2)],
                     answer=["A", "B", "A"] * 7)  # fmt: skip
     found = ensembling(records, settings, draws=2)
-    assert (found["questions"], found["fewer_samples"], found["samples_a_question"]) == (2, 2, 8)
+    assert (found.questions, found.fewer_samples, found.samples_a_question) == (2, 2, 8)
     alone = ensembling(records.filter(pl.col("question_id").is_in(["a", "b"])), settings, draws=2)
-    assert found["expected"] == alone["expected"] and alone["fewer_samples"] == 0
+    assert found.expected == alone.expected and alone.fewer_samples == 0
     with pytest.raises(ValueError, match="need 4 samples of a question, and none of 2 has"):
         ensembling(records.filter(pl.col("question_id").is_in(["c", "d"])), settings)
 
@@ -1144,16 +1149,15 @@ def test_topics_and_waits():
         topic=pl.when(pl.col("question_id") < "q0100").then(pl.lit("law")).otherwise(pl.lit("art"))
     )
     law, art = by_label(questions_of(records, BRIER), "output_tokens", BRIER)
-    assert (law["topic"], law["questions"], law["along"]["value"]) == ("law", 100, 50)
-    assert inside(0.7, art["corrected"]["incoherence"]["ci95"])
-    assert inside(0.7 * (1 - 1 / 20), art["plugin"]["incoherence"]["ci95"])
-    assert art["along"]["ci95"] == [None, None]
+    assert (law.topic, law.questions, law.along.value) == ("law", 100, 50)
+    assert inside(0.7, art.corrected.incoherence.ci95)
+    assert inside(0.7 * (1 - 1 / 20), art.plugin.incoherence.ci95)
+    assert art.along.ci95 == Interval(None, None)
     labelled = records.rename({"topic": "difficulty"})
     hard, easy = by_label(questions_of(labelled, BRIER), "output_tokens", BRIER, "difficulty")
-    assert (hard["difficulty"], easy["difficulty"]) == ("law", "art")
-    assert {k: v for k, v in hard.items() if k != "difficulty"} == {
-        k: v for k, v in law.items() if k != "topic"
-    }
+    assert (hard.difficulty, easy.difficulty) == ("law", "art")
+    for of in dataclasses.fields(Labelled):
+        assert getattr(hard, of.name) == getattr(law, of.name)
     with pytest.raises(ValueError, match="no record has a difficulty"):
         by_label(questions_of(records, BRIER), "output_tokens", BRIER, "difficulty")
     texts = pl.DataFrame({"reasoning": ["Wait, wait. Now await", "no", "", None]})
@@ -1177,7 +1181,7 @@ def test_unit_tests_are_decomposed_as_a_plain_loop_does():
     np.testing.assert_allclose(questions.corrected.variance, (share * (1 - share)).mean(axis=1) * 6 / 5)
     np.testing.assert_allclose(questions.accuracy, outcomes.all(axis=2).mean(axis=1))
     found = by_field(records, "actions", BRIER, (3,))
-    assert (found["metric"], found["groups"], found["questions"]) == ("coverage", 2, 12)
+    assert (found.metric, found.groups, found.questions) == ("coverage", 2, 12)
     with pytest.raises(ValueError, match="no task has two runs"):
         unit_test_questions(records.filter(pl.col("sample") == 0))
 
@@ -1187,12 +1191,12 @@ def test_unit_tests_are_split_by_length_too():
     actions = np.stack([random.permutation(8) for _ in range(10)]) * 1.0
     records, outcomes = unit_tests(random.uniform(0, 1, (10, 3)), 8, random, actions)
     found = natural_overthinking(records, "actions", BRIER, 50)
-    assert found["metric"] == "coverage"
+    assert found.metric == "coverage"
     order = np.argsort(actions, axis=1)
     for name, rows in (("short", order[:, :4]), ("long", order[:, 4:])):
         split = coverage(np.take_along_axis(outcomes, rows[..., None], axis=1))
         for part in ("error", "bias2", "variance"):
-            value = found["plugin"][name][part]["value"]
+            value = getattr(getattr(found.plugin, name), part).value
             assert value == pytest.approx(float(getattr(split, part).mean()))
 
 
@@ -1218,11 +1222,11 @@ def test_the_variance_of_embeddings_rises_as_planted():
     assert every.corrected.variance[0, 0] == pytest.approx(expected * 7 / 6)
     # Embeddings have a variance and nothing else.
     curves = by_field(records, "output_tokens", BRIER, (10,), vectors)
-    slope = curves["corrected"]["slopes"]["10"]["variance"]
-    assert inside(0.5, slope["ci95"]) and slope["r2"] > 0.9
+    slope = curves.corrected.slopes[10].variance
+    assert inside(0.5, slope.ci95) and slope.r2 > 0.9
     for form in ("plugin", "corrected"):
         for name in ("error", "bias2", "incoherence", "accuracy"):
-            assert curves[form]["curves"][name]["value"] == [None] * 10
-            assert curves[form]["halves"][name] == {"value": None, "ci95": [None, None]}
+            assert getattr(getattr(curves, form).curves, name).value == (None,) * 10
+            assert getattr(getattr(curves, form).halves, name) == NOT_KNOWN
     with pytest.raises(ValueError, match="only 0 questions have 'output_tokens' in 4 samples"):
         by_field(records.head(1), "output_tokens", BRIER, (10,), vectors)

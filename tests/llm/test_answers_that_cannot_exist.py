@@ -19,6 +19,7 @@ from hotmess_jax.llm.measures.groups import by_field
 from hotmess_jax.llm.measures.halves import natural_overthinking
 from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
 from hotmess_jax.llm.measures.summary import summarise
+from hotmess_jax.statistics.estimate import Estimate, Interval
 
 BRIER = AnalysisSettings(resamples=20)
 UNREADABLE = "none of 24 answers could be read"
@@ -50,8 +51,8 @@ def test_answers_of_which_none_could_be_read_have_no_variance(unparsed):
         with pytest.raises(ValueError, match=UNREADABLE):
             analysis()
     (group,) = summarise(records, metrics=("brier",), unparsed=unparsed)
-    assert group["metrics"]["brier"] is None and UNREADABLE in group["why_none"]
-    assert group["unparsed"] == 1 and group["samples"] == 24
+    assert group.metrics["brier"] is None and UNREADABLE in group.why_none
+    assert group.unparsed == 1 and group.samples == 24
 
 
 def test_a_budget_of_which_no_answer_could_be_read_takes_nothing_from_the_others():
@@ -60,9 +61,9 @@ def test_a_budget_of_which_no_answer_could_be_read_takes_nothing_from_the_others
     records = pl.concat(
         [good.with_columns(budget=pl.lit("low")), unreadable().with_columns(budget=pl.lit("high"))]
     )
-    rows = {row["budget"]: row for row in by_budget(records, "output_tokens", BRIER)}
-    assert UNREADABLE in rows["high"]["missing"] and rows["high"]["samples"] == 24
-    assert "plugin" not in rows["high"] and rows["low"]["plugin"]["incoherence"]["value"] > 0
+    rows = {row.budget: row for row in by_budget(records, "output_tokens", BRIER)}
+    assert UNREADABLE in rows["high"].missing and rows["high"].samples == 24
+    assert not hasattr(rows["high"], "plugin") and rows["low"].plugin.incoherence.value > 0
 
 
 def test_a_budget_that_is_not_kept_is_said():
@@ -75,10 +76,10 @@ def test_a_budget_that_is_not_kept_is_said():
         output_tokens=np.arange(8),
         reasoning=[None, None, None, "hm"] * 2,
     )
-    rows = {row["budget"]: row for row in by_budget(records, "output_tokens", BRIER)}
-    assert rows["100"]["over_budget"] == pytest.approx(2 / 3) and rows["100"]["unreasoned"] == 0
-    assert rows["100"]["reasoning_tokens"] == 300
-    assert rows["low"]["over_budget"] is None and rows["low"]["unreasoned"] == 0.75
+    rows = {row.budget: row for row in by_budget(records, "output_tokens", BRIER)}
+    assert rows["100"].over_budget == pytest.approx(2 / 3) and rows["100"].unreasoned == 0
+    assert rows["100"].reasoning_tokens == 300
+    assert rows["low"].over_budget is None and rows["low"].unreasoned == 0.75
 
 
 @pytest.mark.parametrize("kind", ["open", "unparsed"])
@@ -106,13 +107,13 @@ def test_a_difference_of_embeddings_has_a_variance_and_nothing_else():
     vectors = random.normal(size=(36, 3))
     along = by_field(records, "output_tokens", BRIER, (3,), vectors)
     for form in ("plugin", "corrected"):
-        halves = along[form]["halves"]
-        (slopes,) = along[form]["slopes"].values()
-        assert halves["variance"]["value"] is not None and None not in halves["variance"]["ci95"]
+        halves = getattr(along, form).halves
+        (slopes,) = getattr(along, form).slopes.values()
+        assert halves.variance.value is not None and None not in halves.variance.ci95
         for name in ("error", "bias2", "incoherence", "accuracy"):
-            assert halves[name] == {"value": None, "ci95": [None, None]}
+            assert getattr(halves, name) == Estimate(None, Interval(None, None))
             if name != "accuracy":
-                assert slopes[name]["value"] is None and slopes[name]["r2"] is None
+                assert getattr(slopes, name).value is None and getattr(slopes, name).r2 is None
 
 
 def one_of_thirty(few):
@@ -127,17 +128,17 @@ def test_one_question_with_few_samples_is_counted_and_takes_nothing_from_the_oth
     short, whole = one_of_thirty(3)
     others = whole.filter(pl.col("question_id") != "q0000")
     found, alone = ensembling(short, BRIER), ensembling(others, BRIER)
-    assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
+    assert replace(found, fewer_samples=0) == alone and found.fewer_samples == 1
     found, alone = efficiency(short, BRIER), efficiency(others, BRIER)
     assert replace(found, fewer_samples=0) == alone and found.fewer_samples == 1
     found = natural_overthinking(short, "output_tokens", BRIER, permutations=20)
-    assert (found["questions"], found["left_out"]) == (29, 1)
+    assert (found.questions, found.left_out) == (29, 1)
     along = by_field(short, "output_tokens", BRIER, (3,))
-    assert (along["questions"], along["without_field"], along["too_few"]) == (29, 0, 1)
+    assert (along.questions, along.without_field, along.too_few) == (29, 0, 1)
     single, _ = one_of_thirty(1)
     (found,) = answer_changes(single)
     (alone,) = answer_changes(others)
-    assert found | {"fewer_samples": 0} == alone and found["fewer_samples"] == 1
+    assert replace(found, fewer_samples=0) == alone and found.fewer_samples == 1
 
 
 def test_kinds_of_change_are_of_the_questions_that_can_change_so():
@@ -150,8 +151,8 @@ def test_kinds_of_change_are_of_the_questions_that_can_change_so():
         answer=[a for given in answers.values() for a in given],
     )
     (found,) = answer_changes(records)
-    assert (found["questions"], found["fewer_samples"]) == (3, 1)
-    shares = [found[k]["value"] for k in ("resampling", "context", "both")]
+    assert (found.questions, found.fewer_samples) == (3, 1)
+    shares = [found.of(k).value for k in ("resampling", "context", "both")]
     # Within a context q0 and q1 could, and did not; between contexts q0 and q2 could, and did.
     assert shares == [0, 1, pytest.approx(2 / 3)]
     with pytest.raises(ValueError, match="no question has two answers, of 1"):

@@ -10,7 +10,7 @@ import pytest
 from made_records import two_answers
 
 from experiments import incoherence
-from hotmess_jax.llm.measures.comparing import compare
+from hotmess_jax.llm.measures.comparing import SamplesOfBoth, compare
 from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.statistics.estimate import holm
 from hotmess_jax.statistics.intervals import paired_difference
@@ -59,8 +59,9 @@ def test_differences_are_those_of_shared_questions_computed_by_hand():
         mine = shares(records, of.value)
         both = sorted(set(base) & set(mine))
         assert of.questions == len(both)
-        assert of.samples == tuple(sum(x[q][1] for q in both) for x in (mine, base))
-        assert of.unequal == (of.value == "good")
+        numbers = (sum(x[q][1] for q in both) for x in (mine, base))
+        assert of.samples == SamplesOfBoth(*numbers)
+        assert of.samples.unequal == (of.value == "good")
         values = []
         for x in (mine, base):
             g, n = np.asarray([x[q] for q in both]).T

@@ -2,33 +2,32 @@
 
 import pytest
 
-from hotmess_jax.llm.measures.groups import Conclusion, conclusion_of, tell_along
-
-NAMES = ("error", "bias2", "variance", "incoherence", "accuracy")
+from hotmess_jax.llm.measures.groups import (
+    AlongField,
+    AlongForm,
+    Conclusion,
+    Slopes,
+    conclusion_of,
+    tell_along,
+)
+from hotmess_jax.llm.measures.parts import Curves, Parts
+from hotmess_jax.statistics.estimate import Estimate, Estimates, Interval
+from hotmess_jax.statistics.power_laws import Exponent
 
 
 def along(metric, **intervals):
     """Return a result whose halves and two slopes have these intervals, the corrected form where it has one."""
 
     def form(ends):
-        rows = [
-            {
-                name: {
-                    "value": 0.1,
-                    "ci95": [None if end is None else float(end) for end in pair],
-                    "r2": 0.5,
-                }
-                for name in NAMES
-            }
-            for pair in ends
-        ]
-        return {"halves": rows[0], "slopes": {"5": rows[1], "10": rows[2]}}
+        parts = [Interval(*(None if end is None else float(end) for end in pair)) for pair in ends]
+        halves = Parts(*[Estimate(0.1, parts[0])] * 5)
+        slopes = {count: Slopes(*[Exponent(0.1, of, 0.5)] * 4)
+                  for count, of in zip((5, 10), parts[1:], strict=True)}  # fmt: skip
+        return AlongForm(slopes, halves, Curves(*[Estimates((), ())] * 6))
 
-    forms = {
-        name: form(intervals[name]) if name in intervals else None for name in ("plugin", "corrected")
-    }
-    return {"metric": metric, "field": "words", "questions": 9, "samples": 99, "splits": 10, "plugin_samples": 3,
-            "no_corrected": None, "too_few": 0, "without_field": 0, "shared_contexts": 0, **forms}  # fmt: skip
+    forms = [form(intervals[name]) if name in intervals else None for name in ("plugin", "corrected")]
+    concluded = conclusion_of(metric, *forms)
+    return AlongField("words", metric, 9, 99, None, 0, 10, 3, 5, None, *forms, concluded)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +46,5 @@ def along(metric, **intervals):
     ],
 )  # fmt: skip
 def test_intervals_that_exclude_0_are_counted_by_side(result, concluded, said):
-    assert conclusion_of(result) == concluded
-    kept = {name: getattr(concluded, name) for name in Conclusion.__slots__}
-    assert said in tell_along({"m": result | {"conclusion": kept}})
+    assert result.conclusion == concluded
+    assert said in tell_along({"m": result})

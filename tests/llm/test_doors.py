@@ -74,7 +74,9 @@ def test_command_and_library_agree(tmp_path, monkeypatch, capsys):
     incoherence.main()
     capsys.readouterr()
     bare = pl.DataFrame(rows[::-1]).with_columns(pl.col("question_id").cast(pl.Int64))
-    assert json.loads(out.read_text())["groups"] == summarise(bare, resamples=20)
+    assert json.loads(out.read_text())["groups"] == [
+        of.to_json() for of in summarise(bare, resamples=20)
+    ]
     assert summarise(read_records(str(path)), resamples=20) == summarise(bare, resamples=20)
 
 
@@ -137,7 +139,7 @@ def test_two_models_or_settings_are_no_one():
             door(two)
         with pytest.raises(ValueError, match=r"several settings, temperature 0\.0 and 1\.0"):
             door(hot)
-    assert [group["model"] for group in summarise(two, resamples=20)] == ["m", "n"]
+    assert [group.model for group in summarise(two, resamples=20)] == ["m", "n"]
 
 
 def test_a_field_that_tells_samples_apart_is_grouped_by():
@@ -235,12 +237,12 @@ def test_topics_of_few_questions_are_taken_together_and_named():
         )
     )
     rows = by_label(questions_of(table, FEW), "output_tokens", FEW)
-    named = {row["topic"]: row for row in rows}
+    named = {row.topic: row for row in rows}
     together = "4 others (fewer than 10 questions each: art, t21, t22, t23)"
-    assert {name: row["questions"] for name, row in named.items()} == {"law": 12, together: 12}
-    assert None not in named[together]["corrected"]["incoherence"]["ci95"]
+    assert {name: row.questions for name, row in named.items()} == {"law": 12, together: 12}
+    assert None not in named[together].corrected.incoherence.ci95
     few = by_label(questions_of(table.filter(pl.col("topic") != "art"), FEW), "output_tokens", FEW)
-    assert {row["topic"] for row in few} == {
+    assert {row.topic for row in few} == {
         "law",
         "3 others (fewer than 10 questions each: t21, t22, t23)",
     }

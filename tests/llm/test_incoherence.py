@@ -134,29 +134,32 @@ def test_each_policy_for_unparsed_answers_agrees_with_loops(tmp_path, policy):
     (group,) = summarise(
         read_records([write(tmp_path / "r.jsonl", rows)]), unparsed=policy, resamples=50
     )
-    found = group["metrics"]["brier"]
+    found = group.metrics["brier"].plugin
     np.testing.assert_allclose(
-        [found["bias2"], found["variance"]], by_hand(answers, targets, 3, policy), rtol=1e-9
+        [found.bias2.value, found.variance.value], by_hand(answers, targets, 3, policy), rtol=1e-9
     )
     blanks = sum(a is None for given in answers for a in given)
-    np.testing.assert_allclose(group["unparsed"], blanks / len(rows))
+    np.testing.assert_allclose(group.unparsed, blanks / len(rows))
     # Accuracy is of the samples and the questions that the errors are of.
     counted = [[a for a in g if a is not None or policy != "drop"] for g in answers]
     right = [np.mean([a == t for a in g]) for g, t in zip(counted, targets, strict=True) if len(g) >= 2]
-    np.testing.assert_allclose(group["accuracy"], np.mean(right))
-    assert group["questions"] == 31 and group["samples"] == len(rows)
-    assert (group["left_out"] > 0) == (policy == "drop")
+    np.testing.assert_allclose(group.accuracy, np.mean(right))
+    assert group.questions == 31 and group.samples == len(rows)
+    assert (group.left_out > 0) == (policy == "drop")
 
 
 def test_questions_with_other_numbers_of_options_are_analysed_together(tmp_path):
     three = [record(0, s, "AB"[s % 2]) for s in range(4)]
     five = [record(1, s, "AE"[s % 2], options=list("ABCDE")) for s in range(4)]
     groups = [
-        summarise(read_records([write(tmp_path / "r.jsonl", rows)]), resamples=20)[0]["metrics"]["kl"]
+        summarise(read_records([write(tmp_path / "r.jsonl", rows)]), resamples=20)[0]
+        .metrics["kl"]
+        .plugin
         for rows in (three, five, three + five)
     ]
     for part in ("error", "bias2", "variance"):
-        np.testing.assert_allclose(groups[2][part], (groups[0][part] + groups[1][part]) / 2, rtol=1e-9)
+        values = [getattr(of, part).value for of in groups]
+        np.testing.assert_allclose(values[2], (values[0] + values[1]) / 2, rtol=1e-9)
 
 
 def test_the_command_prints_tables_json_and_figures(tmp_path, monkeypatch, capsys):
@@ -215,10 +218,10 @@ def test_on_real_samples_the_corrected_form_does_not_depend_on_their_number(tmp_
         (group,) = summarise(
             read_records([write(tmp_path / "r.jsonl", few)]), metrics=["brier"], resamples=500
         )
-        found = group["metrics"]["brier"]
-        plugin.append(found["incoherence"])
-        corrected.append(found["corrected"]["incoherence"])
-        intervals.append(found["corrected"]["ci95"]["incoherence"])
+        found = group.metrics["brier"]
+        plugin.append(found.plugin.incoherence.value)
+        corrected.append(found.corrected.incoherence.value)
+        intervals.append(found.corrected.incoherence.ci95)
     assert plugin[0] < plugin[1] < plugin[2]
     low, high = intervals[-1]
     assert all(low <= value <= high for value in corrected)

@@ -79,10 +79,10 @@ def test_what_has_nothing_beside_it_is_said_to_have_nothing(tmp_path):
     path = tmp_path / "r.jsonl"
     path.write_text("{}\n")
     (origin,) = origins_of([path])
-    assert "neither an importer's comparison" in origins_section([origin.to_json()])
+    assert "neither an importer's comparison" in origins_section([origin])
     sampled(path, summary=None)  # stopped before its end
     (origin,) = origins_of([path])
-    assert origin.sampled is None and "nor a finished run's own" in origins_section([origin.to_json()])
+    assert origin.sampled is None and "nor a finished run's own" in origins_section([origin])
     path.with_name("r.jsonl.reconciled.json").write_text("[]")
     with pytest.raises(ValueError, match="is no JSON object but a list"):
         origins_of([path])

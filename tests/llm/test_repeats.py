@@ -13,8 +13,9 @@ from made_records import any_answers, table, two_answers
 
 from experiments import incoherence
 from hotmess_jax.llm.measures import repeats_figure
-from hotmess_jax.llm.measures.repeats import repeats
+from hotmess_jax.llm.measures.repeats import Repeats, repeats
 from hotmess_jax.statistics.coverage import seen_coverage
+from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.intervals import mean_interval
 
 
@@ -148,8 +149,8 @@ def test_the_command_prints_and_writes_them(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(("groups", "panels"), [(3, 2), (4, 4)])
 def test_many_groups_have_a_panel_each(groups, panels):
-    curve = {str(k): {"value": k / 10, "ci95": [0.0, 1.0]} for k in range(1, 5)}
-    of = {"pass_at_k": curve, "pass_hat_k": curve, "majority": curve}
+    curve = tuple(Estimate(k / 10, Interval(0.0, 1.0), "questions", 9) for k in range(1, 5))
+    of = Repeats(9, curve[0], curve, curve, curve, None, None, None, None, None)
     drawn = repeats_figure.repeats({f"m\ntemperature {i}": of for i in range(groups)})
     drawn.draw_without_rendering()
     assert len(drawn.axes) == panels

@@ -26,6 +26,7 @@ from hotmess_jax.llm.study import StudySettings, study
 from hotmess_jax.llm.study_document import from_document, to_document
 from hotmess_jax.llm.study_figures import draw
 from hotmess_jax.llm.survey import Ranking, Survey, analyse, correlate, read_survey
+from hotmess_jax.statistics.estimate import Estimate, Interval
 
 FEW = AnalysisSettings(resamples=20)
 SOURCE = {"records": {"files": ["r.jsonl"], "where": []},
@@ -138,13 +139,13 @@ def test_settings_are_never_pooled():
     with jax.enable_x64(True):
         cold, hot = summarise(records, metrics=["brier"], resamples=20)
         by_topic = summarise(records.with_columns(topic=pl.lit("law")), ["topic"], ["brier"])
-    assert (cold["by"], hot["by"]) == ({"temperature": 0.0}, {"temperature": 1.0})
-    assert by_topic[0]["by"] == {"topic": "law", "temperature": 0.0}
+    assert (cold.by, hot.by) == ({"temperature": 0.0}, {"temperature": 1.0})
+    assert by_topic[0].by == {"topic": "law", "temperature": 0.0}
     for group, error in ((cold, 0), (hot, 2)):
-        found = group["metrics"]["brier"]
-        assert (found["error"], found["variance"]) == (error, 0)
-        assert found["incoherence"] == (None if error == 0 else 0)
-        low, high = found["ci95"]["incoherence"]
+        found = group.metrics["brier"].plugin
+        assert (found.error.value, found.variance.value) == (error, 0)
+        assert found.incoherence.value == (None if error == 0 else 0)
+        low, high = found.incoherence.ci95
         # Eight questions that are consistent are no proof that all are.
         assert (low, high) == (None, None) if error == 0 else low == 0 and 0.2 < high < 0.5
     found = study_of(records)
@@ -481,9 +482,9 @@ def write_csv(path, rows, header="rater,question,entity,category,rank"):
 def test_a_planted_correlation_is_found_with_its_sign(tmp_path):
     for slope in (1, -1):
         found = analyse(read_survey(write_csv(tmp_path / "s.csv", rankings(slope, 0))), 200, 0)
-        rho = found["correlations"]["all"]["rho"]
-        assert slope * rho["value"] > 0.8 and slope * min(rho["ci95"], key=abs) > 0.5
-        assert set(found["correlations"]) == {"all", "animal", "model", "human"}
+        rho = found.correlations["all"].rho
+        assert slope * rho.value > 0.8 and slope * min(rho.ci95, key=abs) > 0.5
+        assert set(found.correlations) == {"all", "animal", "model", "human"}
 
 
 def rated(seed, rho, entities, raters, noise):
@@ -506,11 +507,11 @@ def test_the_survey_s_intervals_cover_and_its_test_keeps_its_level(rho, noise):
     true = 6 / np.pi * np.arcsin(rho / 2)
     runs, covered, rejected = 60, 0, 0
     for seed in range(runs):
-        found = analyse(rated(seed, rho, 24, 10, noise), 99, seed)["correlations"]["all"]
-        ends = found["corrected"]["ci95"]
-        covered += ends[0] <= true <= ends[1]
-        rejected += found["p"] <= 0.05
-        assert found["rho"]["ci95"][0] <= found["rho"]["value"] <= found["rho"]["ci95"][1]
+        found = analyse(rated(seed, rho, 24, 10, noise), 99, seed).correlations["all"]
+        ends = found.corrected.ci95
+        covered += ends.low <= true <= ends.high
+        rejected += found.p <= 0.05
+        assert found.rho.ci95.low <= found.rho.value <= found.rho.ci95.high
     assert covered >= stats.binom.ppf(1e-3, runs, 0.95)
     if not rho:
         assert rejected <= stats.binom.ppf(1 - 1e-3, runs, 0.05)
@@ -520,23 +521,23 @@ def test_the_survey_s_correlation_is_scipy_s_and_corrected_by_known_reliabilitie
     x, y = np.random.default_rng(0).normal(size=(2, 30)).round(1)
     y = y + x
     found = correlate(x, y, [0.81, 1.0], 199, np.random.default_rng(0))
-    assert found["rho"]["value"] == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert found["corrected"]["value"] == pytest.approx(found["rho"]["value"] / 0.9)
-    assert found["p"] == pytest.approx(1 / 200)
+    assert found.rho.value == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert found.corrected.value == pytest.approx(found.rho.value / 0.9)
+    assert found.p == pytest.approx(1 / 200)
     unknown = correlate(x, y, [0.81, -0.1], 199, np.random.default_rng(0))
-    assert unknown["corrected"] == {"value": None, "ci95": [None, None]}
+    assert unknown.corrected == Estimate(None, Interval(None, None))
 
 
 def test_mean_ranks_and_standard_errors_are_those_of_a_plain_loop(tmp_path):
     rows = rankings(0, 3, raters=5)
     found = analyse(read_survey(write_csv(tmp_path / "s.csv", rows)), 50, 0)
-    for row in found["entities"]:
+    for row in found.entities:
         for name, question in (("intelligence", "intelligence"), ("incoherence", "coherence")):
             given = [(rank - 0.5) / 18 for _, q, entity, _, rank in rows
-                     if q == question and entity == row["entity"]]  # fmt: skip
+                     if q == question and entity == row.entity]  # fmt: skip
             shares = np.asarray(given) if question == "coherence" else 1 - np.asarray(given)
-            assert row[name]["mean"] == pytest.approx(shares.mean())
-            assert row[name]["standard_error"] == pytest.approx(stats.sem(shares))
+            assert getattr(row, name).mean == pytest.approx(shares.mean())
+            assert getattr(row, name).standard_error == pytest.approx(stats.sem(shares))
 
 
 @pytest.mark.parametrize(

@@ -111,5 +111,5 @@ def test_shares_by_group_and_without_two_samples(tmp_path):
     first = write(tmp_path / "a.jsonl", [[0.5, 0.25]], temperature=0)
     second = write(tmp_path / "b.jsonl", [[0.5]], temperature=1)
     groups = summarise_shares(read_records([first, second]))
-    assert [group["by"] for group in groups] == [{"temperature": 0.0}, {"temperature": 1.0}]
-    assert groups[1]["metrics"]["squared_error"] is None and groups[1]["left_out"] == 1
+    assert [group.by for group in groups] == [{"temperature": 0.0}, {"temperature": 1.0}]
+    assert groups[1].metrics["squared_error"] is None and groups[1].left_out == 1

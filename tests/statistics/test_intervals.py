@@ -15,8 +15,8 @@ from hotmess_jax.llm.coverage import simulations
 from hotmess_jax.llm.coverage.decompositions import SIMULATIONS
 from hotmess_jax.llm.measures.decomposing import drawn_down
 from hotmess_jax.llm.measures.kl_correction import judge, plugin_and_corrected, units_of
-from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
-from hotmess_jax.llm.measures.means import overall
+from hotmess_jax.llm.measures.left_out import LeftOut, left_out_by_difficulty
+from hotmess_jax.llm.measures.means import means_of
 from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
 from hotmess_jax.llm.measures.samples import stated_step, to_samples
 from hotmess_jax.llm.measures.summary import summarise
@@ -202,9 +202,9 @@ def test_kl_of_few_one_hot_answers_has_no_corrected_value_and_says_why():
     probs = random.dirichlet(np.ones(4), 60)
     shown = {}
     for count in (3, 12):
-        found = overall(questions_of(any_answers(probs, count, random), KL))
-        assert found["plugin"]["incoherence"]["value"] is not None
-        shown[count] = found["corrected"]["incoherence"]["value"], found["no_corrected"]
+        found = means_of(questions_of(any_answers(probs, count, random), KL))
+        assert found.plugin.incoherence.value is not None
+        shown[count] = found.corrected.incoherence.value, found.no_corrected
     assert shown[3][0] is None and "60 of 60 questions have fewer than 8" in shown[3][1]
     truth = (1 - probs.max(axis=1)).sum() / (1 - probs[:, 0]).sum()
     assert shown[12][1] is None and shown[12][0] == pytest.approx(truth, abs=0.12)
@@ -219,14 +219,14 @@ def test_kl_plugin_values_are_of_equal_numbers_of_samples():
     random = np.random.default_rng(4)
     probs = random.dirichlet(np.ones(4), 100)
     few, many = (any_answers(probs, count, random) for count in (4, 20))
-    of_few = overall(questions_of(few, KL))["plugin"]["incoherence"]
+    of_few = means_of(questions_of(few, KL)).plugin.incoherence
     settings_of = AnalysisSettings("kl", resamples=100, kl_samples=4)
-    of_many = overall(questions_of(many, settings_of))
-    assert of_many["kl_samples"] == 4
-    width = np.ptp(of_few["ci95"])
-    assert of_many["plugin"]["incoherence"]["value"] == pytest.approx(of_few["value"], abs=width / 2)
-    all_of_them = overall(questions_of(many, KL))["plugin"]["incoherence"]["value"]
-    assert all_of_them > of_many["plugin"]["incoherence"]["value"] + width / 2
+    of_many = means_of(questions_of(many, settings_of))
+    assert of_many.kl_samples == 4
+    width = np.ptp([*of_few.ci95])
+    assert of_many.plugin.incoherence.value == pytest.approx(of_few.value, abs=width / 2)
+    all_of_them = means_of(questions_of(many, KL)).plugin.incoherence.value
+    assert all_of_them > of_many.plugin.incoherence.value + width / 2
     # Of two of three samples: the mean over the three pairs.
     block = to_samples(any_answers(probs[:2], 3, random), "uniform").blocks[0]
     whole = jax.tree.map(np.asarray, kl(block.probs, block.target))
@@ -236,7 +236,7 @@ def test_kl_plugin_values_are_of_equal_numbers_of_samples():
     groups = summarise(
         pl.concat([few, many.with_columns(model=pl.lit("n"))]), metrics=["kl"], resamples=100
     )
-    assert [g["metrics"]["kl"]["kl_samples"] for g in groups] == [4, 4]
+    assert [g.metrics["kl"].kl_samples for g in groups] == [4, 4]
 
 
 # Stated probabilities
@@ -269,11 +269,11 @@ def test_the_step_of_stated_probabilities_is_found_and_its_zeros_are_half_of_it(
     np.testing.assert_allclose(floored, expected / expected.sum(axis=-1, keepdims=True))
     # What zeros mean is no longer decided by the smoothing.
     values = [
-        overall(questions_of(records, s))["plugin"]["incoherence"]["value"]
+        means_of(questions_of(records, s)).plugin.incoherence.value
         for s in (AnalysisSettings("kl", smoothing=d, resamples=100) for d in (1e-15, 1e-6))
     ]
     assert values[0] == pytest.approx(values[1], abs=1e-3)
-    assert overall(questions_of(records, KL))["stated_step"] == step
+    assert means_of(questions_of(records, KL)).stated_step == step
 
 
 def test_answers_and_exact_probabilities_have_no_step():
@@ -298,16 +298,13 @@ def test_accuracy_and_errors_are_of_one_set_where_answers_are_dropped():
         difficulty=pl.when(pl.col("question_id") == "c").then(pl.lit("hard")).otherwise(pl.lit("easy"))
     )
     (group,) = summarise(records, unparsed="drop", metrics=["brier", "zero_one"], resamples=50)
-    assert group["accuracy"] == pytest.approx((1 + 0.5) / 2)
-    assert group["accuracy"] == pytest.approx(1 - group["metrics"]["zero_one"]["error"])
-    assert group["metrics"]["brier"]["error"] == pytest.approx(2 * (1 - group["accuracy"]))
-    assert group["left_out"] == 1
-    assert group["left_out_by"] == [
-        {"group": "easy", "questions": 2, "left_out": 0, "accuracy": None},
-        {"group": "hard", "questions": 1, "left_out": 1, "accuracy": 0.0},
-    ]
+    assert group.accuracy == pytest.approx((1 + 0.5) / 2)
+    assert group.accuracy == pytest.approx(1 - group.metrics["zero_one"].plugin.error.value)
+    assert group.metrics["brier"].plugin.error.value == pytest.approx(2 * (1 - group.accuracy))
+    assert group.left_out == 1
+    assert group.left_out_by == (LeftOut("easy", 2, 0, None), LeftOut("hard", 1, 1, 0.0))
     (group,) = summarise(records, unparsed="wrong", metrics=["brier"], resamples=50)
-    assert group["accuracy"] == pytest.approx((3 / 4 + 1 / 2) / 3) and group["left_out_by"] == []
+    assert group.accuracy == pytest.approx((3 / 4 + 1 / 2) / 3) and group.left_out_by == ()
 
 
 def test_without_difficulties_questions_left_out_are_counted_by_their_length():
@@ -315,11 +312,11 @@ def test_without_difficulties_questions_left_out_are_counted_by_their_length():
     records = two_answers(np.full(9, 0.5), np.arange(9.0) + 1, 3, random)
     alone = records.filter((pl.col("question_id") < "q0007") | (pl.col("sample") == 0))
     rows = left_out_by_difficulty(alone, to_samples(alone, "drop"))
-    assert [(row["group"].split()[1], row["questions"], row["left_out"]) for row in rows] == [
+    assert [(row.group.split()[1], row.questions, row.left_out) for row in rows] == [
         ("shortest", 3, 0), ("middle", 3, 0), ("longest", 3, 2)]  # fmt: skip
     bare = alone.drop("output_tokens")
     (row,) = left_out_by_difficulty(bare, to_samples(bare, "drop"))
-    assert (row["group"], row["questions"], row["left_out"]) == ("all", 9, 2)
+    assert (row.group, row.questions, row.left_out) == ("all", 9, 2)
 
 
 def test_a_tie_of_probabilities_is_right_by_the_target_s_share():

@@ -1,14 +1,19 @@
 """Changes of answer, all and in groups by length."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from hotmess_jax.llm.cases import Case
-from hotmess_jax.llm.measures.changes import answer_changes, answer_changes_by_length, tell_changes
-from hotmess_jax.llm.measures.questions import Json
+from hotmess_jax.llm.measures.changes import (
+    AnswerChanges,
+    answer_changes,
+    answer_changes_by_length,
+    tell_changes,
+)
+
+Result = list[AnswerChanges]
 
 
-def compute(case: Case) -> list[Json]:
+def compute(case: Case) -> list[AnswerChanges]:
     """Return how often answers change."""
     rows = answer_changes(case.records, None, case.analysis.cluster)
     if case.length is not None:
@@ -25,6 +30,6 @@ def compute(case: Case) -> list[Json]:
     return rows
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Result]) -> str:
     """Return the section."""
     return tell_changes(results)

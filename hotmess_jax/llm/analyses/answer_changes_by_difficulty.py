@@ -1,18 +1,23 @@
 """Changes of answer by the benchmark's difficulty."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from hotmess_jax.llm.cases import Case
-from hotmess_jax.llm.measures.changes import answer_changes, difficulty_labels, tell_changes
-from hotmess_jax.llm.measures.questions import Json
+from hotmess_jax.llm.measures.changes import (
+    AnswerChanges,
+    answer_changes,
+    difficulty_labels,
+    tell_changes,
+)
+
+Result = list[AnswerChanges]
 
 
-def compute(case: Case) -> list[Json]:
+def compute(case: Case) -> list[AnswerChanges]:
     """Return how often answers change."""
     return answer_changes(case.records, difficulty_labels(case.records), case.analysis.cluster)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Result]) -> str:
     """Return the section."""
     return tell_changes(results)

@@ -1,19 +1,19 @@
 """Error, its parts and accuracy against length."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from hotmess_jax.llm.cases import Case
-from hotmess_jax.llm.measures.groups import by_field, tell_along
-from hotmess_jax.llm.measures.questions import Json
+from hotmess_jax.llm.measures.groups import AlongField, by_field, tell_along
+
+Result = AlongField
 
 
-def compute(case: Case) -> Json:
+def compute(case: Case) -> AlongField:
     """Return values along the length."""
     assert case.length is not None
     return by_field(case.records, case.length, case.analysis, case.settings.groups)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, AlongField]) -> str:
     """Return the section."""
     return tell_along(results)

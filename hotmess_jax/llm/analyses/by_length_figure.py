@@ -1,14 +1,14 @@
 """Figures against length."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.measures import groups_figure
+from hotmess_jax.llm.measures.groups import AlongField
 
 
-def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure]:
+def draw(name: str, results: Mapping[str, AlongField], metric: str) -> dict[str, Figure]:
     """Return the figures by file name."""
     both = name.replace("by_length", "bias2_against_variance")
     return {

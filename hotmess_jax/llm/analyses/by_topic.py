@@ -1,19 +1,19 @@
 """Error, its parts and accuracy by topic."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from hotmess_jax.llm.cases import Case
-from hotmess_jax.llm.measures.groups import by_label, tell_labels
-from hotmess_jax.llm.measures.questions import Json
+from hotmess_jax.llm.measures.groups import Labelled, OfTopic, by_label, tell_labels
+
+Result = list[OfTopic]
 
 
-def compute(case: Case) -> list[Json]:
+def compute(case: Case) -> list[Labelled]:
     """Return the values of each topic."""
     assert case.length is not None
     return by_label(case.questions, case.length, case.analysis, "topic")
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Sequence[Labelled]]) -> str:
     """Return the section."""
     return tell_labels(results)

@@ -1,12 +1,12 @@
 """Paired differences of conditions that differ in one thing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.comparing import Differences, differences, with_holm
-from hotmess_jax.llm.measures.questions import Json
 from hotmess_jax.llm.repeat_tables import differences_section
+
+Result = Differences
 
 
 def compute(case: Case) -> Differences:
@@ -15,11 +15,11 @@ def compute(case: Case) -> Differences:
     return differences(first, second, case.analysis.metric)
 
 
-def together(results: Sequence[Differences]) -> list[Json]:
+def together(results: Sequence[Differences]) -> list[Differences]:
     """Return all of one metric with p-values adjusted by Holm."""
-    return [result.to_json() for result in with_holm(results)]
+    return with_holm(results)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Differences]) -> str:
     """Return the section."""
     return differences_section(results)

@@ -1,13 +1,13 @@
 """The figure of differences."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.measures import comparing_figure
+from hotmess_jax.llm.measures.comparing import Differences
 
 
-def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure]:
+def draw(name: str, results: Mapping[str, Differences], metric: str) -> dict[str, Figure]:
     """Return the figures by file name."""
     return {name: comparing_figure.forest(results, metric)}

@@ -1,28 +1,26 @@
 """The figure of fewer samples."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from hotmess_jax.llm.analyses.efficiency import Efficiency
 from hotmess_jax.llm.drawing import as_numbers, check_form, counted, from_zero, title_of
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, series_look, with_legend
 
-Json = Mapping[str, Any]
 
-
-def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure]:
+def draw(name: str, results: Mapping[str, Efficiency], metric: str) -> dict[str, Figure]:
     """Return the figures by file name."""
     return {name: efficiency(results, metric)}
 
 
 @matplotlib.rc_context(STYLE)
-def efficiency(results: Mapping[str, Any], metric: str = "") -> Figure:
+def efficiency(results: Mapping[str, Efficiency], metric: str = "") -> Figure:
     """Draw mean and spread of bias² and variance at n samples a question (Fig. 21).
 
     Args:
-        results: of each model, what `analysis.efficiency` returns.
+        results: of each model, its result.
         metric: of which decomposition, for its unit.
     """
     check_form("plugin", metric)

@@ -1,7 +1,7 @@
 """Correlations of lengths between models, as they are and corrected for the noise of few samples."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -11,13 +11,36 @@ from scipy import stats
 from hotmess_jax.llm.cases import Case
 from hotmess_jax.llm.measures.clusters import clusters_in, count_in, with_clusters
 from hotmess_jax.llm.measures.groups import common_length_field
-from hotmess_jax.llm.measures.questions import Json, to_json
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.telling import cell
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
-from hotmess_jax.statistics.correlations import LEAST, disattenuated, rank_correlation, reliability
+from hotmess_jax.statistics.correlations import (
+    LEAST,
+    RankCorrelation,
+    disattenuated,
+    rank_correlation,
+    reliability,
+)
+from hotmess_jax.statistics.estimate import estimate_of, finite
 from hotmess_jax.statistics.intervals import Clusters
+
+
+@dataclass(frozen=True, slots=True)
+class LengthCorrelation(RankCorrelation):
+    """The rank correlation of two models' mean lengths over the questions they share.
+
+    `rho` is that of the means as they are, low by the noise of few samples; `corrected` is of mean ranks.
+    """
+
+    models: tuple[str, str]
+    fields: tuple[str, str]
+    questions: int
+    # Of these questions; None where no field says.
+    clusters: int | None
+
+
+Result = list[LengthCorrelation]
 
 
 def length_correlation(
@@ -25,7 +48,7 @@ def length_correlation(
     fields: Mapping[str, str],
     seed: int,
     cluster: str | None = None,
-) -> Sequence[Json]:
+) -> list[LengthCorrelation]:
     """Return the rank correlation of each two models' mean lengths over the questions they share.
 
     `rho` is that of the means as they are, low by the noise of few samples; `corrected`, of mean ranks, is divided by
@@ -60,11 +83,18 @@ def length_correlation(
             both = pl.concat([models[name] for name in (first, second)], how="diagonal_relaxed")
             who = with_clusters(shared.select(QUESTION), both, cluster)
             values = [_padded(shared[name].to_list()) for name in (first, second)]
-            found.append({
-                "models": [first, second], "fields": [fields[first], fields[second]],
-                "questions": shared.height, "clusters": count_in(who),
-                **correlation_of_means(values[0], values[1], seed, clusters_in(who)),
-            })  # fmt: skip
+            of = correlation_of_means(values[0], values[1], seed, clusters_in(who))
+            found.append(
+                LengthCorrelation(
+                    of.rho,
+                    of.reliabilities,
+                    of.corrected,
+                    (first, second),
+                    (fields[first], fields[second]),
+                    shared.height,
+                    count_in(who),
+                )
+            )
     return found
 
 
@@ -73,7 +103,7 @@ def correlation_of_means(
     y: Float[np.ndarray, "units _y"],
     seed: int,
     clusters: Clusters = None,
-) -> Json:
+) -> RankCorrelation:
     """Return the rank correlation of units' mean measurements, as it is and corrected for reliability.
 
     Corrected is that of mean ranks among all measurements: the mean of a few lengths hangs on the longest, by
@@ -86,17 +116,13 @@ def correlation_of_means(
         clusters: of the units.
     """
     random = np.random.default_rng(seed)
-    rho, ends = rank_correlation(np.nanmean(x, axis=1), np.nanmean(y, axis=1), clusters)
+    rho = rank_correlation(np.nanmean(x, axis=1), np.nanmean(y, axis=1), clusters)
     ranks = [_ranks(of) for of in (x, y)]
-    reliabilities = [reliability(of, random) for of in ranks]
-    first, second = (np.nanmean(of, axis=1) for of in ranks)
-    of_ranks = rank_correlation(first, second, clusters)
-    fixed, fixed_ends = disattenuated(*of_ranks, reliabilities)
-    return {
-        "rho": {"value": to_json(rho), "ci95": to_json(ends)},
-        "reliabilities": to_json(reliabilities),
-        "corrected": {"value": to_json(fixed), "ci95": to_json(fixed_ends)},
-    }
+    first, second = (reliability(of, random) for of in ranks)
+    mean_ranks = [np.nanmean(of, axis=1) for of in ranks]
+    of_ranks = rank_correlation(mean_ranks[0], mean_ranks[1], clusters)
+    fixed = disattenuated(*of_ranks, [first, second])
+    return RankCorrelation(estimate_of(*rho), (finite(first), finite(second)), estimate_of(*fixed))
 
 
 def _ranks(values: Float[np.ndarray, "units measurements"]) -> Float[np.ndarray, "units measurements"]:
@@ -114,7 +140,7 @@ def _padded(lists: Sequence[Sequence[float]]) -> Float[np.ndarray, "units most"]
     return found
 
 
-def compute(case: Case) -> Sequence[Json] | None:
+def compute(case: Case) -> list[LengthCorrelation] | None:
     """Return the correlations of one setting's models; None where fewer than two have lengths."""
     lengths = {part.label: part.length for part in case.parts if part.length is not None}
     if common := case.settings.length or common_length_field([part.records for part in case.parts]):
@@ -127,14 +153,13 @@ def compute(case: Case) -> Sequence[Json] | None:
     )
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Result]) -> str:
     """Return the section."""
     rows = [
-        [" and ".join(r["models"]), " and ".join(dict.fromkeys(r["fields"])), str(r["questions"]),
-         cell(r["rho"]), " and ".join(number(of, 2) for of in r["reliabilities"]),
-         cell(r["corrected"])]
+        [" and ".join(of.models), " and ".join(dict.fromkeys(of.fields)), str(of.questions),
+         cell(of.rho), " and ".join(number(each, 2) for each in of.reliabilities), cell(of.corrected)]
         for of_setting in results.values()
-        for r in of_setting
+        for of in of_setting
     ]  # fmt: skip
     return (
         "Spearman's ρ of the questions' mean lengths. Means of few samples are noisy, and ρ low by it: corrected, "

@@ -1,29 +1,27 @@
 """The figure of one question's answers."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from hotmess_jax.llm.analyses.one_question import OneQuestion
 from hotmess_jax.llm.drawing import counted
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, with_legend
 
-Json = Mapping[str, Any]
 
-
-def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure]:
+def draw(name: str, results: Mapping[str, OneQuestion], metric: str) -> dict[str, Figure]:
     """Return the figures by file name."""
     return {name: one_question(results)}
 
 
 @matplotlib.rc_context(STYLE)
-def one_question(results: Mapping[str, Any]) -> Figure:
+def one_question(results: Mapping[str, OneQuestion]) -> Figure:
     """Draw one question's answers, sample by sample (Fig. 19).
 
     Args:
-        results: of each model, what `analysis.one_question` returns.
+        results: of each model, its result.
     """
     figure, panels = new_figure(COLUMN, 1.2 * len(results) + 0.4, len(results), 1)
     for axes, (name, result) in zip(panels, results.items(), strict=True):

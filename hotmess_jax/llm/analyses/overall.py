@@ -1,18 +1,18 @@
 """Means over questions."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from hotmess_jax.llm.cases import Case
-from hotmess_jax.llm.measures.means import overall, tell_means
-from hotmess_jax.llm.measures.questions import Json
+from hotmess_jax.llm.measures.means import Means, means_of, tell_means
+
+Result = Means
 
 
-def compute(case: Case) -> Json:
+def compute(case: Case) -> Means:
     """Return means over questions."""
-    return overall(case.questions)
+    return means_of(case.questions)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Means]) -> str:
     """Return the section."""
     return tell_means(results)

@@ -1,13 +1,13 @@
 """The figure of what k samples do."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.measures import repeats_figure
+from hotmess_jax.llm.measures.repeats import Repeats
 
 
-def draw(name: str, results: Mapping[str, Any], metric: str) -> dict[str, Figure]:
+def draw(name: str, results: Mapping[str, Repeats], metric: str) -> dict[str, Figure]:
     """Return the figures by file name."""
     return {name: repeats_figure.repeats(results)}

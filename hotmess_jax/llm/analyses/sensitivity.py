@@ -1,19 +1,72 @@
 """What was decided on the way, and how the headline moves with it."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic_core import CoreSchema
 
+from hotmess_jax import documents
 from hotmess_jax.llm.cases import Case
-from hotmess_jax.llm.measures.means import overall
-from hotmess_jax.llm.measures.questions import FORMS, AnalysisSettings, Json, Questions, questions_of
+from hotmess_jax.llm.measures.means import Means, means_of
+from hotmess_jax.llm.measures.questions import AnalysisSettings, Questions, questions_of
 from hotmess_jax.llm.measures.samples import QUESTION, Samples, to_samples
 from hotmess_jax.llm.measures.series import one_series
-from hotmess_jax.llm.telling import cell
+from hotmess_jax.llm.telling import cell, counts
 from hotmess_jax.presentation.tables import table
+from hotmess_jax.statistics.json_form import json_form
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The headline with one thing changed that was decided on the way."""
+
+    what: str
+    # What it was changed to; "" of the headline itself.
+    value: str
+    # None where it cannot be computed, and why.
+    means: Means | None
+    missing: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values, the means' names beside its own."""
+        found = (
+            {"missing": self.missing} if self.means is None else documents.to_json(Means, self.means)
+        )
+        return {"what": self.what, "value": self.value, **found}
+
+    @classmethod
+    def of_json(cls, value: Any) -> "Changed":
+        """Return what JSON values say.
+
+        Raises:
+            ValueError: where a name is missing, or what should be means is none.
+        """
+        if not isinstance(value, Mapping) or not {"what", "value"} <= set(value):
+            raise ValueError(f"what was changed has what and value, got {value!r}")
+        missing = value.get("missing")
+        means = documents.from_json(Means, value) if missing is None else None
+        return cls(value["what"], value["value"], means, missing)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
+        return json_form(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        texts = {name: {"type": "string"} for name in ("what", "value", "missing")}
+        told = "Either `missing`, or the names of Means beside these."
+        return {
+            "type": "object",
+            "properties": texts,
+            "required": ["what", "value"],
+            "description": told,
+        }
+
+
+Result = list[Changed]
 
 
 def sensitivity(
@@ -21,7 +74,7 @@ def sensitivity(
     settings: AnalysisSettings,
     headline: Questions | None = None,
     smoothings: Sequence[float] = (1e-15, 1e-12, 1e-9, 1e-6, 1e-3),
-) -> list[Json]:
+) -> list[Changed]:
     """Return how the headline incoherence moves with what was decided on the way.
 
     Treatments of unparsed answers, the smoothing (kl only), leaving out questions whose label is known
@@ -41,11 +94,11 @@ def sensitivity(
     cases = [("headline", "", records, settings, samples)]
     for policy in ("uniform", "drop", "wrong"):
         if policy != settings.unparsed and samples.unparsed > 0:
-            changed = dataclasses.replace(settings, unparsed=policy)
+            changed = replace(settings, unparsed=policy)
             cases.append(("unparsed", policy, records, changed, None))
     if settings.metric == "kl":
         for smoothing in smoothings:
-            changed = dataclasses.replace(settings, smoothing=smoothing)
+            changed = replace(settings, smoothing=smoothing)
             cases.append(("smoothing", f"{smoothing:g}", records, changed, samples))
     if "error_type" in records.columns:
         right = pl.col("error_type").is_null() | (pl.col("error_type") == "ok")
@@ -59,35 +112,36 @@ def sensitivity(
             few = shuffled.filter(place <= count).drop("chance")
             cases.append(("samples", f"{count} at random", few, settings, None))
     # Cases that change nothing are the headline: what is known of it is not found out again.
-    same: Json | None = None if headline is None else overall(headline)
+    same = None if headline is None else means_of(headline)
     found = []
     for what, value, part, changed, known in cases:
         unchanged = part is records and changed == settings
         try:
-            row = same if unchanged and same else overall(questions_of(part, changed, known))
-            same = row if unchanged else same
-            found.append({"what": what, "value": value} | row)
+            means = same if unchanged and same else means_of(questions_of(part, changed, known))
         except ValueError as error:
-            found.append({"what": what, "value": value, "missing": str(error)})
+            found.append(Changed(what, value, None, str(error)))
+            continue
+        same = means if unchanged else same
+        found.append(Changed(what, value, means))
     return found
 
 
-def compute(case: Case) -> list[Json]:
+def compute(case: Case) -> list[Changed]:
     """Return the headline under each change."""
     return sensitivity(case.records, case.analysis, case.questions)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Result]) -> str:
     """Return the section."""
     rows = []
     for model, cases in results.items():
         for case in cases:
-            name = f"{case['what']} {case['value']}".strip()
-            if "missing" in case:
-                rows.append([model, name, "–", "–", case["missing"], ""])
+            name = f"{case.what} {case.value}".strip()
+            if case.means is None:
+                rows.append([model, name, "–", "–", str(case.missing), ""])
             else:
-                cells = [cell(case[form]["incoherence"]) for form in FORMS]
-                rows.append([model, name, str(case["questions"]), str(case["samples"]), *cells])
+                both = case.means.plugin.incoherence, case.means.corrected.incoherence
+                rows.append([model, name, *counts(case.means), *map(cell, both)])
     return table(
         ["model", "changed", "questions", "samples", "incoherence, plug-in", "corrected"], rows
     )

@@ -1,7 +1,8 @@
 """Incoherence as a power law in length and size together."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,14 +19,63 @@ from hotmess_jax.llm.measures.cross_fitting import (
     lengths_of,
 )
 from hotmess_jax.llm.measures.groups import A_GROUP, common_length_field
-from hotmess_jax.llm.measures.questions import AnalysisSettings, Json, to_json, with_intervals
+from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.measures.subsets import Sampled, sampled_of
 from hotmess_jax.llm.telling import FORM_NAMES, cell, titled
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
-from hotmess_jax.statistics import power_laws
-from hotmess_jax.statistics.intervals import effective_questions, summed
+from hotmess_jax.statistics.estimate import Estimate, estimate_of, finite
+from hotmess_jax.statistics.intervals import Clusters, effective_questions, summed
+from hotmess_jax.statistics.power_laws import jackknifed_fit
+
+Form = Literal["plugin", "corrected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """Those of log incoherence = intercept + length·log length + size·log size, over questions."""
+
+    intercept: Estimate
+    length: Estimate
+    size: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class SurfacePoints:
+    """A model's groups of questions: their mean lengths and incoherence."""
+
+    model: str
+    parameters: float
+    length: tuple[float | None, ...]
+    incoherence: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The power law of incoherence in length and in size; each question is the same one for all models."""
+
+    # The length.
+    field: str
+    # Corrected, where there is such a form.
+    form: Form
+    models: tuple[str, ...]
+    # Of equal size, a model.
+    groups: int
+    # Clusters of questions that intervals are over; None where no field says.
+    clusters: int | None
+    # Of each model, and how many of equal error would hold its own.
+    questions: tuple[int, ...]
+    effective_questions: tuple[float, ...]
+    # How many samples the plug-in form is of.
+    plugin_samples: int
+    coefficients: Coefficients
+    # None where no plane could be fitted.
+    r2: float | None
+    points: tuple[SurfacePoints, ...]
+
+
+Result = Surface
 
 
 def incoherence_surface(
@@ -34,8 +84,10 @@ def incoherence_surface(
     field: str,
     settings: AnalysisSettings,
     groups: int = 10,
-) -> Json:
+) -> Surface:
     """Return the power law of incoherence in length and in size, over groups of questions by length.
+
+    The coefficients are those of `power_laws`.
 
     Args:
         models: each model's records.
@@ -44,10 +96,6 @@ def incoherence_surface(
             measured (`cross_fitting`).
         settings: metric and seed.
         groups: of equal size, a model, where each has ten questions, and else as many as have.
-
-    Returns:
-        The coefficients (`power_laws`) with intervals over questions, each the same question for all models
-        that have it, R², and the points. Corrected, where there is such a form; `form` says which.
 
     Raises:
         ValueError: for fewer than two sizes, or too few questions.
@@ -60,7 +108,7 @@ def incoherence_surface(
     having = {name: models[name].filter(pl.col(field).is_not_null()) for name in names}
     sampled = {name: sampled_of(records, settings) for name, records in having.items()}
     lengths = {name: lengths_of(of, having[name], field) for name, of in sampled.items()}
-    return {"field": field} | surface_of(sampled, lengths, parameters, settings, groups, field)
+    return surface_of(sampled, lengths, parameters, settings, groups, field)
 
 
 def surface_of(
@@ -70,7 +118,7 @@ def surface_of(
     settings: AnalysisSettings,
     groups: int,
     field: str,
-) -> Json:
+) -> Surface:
     """Return what `incoherence_surface` does of questions sample by sample.
 
     Args:
@@ -93,7 +141,7 @@ def surface_of(
             )
     least = min(len(of.question) for of in fitted.values())
     count = max(2, min(groups, least // A_GROUP))
-    form = "plugin" if settings.metric == "kl" else "corrected"
+    form: Form = "plugin" if settings.metric == "kl" else "corrected"
     random = np.random.default_rng(settings.seed)
     grouped = {
         name: in_groups(of, form, groups_along(of.along, count, random), count)
@@ -103,46 +151,20 @@ def surface_of(
         grouped, {name: sampled[name].who[of.question] for name, of in fitted.items()}
     )
     by_model = together.error.reshape(-1, len(names), count).sum(axis=2)
-    clusters = clusters_in(everyone)
-    together = together.of_clusters(clusters)
-    sizes = np.log([parameters[name] for name in names])
-    fit, left_out, length, quotient = _fitted(together, np.repeat(sizes, count))
-    effective = float(effective_questions(summed(by_model, clusters)).min())
-    ends = power_laws.jackknife_interval(fit.coefficients, left_out.coefficients, effective)
-    labels = ("intercept", "length", "size")
-    return {
-        "form": form,
-        "models": names,
-        "groups": count,
-        "clusters": count_in(everyone),
-        "questions": [len(of.question) for of in fitted.values()],
-        "effective_questions": to_json(effective_questions(by_model)),
-        "plugin_samples": fitted[names[0]].plugin_samples,
-        "coefficients": with_intervals(
-            dict(zip(labels, fit.coefficients, strict=True)), dict(zip(labels, ends.T, strict=True))
-        ),
-        "r2": to_json(float(fit.r2)),
-        "points": _points(parameters, names, np.exp(length), quotient),
-    }
-
-
-def _points(
-    parameters: Mapping[str, float],
-    names: Sequence[str],
-    length: Float[np.ndarray, " groups"],
-    quotient: Float[np.ndarray, " groups"],
-) -> list[Json]:
-    """Return each model's groups: their mean lengths and incoherence."""
-    rows = zip(names, *(part.reshape(len(names), -1) for part in (length, quotient)), strict=True)
-    return [
-        {
-            "model": name,
-            "parameters": float(parameters[name]),
-            "length": to_json(lengths),
-            "incoherence": to_json(values),
-        }
-        for name, lengths, values in rows
-    ]
+    plane = _fitted(together, parameters, names, by_model, clusters_in(everyone))
+    return Surface(
+        field,
+        form,
+        tuple(names),
+        count,
+        count_in(everyone),
+        tuple(len(of.question) for of in fitted.values()),
+        tuple(effective_questions(by_model).tolist()),
+        fitted[names[0]].plugin_samples,
+        plane.coefficients,
+        plane.r2,
+        plane.points,
+    )
 
 
 def _together(
@@ -164,20 +186,47 @@ def _together(
     return Grouped(*(np.concatenate(part, axis=1) for part in zip(*columns, strict=True))), everyone
 
 
+class _Plane(NamedTuple):
+    """What was fitted, R² and the points it was fitted to."""
+
+    coefficients: Coefficients
+    r2: float | None
+    points: tuple[SurfacePoints, ...]
+
+
 def _fitted(
-    together: Grouped, sizes: Float[np.ndarray, " groups"]
-) -> tuple[power_laws.Fit, power_laws.Fit, Float[np.ndarray, " groups"], Float[np.ndarray, " groups"]]:
-    """Return the plane, that of each question left out, and the groups' log lengths and incoherence."""
+    together: Grouped,
+    parameters: Mapping[str, float],
+    names: Sequence[str],
+    by_model: Float[np.ndarray, "questions models"],
+    clusters: Clusters,
+) -> _Plane:
+    """Return the plane through the models' groups, which stand side by side."""
+    together = together.of_clusters(clusters)
     part, whole = together.quotient("incoherence")
-    total = part.sum(axis=0), whole.sum(axis=0)
     along, share = together.along.sum(axis=0), together.share.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         length = np.log(along / share)
-        length_without = np.log((along - together.along) / (share - together.share))
-    fit = power_laws.fit(_design(length, sizes), *total)
-    left_out = power_laws.fit(_design(length_without, sizes), total[0] - part, total[1] - whole)
-    quotient = np.where(total[1] > 0, total[0] / np.where(total[1] > 0, total[1], 1), np.nan)
-    return fit, left_out, length, quotient
+        without = np.log((along - together.along) / (share - together.share))
+    sizes = np.repeat(np.log([parameters[name] for name in names]), len(length) // len(names))
+    effective = float(effective_questions(summed(by_model, clusters)).min())
+    fit = jackknifed_fit(_design(length, sizes), _design(without, sizes), part, whole, effective)
+    total = whole.sum(axis=0)
+    quotient = np.where(total > 0, part.sum(axis=0) / np.where(total > 0, total, 1), np.nan)
+    return _Plane(
+        Coefficients(*map(estimate_of, fit.coefficients.tolist(), fit.ci95.T)),
+        finite(fit.r2),
+        tuple(
+            SurfacePoints(
+                name, float(parameters[name]), tuple(map(finite, lengths)), tuple(map(finite, values))
+            )
+            for name, lengths, values in zip(
+                names,
+                *(of.reshape(len(names), -1).tolist() for of in (np.exp(length), quotient)),
+                strict=True,
+            )
+        ),
+    )
 
 
 def _spread(
@@ -195,7 +244,7 @@ def _design(
     return np.stack([length, np.broadcast_to(sizes, length.shape)], axis=-1)
 
 
-def compute(case: Case) -> Json:
+def compute(case: Case) -> Surface:
     """Return the surface of one setting's models."""
     parts = [part for part in case.parts if part.label in case.parameters]
     common = case.settings.length or common_length_field([part.records for part in parts])
@@ -205,20 +254,21 @@ def compute(case: Case) -> Json:
     return incoherence_surface(models, case.parameters, common, case.analysis, case.settings.groups[0])
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Surface]) -> str:
     """Return the section."""
-    return "\n\n".join(titled(name, _surface_of(result)) for name, result in results.items())
+    return "\n\n".join(titled(name, _told(result)) for name, result in results.items())
 
 
-def _surface_of(result: Json) -> str:
-    if result["r2"] is None:
+def _told(result: Surface) -> str:
+    if result.r2 is None:
         return "No plane could be fitted: nothing varies, or all error is of one group."
-    cells = [cell(result["coefficients"][k]) for k in ("length", "size", "intercept")]
-    effective = ", ".join(number(of, 2) for of in result["effective_questions"])
+    of = result.coefficients
+    cells = [cell(value) for value in (of.length, of.size, of.intercept)]
+    effective = ", ".join(number(each, 2) for each in result.effective_questions)
     return (
-        f"log incoherence ({FORM_NAMES[result['form']]}) = intercept + a·log length + b·log size, fitted to sums over "
-        f"questions in {result['groups']} groups a model, by the lengths of other samples than those that are "
+        f"log incoherence ({FORM_NAMES[result.form]}) = intercept + a·log length + b·log size, fitted to sums over "
+        f"questions in {result.groups} groups a model, by the lengths of other samples than those that are "
         "measured. A question counts as one for all models. Few samples say a question's length badly, which "
         f"brings a nearer to 0. Effective questions, a model each: {effective}.\n\n"
-        + table(["a (length)", "b (size)", "intercept", "R²"], [[*cells, number(result["r2"])]])
+        + table(["a (length)", "b (size)", "intercept", "R²"], [[*cells, number(result.r2)]])
     )

@@ -1,14 +1,14 @@
 """Unit tests: each task's longer runs against its shorter ones."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from hotmess_jax.llm.cases import NO_LENGTH, Case
-from hotmess_jax.llm.measures.halves import natural_overthinking, tell_halves
-from hotmess_jax.llm.measures.questions import Json
+from hotmess_jax.llm.measures.halves import Halves, natural_overthinking, tell_halves
+
+Result = Halves
 
 
-def compute(case: Case) -> Json:
+def compute(case: Case) -> Halves:
     """Return both halves and their difference."""
     # Of agents the paper compares runs by their actions (Figure 3b).
     along = case.settings.length or ("actions" if "actions" in case.has else case.length)
@@ -17,6 +17,6 @@ def compute(case: Case) -> Json:
     return natural_overthinking(case.records, along, case.analysis, case.settings.permutations)
 
 
-def tell(results: Mapping[str, Any]) -> str:
+def tell(results: Mapping[str, Halves]) -> str:
     """Return the section."""
     return tell_halves(results)

@@ -35,7 +35,7 @@ SIZE = 5
 ICC = 0.5
 NUMBERS = (30, 100)
 # What is printed of one data set, by the printed name.
-Printed = Mapping[str, Mapping[str, Any]]
+Printed = Mapping[str, Any]
 
 
 def in_clusters(random: Random, clusters: int) -> Float[np.ndarray, " questions"]:
@@ -95,9 +95,11 @@ def halves_of_samples(seed: int, runs: int) -> list[Seen]:
         def of(name: Callable[[Sampled], Sampled]) -> Printed:
             sampled = name(two_answers(right))
             found = compare_halves(sampled, [length], settings_of(seed), PERMUTATIONS, LENGTH)
+            assert found.corrected is not None
+            difference = found.corrected.difference
             return {
-                f"longer less shorter, {part}": found["corrected"]["difference"][part]
-                for part in ("incoherence", "accuracy")
+                "longer less shorter, incoherence": difference.incoherence,
+                "longer less shorter, accuracy": difference.accuracy,
             }
 
         return _of_both(of)
@@ -132,16 +134,13 @@ def halves_of_questions(seed: int, runs: int) -> list[Seen]:
 
             def of(name: Callable[[Sampled], Sampled]) -> Printed:
                 found = along_field(name(two_answers(right)), [length], settings_of(seed), (5,), LENGTH)
-                form = found["corrected"]
-                curve = form["curves"]["accuracy"]
+                form = found.corrected
+                assert form is not None
                 return {
-                    "longer half less the other, incoherence": form["halves"]["incoherence"],
-                    "longer half less the other, accuracy": form["halves"]["accuracy"],
-                    "slope of incoherence": form["slopes"]["5"]["incoherence"],
-                    "accuracy of the shortest group": {
-                        "value": curve["value"][0],
-                        "ci95": curve["ci95"][0],
-                    },
+                    "longer half less the other, incoherence": form.halves.incoherence,
+                    "longer half less the other, accuracy": form.halves.accuracy,
+                    "slope of incoherence": form.slopes[5].incoherence,
+                    "accuracy of the shortest group": form.curves.accuracy[0],
                 }
 
             return _of_both(of)
@@ -164,17 +163,15 @@ def models(seed: int, runs: int) -> list[Seen]:
         def of(name: Callable[[Sampled], Sampled]) -> Printed:
             sampled = {model: name(two_answers(hits)) for model, hits in right.items()}
             settings = settings_of(seed)
-            scaled = scaling_of(sampled, [length], SIZES, "xl", settings, 1)["groups"][0]["corrected"]
+            scaled = scaling_of(sampled, [length], SIZES, "xl", settings, 1).groups[0].corrected
+            assert scaled is not None
             lengths = {model: [length] for model in sampled}
-            fitted = surface_of(sampled, lengths, SIZES, settings, 5, LENGTH)["coefficients"]
+            fitted = surface_of(sampled, lengths, SIZES, settings, 5, LENGTH).coefficients
             return {
-                "incoherence of the smallest model": {
-                    "value": scaled["incoherence"]["value"][0],
-                    "ci95": scaled["incoherence"]["ci95"][0],
-                },
-                "exponent of incoherence in size": scaled["exponents"]["incoherence"],
-                "surface, coefficient of length": fitted["length"],
-                "surface, coefficient of size": fitted["size"],
+                "incoherence of the smallest model": scaled.incoherence[0],
+                "exponent of incoherence in size": scaled.exponents.incoherence,
+                "surface, coefficient of length": fitted.length,
+                "surface, coefficient of size": fitted.size,
             }
 
         return _of_both(of)
@@ -219,10 +216,10 @@ def answers(seed: int, runs: int) -> list[Seen]:
 
         def of(clusters: Clusters) -> Printed:
             found = change_row(None, np.ones((len(g), 1)), changes, chosen, clusters)
-            rho = correlation_of_means(np.exp(x)[:, None], np.exp(y)[:, None], seed, clusters)["rho"]
+            rho = correlation_of_means(np.exp(x)[:, None], np.exp(y)[:, None], seed, clusters).rho
             return {
-                "two answers of one context differ": found["within"],
-                "answers that could not be parsed": failure_share(silent, samples, clusters).to_json(),
+                "two answers of one context differ": found.within,
+                "answers that could not be parsed": failure_share(silent, samples, clusters),
                 "lengths of two models, ρ of means": rho,
             }
 

@@ -1,6 +1,6 @@
 """Simulations of what compares samples, questions, models, contexts and raters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,13 @@ def incoherence_of(right: Float[np.ndarray, " questions"]) -> float:
     return float((right * (1 - right)).sum() / (1 - right).sum())
 
 
-def ends_of(values: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values and both ends of their intervals, NaN where there is none."""
-    found = np.asarray([[of["value"], *(of["ci95"] or [None, None])] for of in values], np.float64)
+def ends_of(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values and both ends of their intervals, NaN where there is none.
+
+    Args:
+        values: estimates, exponents and the like, each with a value and ci95.
+    """
+    found = np.asarray([[of.value, *(of.ci95 or (None, None))] for of in values], np.float64)
     return found[:, 0], found[:, 1], found[:, 2]
 
 
@@ -104,13 +108,13 @@ def longer_and_shorter(seed: int, runs: int) -> list[Seen]:
                     )
                 )
             for form in ("corrected", "plugin"):
-                parts = [of[form]["difference"] for of in found]
-                value, low, high = ends_of([of["incoherence"] for of in parts])
+                parts = [getattr(of, form).difference for of in found]
+                value, low, high = ends_of([of.incoherence for of in parts])
                 if form == "corrected":
                     printed = "longer less shorter, incoherence, corrected"
                     seen.append(seen_coverage(printed, case, low, high, truth))
                     seen.append(seen_bias(printed, case, value, truth))
-                    _, low, high = ends_of([of["accuracy"] for of in parts])
+                    _, low, high = ends_of([of.accuracy for of in parts])
                     seen.append(
                         seen_coverage(
                             "longer less shorter, accuracy",
@@ -125,7 +129,7 @@ def longer_and_shorter(seed: int, runs: int) -> list[Seen]:
                         seen_bias("longer less shorter, incoherence, plug-in", case, value, truth)
                     )
             if "no difference" in name:
-                p = np.asarray([of["test"]["incoherence"]["p"] for of in found], np.float64)
+                p = np.asarray([of.test.incoherence.p for of in found], np.float64)
                 seen.append(seen_rejections("permutation of lengths", case, p))
     return seen
 
@@ -147,7 +151,7 @@ def lengths_in_contexts(seed: int, runs: int) -> list[Seen]:
             found.append(compare_halves(sampled, [length], settings_of(seed), PERMUTATIONS, LENGTH))
         case = f"contexts have an effect; {questions} questions, {contexts} contexts of {samples}"
         for name in ("incoherence", "accuracy"):
-            p = np.asarray([of["test"][name]["p"] for of in found], np.float64)
+            p = np.asarray([getattr(of.test, name).p for of in found], np.float64)
             seen.append(seen_rejections(f"permutation of lengths, {name}", case, p))
     return seen
 
@@ -195,17 +199,15 @@ def against_length(seed: int, runs: int) -> list[Seen]:
                 right = random.random((questions, samples)) < of[:, None]
                 length = np.exp(mean[:, None] + spread * random.normal(size=right.shape))
                 length = length * np.where(right, 1, times)
-                found.append(
-                    along_field(two_answers(right), [length], settings_of(seed), (10, 5), LENGTH)[
-                        "corrected"
-                    ]
-                )
-            value, low, high = ends_of([of["halves"]["incoherence"] for of in found])
+                along = along_field(two_answers(right), [length], settings_of(seed), (10, 5), LENGTH)
+                assert along.corrected is not None
+                found.append(along.corrected)
+            value, low, high = ends_of([of.halves.incoherence for of in found])
             printed = "longer half of questions less the other, incoherence, corrected"
             seen.append(seen_coverage(printed, case, low, high, truth))
             seen.append(seen_bias(printed, case, value, truth))
-            for count in found[0]["slopes"]:
-                _, low, high = ends_of([of["slopes"][count]["incoherence"] for of in found])
+            for count in found[0].slopes:
+                _, low, high = ends_of([of.slopes[count].incoherence for of in found])
                 printed = f"slope over {count} groups, incoherence, corrected"
                 seen.append(seen_coverage(printed, case, low, high, slope))
     return seen
@@ -250,7 +252,10 @@ def scaling(seed: int, runs: int) -> list[Seen]:
                 sampled = {model: two_answers(hits) for model, hits in right.items()}
                 found.append(scaling_of(sampled, [length], SIZES, "xl", settings_of(seed), 3))
             exponents = [
-                row["corrected"]["exponents"]["incoherence"] for of in found for row in of["groups"]
+                row.corrected.exponents.incoherence
+                for of in found
+                for row in of.groups
+                if row.corrected is not None
             ]
             value, low, high = ends_of(exponents)
             case = f"{name}; three groups of {questions // 3} questions, {samples} samples"
@@ -284,7 +289,7 @@ def surface(seed: int, runs: int) -> list[Seen]:
                 f"{samples} samples"
             )
             for i, name in enumerate(("length", "size"), start=1):
-                _, low, high = ends_of([of["coefficients"][name] for of in found])
+                _, low, high = ends_of([getattr(of.coefficients, name) for of in found])
                 printed = f"surface, coefficient of {name}, corrected"
                 seen.append(seen_coverage(printed, case, low, high, truth[i]))
     return seen
@@ -320,7 +325,7 @@ def rankings(seed: int, runs: int) -> list[Seen]:
             raw, true = (true_rank_correlation(of) for of in (many_noisy, many))
             found = [
                 analyse(_survey(random.multivariate_normal([0, 0], covariance, entities), raters,
-                                noise, random), PERMUTATIONS, seed)["correlations"]["all"]
+                                noise, random), PERMUTATIONS, seed).correlations["all"]
                 for _ in range(runs)
             ]  # fmt: skip
             case = f"true ρ {round(true, 1) + 0.0:g}; {entities} entities, {raters} raters, noise {noise:g}"
@@ -328,10 +333,10 @@ def rankings(seed: int, runs: int) -> list[Seen]:
                 ("rho", "survey, ρ of mean ranks", raw),
                 ("corrected", "survey, ρ corrected for reliability", true),
             ):
-                _, low, high = ends_of([of[name] for of in found])
+                _, low, high = ends_of([getattr(of, name) for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
             if correlation == 0:
-                p = np.asarray([of["p"] for of in found], np.float64)
+                p = np.asarray([of.p for of in found], np.float64)
                 seen.append(seen_rejections("survey, permutation of entities", case, p))
     return seen
 
@@ -374,7 +379,7 @@ def lengths_between_models(seed: int, runs: int) -> list[Seen]:
                 ("rho", "lengths of two models, ρ of means", raw),
                 ("corrected", "lengths of two models, ρ corrected for reliability", true),
             ):
-                value, low, high = ends_of([of[name] for of in found])
+                value, low, high = ends_of([getattr(of, name) for of in found])
                 seen.append(seen_coverage(printed, case, low, high, truth))
                 seen.append(seen_bias(printed, case, value, truth))
     return seen
@@ -391,7 +396,7 @@ def format_failures(seed: int, runs: int) -> list[Seen]:
             values = [
                 failure_share(
                     random.binomial(numbers, random.beta(a, b, questions)) * 1.0, numbers * 1.0
-                ).to_json()
+                )
                 for _ in range(runs)
             ]
             _, low, high = ends_of(values)
@@ -422,7 +427,7 @@ def contexts(seed: int, runs: int) -> list[Seen]:
                 changes = changes_of(block, np.minimum(codes, 3), chosen)
                 found.append(change_row(None, np.ones((questions, 1)), changes, chosen))
             case = f"effect {truth:.2f}; {questions} questions, {number} contexts of {samples}"
-            value, low, high = ends_of([of["effect"] for of in found])
+            value, low, high = ends_of([of.effect for of in found])
             seen.append(seen_coverage("effect of contexts", case, low, high, truth))
             seen.append(seen_bias("effect of contexts", case, value, truth))
     return seen

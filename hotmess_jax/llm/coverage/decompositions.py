@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from hotmess_jax.llm.analyses.efficiency import efficiency
 from hotmess_jax.llm.analyses.ensembles import ensembling, sizes_to
+from hotmess_jax.llm.coverage.comparisons import ends_of
 from hotmess_jax.llm.measures.kl_correction import Units, judge, most_of, plugin_and_corrected, too_few
 from hotmess_jax.llm.measures.questions import AnalysisSettings
 from hotmess_jax.statistics.coverage import Seen, Simulation, seen_bias, seen_coverage, seen_rejections
@@ -295,7 +296,7 @@ def of_ensembles(seed: int, runs: int) -> list[Seen]:
             _records(_answers(random.beta(1.6, 0.4, questions), random), count, random),
             settings,
             draws=5,
-        )["corrected"]
+        ).corrected
         for _ in range(runs)
     ]
     sizes = (1, 2, 4, 12)
@@ -308,12 +309,11 @@ def of_ensembles(seed: int, runs: int) -> list[Seen]:
             ("incoherence", variance / size / (bias2 + variance / size)),
         ):
             i = places[size]
-            values = np.asarray([of[name]["value"][i] for of in drawn], float)
-            ends = np.asarray([of[name]["ci95"][i] for of in drawn], float)
+            values, low, high = ends_of([getattr(of, name)[i] for of in drawn])
             case = f"80 % right; {questions} questions, {count} samples, E = {size}"
             printed = f"ensembles: {name.replace('2', '²')}, corrected"
             found += [
-                _covers(printed, case, ends.T, truth),
+                seen_coverage(printed, case, low, high, truth),
                 seen_bias(printed, case, values, truth),
             ]
     return found

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from pydantic_core import CoreSchema
+
+from hotmess_jax.statistics.json_form import json_form
+
 # Two means of the same numbers, summed in another order.
 LEAST = 1e-9
 
@@ -34,14 +38,21 @@ class Compared:
         return asdict(self) | {"questions": list(self.questions), "agrees": self.agrees}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Compared":
+    def of_json(cls, value: Any) -> "Compared":
         """Return what `to_json` gave.
 
         Raises:
-            KeyError: where it is something else.
+            ValueError: where it is something else.
         """
         names = [field.name for field in fields(cls)]
-        return cls(**{name: found[name] for name in names} | {"questions": tuple(found["questions"])})
+        missing = [name for name in names if not isinstance(value, Mapping) or name not in value]
+        if missing:
+            raise ValueError(f"a figure that was compared has a {missing[0]}, got {value!r}")
+        return cls(**{name: value[name] for name in names} | {"questions": tuple(value["questions"])})
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
+        return json_form(cls)
 
 
 def same(log: int | float, read: int | float, over: int | None = None) -> bool:

@@ -1,14 +1,26 @@
 """What came of a reasoning budget that was asked for: records say what was, and what was measured."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import polars as pl
 
-from hotmess_jax.llm.measures.questions import Json, to_json
+from hotmess_jax.statistics.estimate import finite
+
+TOKENS = pl.col("reasoning_tokens")
 
 
-def budget_kept(records: pl.DataFrame, budget: str | None) -> Json:
+class Kept(NamedTuple):
+    """How a budget that was asked for and what was measured part; None where nothing tells."""
+
+    # Their mean.
+    reasoning_tokens: float | None
+    # The share of samples with a count that reasoned for longer than a budget in tokens.
+    over_budget: float | None
+    # The share of samples with a budget that show no reasoning, neither text nor tokens.
+    unreasoned: float | None
+
+
+def budget_kept(records: pl.DataFrame, budget: str | None) -> Kept:
     """Return how a budget that was asked for and what was measured part.
 
     An endpoint may ignore a budget, or take it for another model's.
@@ -16,11 +28,6 @@ def budget_kept(records: pl.DataFrame, budget: str | None) -> Json:
     Args:
         records: of one model and budget.
         budget: as it was asked for: a number of tokens, or a name; None where none was.
-
-    Returns:
-        `reasoning_tokens`, their mean; `over_budget`, the share of samples with a count that reasoned for
-        longer than a budget in tokens; and `unreasoned`, the share of samples with a budget that show no
-        reasoning, neither text nor tokens. None where nothing tells.
     """
     has = [name for name in ("reasoning_tokens", "reasoning") if name in records.columns]
     tokens = records["reasoning_tokens"] if "reasoning_tokens" in has else None
@@ -31,22 +38,19 @@ def budget_kept(records: pl.DataFrame, budget: str | None) -> Json:
     if budget is not None and has:
         thought = pl.lit(False)
         if counted is not None:
-            thought = thought | (pl.col("reasoning_tokens").fill_null(0) > 0)
+            thought = thought | (TOKENS.fill_null(0) > 0)
         if "reasoning" in has:
             thought = thought | (pl.col("reasoning").fill_null("") != "")
         unreasoned = float(records.select((~thought).mean()).item())
-    return {
-        "reasoning_tokens": None if counted is None else to_json(counted.mean()),
-        "over_budget": over,
-        "unreasoned": unreasoned,
-    }
+    mean = None if counted is None or not len(counted) else records.select(TOKENS.mean()).item()
+    return Kept(None if mean is None else finite(mean), over, unreasoned)
 
 
-def not_kept(row: Mapping[str, Any]) -> str | None:
+def not_kept(over_budget: float | None, unreasoned: float | None) -> str | None:
     """Say in few words how a budget was not kept; None where it was, or nothing tells."""
     said = []
-    if row["over_budget"]:
-        said.append(f"{row['over_budget']:.0%} over")
-    if row["unreasoned"]:
-        said.append(f"{row['unreasoned']:.0%} without reasoning")
+    if over_budget:
+        said.append(f"{over_budget:.0%} over")
+    if unreasoned:
+        said.append(f"{unreasoned:.0%} without reasoning")
     return ", ".join(said) or None

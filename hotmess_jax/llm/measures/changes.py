@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -9,7 +11,6 @@ from jaxtyping import Bool, Float, Int
 
 from hotmess_jax.llm.measures.clusters import clusters_of
 from hotmess_jax.llm.measures.cross_fitting import LEAST, groups_along, measured_samples
-from hotmess_jax.llm.measures.questions import Json, to_json
 from hotmess_jax.llm.measures.samples import QUESTION, context_indices
 from hotmess_jax.llm.measures.series import field_of, one_series
 from hotmess_jax.llm.measures.subsets import AT_ONCE, SampledBlock, enough_samples
@@ -17,15 +18,43 @@ from hotmess_jax.llm.records import checked
 from hotmess_jax.llm.telling import cell
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
+from hotmess_jax.statistics.estimate import Estimate, estimate_of
 from hotmess_jax.statistics.intervals import Clusters, ratio_interval
 
+Kind = Literal["resampling", "context", "both", "within", "between", "effect"]
 ANSWER = pl.coalesce(pl.col("answer"), pl.lit(""))
-KINDS = ("resampling", "context", "both", "within", "between", "effect")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChanges:
+    """How often answers of a group of questions change; None what is not known of any of them."""
+
+    # The group by length, from 0, the shortest, on, or as the benchmark names it; None is all questions.
+    group: int | str | None
+    questions: int
+    # That are compared, a question, on average.
+    answers: float
+    # Shares of questions whose answer changes: within a context, between contexts' majorities, in any two samples.
+    resampling: Estimate | None = None
+    context: Estimate | None = None
+    both: Estimate | None = None
+    # How often two answers of one context differ, and two of different contexts, and the second less the first.
+    within: Estimate | None = None
+    between: Estimate | None = None
+    effect: Estimate | None = None
+    # Questions that are left out for having fewer than two answers, in the row of all of them.
+    fewer_samples: int | None = None
+
+    def of(self, kind: Kind) -> Estimate | None:
+        """Return one kind of change."""
+        found: Estimate | None = getattr(self, kind)
+        return found
 
 
 def answer_changes(
     records: pl.DataFrame, labels: pl.DataFrame | None = None, cluster: str | None = None
-) -> list[Json]:
+) -> list[AnswerChanges]:
     """Return how often answers change under resampling, and under a change of context.
 
     The paper's shares of questions whose answer changes at least once are of three kinds: under resampling
@@ -67,8 +96,8 @@ def answer_changes(
     clusters = clusters_of(records, who, cluster)
     chosen = block.present[:, None, :]
     found = changes_of(block, codes, chosen)
-    rows = [change_row(None, np.ones((len(who), 1)), found, chosen, clusters)]
-    rows[0]["fewer_samples"] = int((~enough).sum())
+    everything = change_row(None, np.ones((len(who), 1)), found, chosen, clusters)
+    rows = [replace(everything, fewer_samples=int((~enough).sum()))]
     if labels is not None:
         group = who.join(labels, on=QUESTION, how="left", nulls_equal=True, maintain_order="left")[
             "group"
@@ -81,7 +110,7 @@ def answer_changes(
 
 def answer_changes_by_length(
     records: pl.DataFrame, field: str, count: int, seed: int, cluster: str | None = None
-) -> list[Json]:
+) -> list[AnswerChanges]:
     """Return how often answers change in groups of questions by their own mean length, 0 the shortest.
 
     Which group a question is in is said by some of its samples, and what changes by the others
@@ -154,7 +183,7 @@ def changes_of(
     block: SampledBlock,
     codes: Int[np.ndarray, "questions samples"],
     chosen: Bool[np.ndarray, "questions subsets samples"],
-) -> dict[str, Float[np.ndarray, "questions subsets"]]:
+) -> dict[Kind, Float[np.ndarray, "questions subsets"]]:
     """Return each kind of change among subsets of questions' samples; NaN where it is not known."""
     number, subsets, samples = chosen.shape
     step = max(1, AT_ONCE // max(1, samples * max(samples, subsets)))
@@ -165,7 +194,7 @@ def changes_of(
     return {name: np.concatenate([part[name] for part in found]) for name in KINDS}
 
 
-def _changes_of(codes: np.ndarray, context: np.ndarray, chosen: np.ndarray) -> dict[str, np.ndarray]:
+def _changes_of(codes: np.ndarray, context: np.ndarray, chosen: np.ndarray) -> dict[Kind, np.ndarray]:
     weight = chosen.astype(np.float64)
     differ = (codes[:, :, None] != codes[:, None, :]) * 1.0
     same = (context[:, :, None] == context[:, None, :]) * 1.0
@@ -202,31 +231,43 @@ def _changes_of(codes: np.ndarray, context: np.ndarray, chosen: np.ndarray) -> d
 def change_row(
     group: int | str | None,
     share: Float[np.ndarray, "questions subsets"],
-    found: dict[str, Float[np.ndarray, "questions subsets"]],
+    found: Mapping[Kind, Float[np.ndarray, "questions subsets"]],
     chosen: Bool[np.ndarray, "questions subsets samples"],
     clusters: Clusters = None,
-) -> Json:
+) -> AnswerChanges:
     """Return one group's values: means weighted by the share of a question's subsets that are in it."""
     total = share.sum()
-    row: Json = {
-        "group": group,
-        "questions": round(float(total)),
-        "answers": float((share * chosen.sum(axis=2)).sum() / total),
-    }
-    for name, values in found.items():
-        known = np.isfinite(values)
-        whole = (share * known).sum(axis=1)
-        if not whole.sum():
-            continue
-        part = np.where(known, share * values, 0).sum(axis=1)
-        low, high = ratio_interval(part, whole, 1.0, clusters)
-        if name == "effect":  # between −1 and 1
-            low, high = 2 * ratio_interval((part + whole) / 2, whole, 1.0, clusters) - 1
-        row[name] = {
-            "value": float(part.sum() / whole.sum()),
-            "ci95": to_json([float(low), float(high)]),
-        }
-    return row
+    of = {kind: _change(kind, share, found[kind], clusters) for kind in KINDS}
+    return AnswerChanges(
+        group,
+        round(float(total)),
+        float((share * chosen.sum(axis=2)).sum() / total),
+        of["resampling"],
+        of["context"],
+        of["both"],
+        of["within"],
+        of["between"],
+        of["effect"],
+    )
+
+
+def _change(
+    kind: Kind,
+    share: Float[np.ndarray, "questions subsets"],
+    values: Float[np.ndarray, "questions subsets"],
+    clusters: Clusters,
+) -> Estimate | None:
+    """Return one kind's mean over the questions of which it is known; None where there is none."""
+    known = np.isfinite(values)
+    whole = (share * known).sum(axis=1)
+    if not whole.sum():
+        return None
+    part = np.where(known, share * values, 0).sum(axis=1)
+    if kind == "effect":  # between −1 and 1
+        ends = 2 * ratio_interval((part + whole) / 2, whole, 1.0, clusters) - 1
+    else:
+        ends = ratio_interval(part, whole, 1.0, clusters)
+    return estimate_of(float(part.sum() / whole.sum()), ends)
 
 
 def difficulty_labels(records: pl.DataFrame) -> pl.DataFrame:
@@ -258,16 +299,15 @@ def _likeliest(probs: str) -> str:
     return max(found, key=lambda label: found[label])
 
 
-def tell_changes(results: Mapping[str, Sequence[Json]]) -> str:
+def tell_changes(results: Mapping[str, Sequence[AnswerChanges]]) -> str:
     """Return changes of answer as a section of a report."""
-    kinds = ("resampling", "context", "both", "within", "between", "effect")
     rows = [
-        [model, _difficulty(row["group"]), str(row["questions"]), number(row["answers"]),
-         *(cell(row.get(k)) for k in kinds)]
+        [model, _difficulty(row.group), str(row.questions), number(row.answers),
+         *(cell(row.of(kind)) for kind in KINDS)]
         for model, groups in results.items()
         for row in groups
     ]  # fmt: skip
-    labelled = any(isinstance(row["group"], str) for rows_of in results.values() for row in rows_of)
+    labelled = any(isinstance(row.group, str) for rows_of in results.values() for row in rows_of)
     by = (
         "as the benchmark has it"
         if labelled

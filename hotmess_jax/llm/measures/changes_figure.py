@@ -1,7 +1,6 @@
 """The figure of changes of answer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -9,40 +8,35 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hotmess_jax.llm.drawing import draw_points
+from hotmess_jax.llm.measures.changes import AnswerChanges, Kind
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, with_legend
+from hotmess_jax.statistics.estimate import Estimates
 
-Json = Mapping[str, Any]
+SHOWN: tuple[Kind, ...] = ("resampling", "context", "both")
 
 
 @matplotlib.rc_context(STYLE)
-def changes(results: Mapping[str, Sequence[Json]]) -> Figure:
+def changes(results: Mapping[str, Sequence[AnswerChanges]]) -> Figure:
     """Draw the share of questions whose answer changes, by difficulty (Fig. 20).
 
     Args:
-        results: of each model, what `analysis.answer_changes` returns, of groups by length or of the
+        results: of each model, its rows, of groups by length or of the
             benchmark's own.
     """
-    kinds = [
-        k
-        for k in ("resampling", "context", "both")
-        if any(k in row for rows in results.values() for row in rows)
-    ]
+    every = [row for rows in results.values() for row in rows]
+    kinds = [kind for kind in SHOWN if any(row.of(kind) is not None for row in every)]
     if "context" not in kinds and "both" in kinds:  # then all changes are under resampling
         kinds.remove("both")
-    groups = list(dict.fromkeys(row["group"] for rows in results.values() for row in rows))
+    groups = list(dict.fromkeys(row.group for row in every))
     by_length = not any(isinstance(group, str) for group in groups)
     height = 1.7 if by_length else 2.4
     figure, panels = new_figure(COLUMN, 0.5 + height * len(kinds), len(kinds), 1, sharey=True)
     for axes, kind in zip(panels, kinds, strict=True):
         for i, (name, rows) in enumerate(results.items()):
-            shown = [row for row in rows if kind in row]
-            places = np.asarray([groups.index(row["group"]) for row in shown], float)
+            shown = [(row.group, of) for row in rows if (of := row.of(kind)) is not None]
+            places = np.asarray([groups.index(group) for group, _ in shown], float)
             x = places + 0.15 * (i - (len(results) - 1) / 2)
-            values = {
-                "value": [row[kind]["value"] for row in shown],
-                "ci95": [row[kind]["ci95"] for row in shown],
-            }
-            draw_points(axes, x, values, i, len(results), name)
+            draw_points(axes, x, Estimates.of(of for _, of in shown), i, len(results), name)
         _group_ticks(axes, groups)
         axes.set(
             xlabel="difficulty (1 is the easiest)" if by_length else "the benchmark's difficulty",

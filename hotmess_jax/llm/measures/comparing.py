@@ -1,12 +1,13 @@
 """Conditions against a baseline, on the questions that both have: paired differences with tests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from hotmess_jax import documents
 from hotmess_jax.llm.measures.clusters import clusters_in, count_in, of_all
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
 from hotmess_jax.llm.measures.questions import (
@@ -19,14 +20,14 @@ from hotmess_jax.llm.measures.questions import (
     questions_of,
     to_json,
 )
-from hotmess_jax.llm.measures.samples import QUESTION, to_samples
+from hotmess_jax.llm.measures.samples import QUESTION, Samples, Unparsed, to_samples
 from hotmess_jax.llm.measures.series import setting_name, settings_that_differ
 from hotmess_jax.llm.records import SETTINGS, TASK_SETTINGS
-from hotmess_jax.statistics.estimate import Interval, holm
+from hotmess_jax.statistics.estimate import Estimate, Interval, finite, holm
 from hotmess_jax.statistics.intervals import Clusters, paired_difference
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Paired:
     """One quantity of a condition less the baseline's; what is not known is None."""
 
@@ -35,26 +36,36 @@ class Paired:
     p: float | None
     p_holm: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "value": self.value,
-            "ci95": self.ci95.to_json(),
-            "p": self.p,
-            "p_holm": self.p_holm,
-        }
+    @property
+    def estimate(self) -> Estimate:
+        """The difference with its interval alone."""
+        return Estimate(self.value, self.ci95)
 
 
-Form = Mapping[str, Paired]
+# By quantity; 0/1 has no incoherence.
+Form = dict[str, Paired]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class SamplesOfBoth:
+    """How many samples the condition and the baseline have."""
+
+    value: int
+    baseline: int
+
+    @property
+    def unequal(self) -> bool:
+        """Whether they have unequal numbers: plug-in values grow with them."""
+        return self.value != self.baseline
+
+
+@dataclass(frozen=True, slots=True)
 class Differences:
     """All quantities of a condition less the baseline's, by one metric on the questions that both have."""
 
     questions: int
-    # Of the condition and of the baseline, on these questions.
-    samples: tuple[int, int]
+    # On these questions.
+    samples: SamplesOfBoth
     plugin: Form
     corrected: Form | None
     no_corrected: str | None
@@ -62,18 +73,6 @@ class Differences:
     kl_samples: int | None
     # Clusters of these questions; None where no field says.
     clusters: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return them as JSON values."""
-        return {
-            "questions": self.questions,
-            "clusters": self.clusters,
-            "samples": dict(zip(("value", "baseline"), self.samples, strict=True)),
-            "plugin": _form_json(self.plugin),
-            "corrected": None if self.corrected is None else _form_json(self.corrected),
-            "no_corrected": self.no_corrected,
-            "kl_samples": self.kl_samples,
-        }
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Comparison:
     baseline: Any
     value: Any
     questions: int
-    samples: tuple[int, int]  # of the condition and of the baseline
+    samples: SamplesOfBoth
     # Settings that go with the field: the condition's and the baseline's.
     also_differs: dict[str, tuple[Any, Any]]
     metrics: Mapping[str, Differences]
@@ -98,24 +97,18 @@ class Comparison:
         names = [_condition(self.field, of) for of in (self.value, self.baseline)]
         return "\n".join([*part, " − ".join(names)])
 
-    @property
-    def unequal(self) -> bool:
-        """Whether the two have unequal numbers of samples: plug-in values grow with them."""
-        return self.samples[0] != self.samples[1]
-
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as JSON values."""
-        both = dict(zip(("value", "baseline"), self.samples, strict=True))
         return {
             "part": to_json(self.part),
             "field": self.field,
             "baseline": to_json(self.baseline),
             "value": to_json(self.value),
             "questions": self.questions,
-            "samples": both,
-            "unequal_samples": self.unequal,
+            "samples": asdict(self.samples),
+            "unequal_samples": self.samples.unequal,
             "also_differs": to_json({k: list(v) for k, v in self.also_differs.items()}),
-            "metrics": {name: of.to_json() for name, of in self.metrics.items()},
+            "metrics": {name: documents.to_json(Differences, of) for name, of in self.metrics.items()},
         }
 
 
@@ -164,59 +157,90 @@ def compare(
     chosen = value_named(records, field, baseline)
     known = list(dict.fromkeys(["model", *by, field]))
     keys = [k for k in [*known, *settings_that_differ(records, known)] if k != field]
-    parts = _groups(records, keys)
+    parts = [
+        _Part(dict(zip(keys, values, strict=True)), _conditions(part, field, settings.unparsed))
+        for values, part in _groups(records, keys)
+    ]
+    samples = [of.samples for part in parts for of in part.conditions.values()]
+    least = min((of.least for of in samples if of.blocks), default=None)
+    of_metrics = [replace(settings, metric=metric, kl_samples=least) for metric in metrics]
     found, not_made = [], []
-    samples = {
-        (values, value): to_samples(rows, settings.unparsed)
-        for values, part in parts
-        for (value,), rows in _groups(part, [field])
-    }
-    least = min((of.least for of in samples.values() if of.blocks), default=None)
-    for values, part in parts:
-        named = dict(zip(keys, values, strict=True))
-        where = ", ".join(
-            str(v) if name == "model" else setting_name(name, v) for name, v in named.items()
-        )
-        rows_of = {value: rows for (value,), rows in _groups(part, [field])}
-        if chosen not in rows_of:
-            not_made.append(f"{where or 'all'}: has no {_condition(field, chosen)} to compare with")
+    for part in parts:
+        if chosen not in part.conditions:
+            without = f"has no {_condition(field, chosen)} to compare with"
+            not_made.append(f"{part.where or 'all'}: {without}")
             continue
-        for value, rows in rows_of.items():
+        for value in part.conditions:
             if value == chosen:
                 continue
             try:
-                of_metrics: dict[str, Differences] = {}
-                for metric in metrics:
-                    analysis = replace(settings, metric=metric, kl_samples=least)
-                    one, other = (
-                        questions_of(of, analysis, samples[values, which])
-                        for which, of in ((value, rows), (chosen, rows_of[chosen]))
-                    )
-                    of_metrics[metric] = differences(one, other, metric)
+                found.append(_compared(part, field, chosen, value, of_metrics))
             except ValueError as error:
-                at = ", ".join(filter(None, [where, _condition(field, value)]))
+                at = ", ".join(filter(None, [part.where, _condition(field, value)]))
                 not_made.append(f"{at}: {error}")
-                continue
-            first = next(iter(of_metrics.values()))
-            also = _also_differs(rows, rows_of[chosen], [*keys, field])
-            found.append(
-                Comparison(
-                    named, field, chosen, value, first.questions, first.samples, also, of_metrics
-                )
-            )
     if not found:
         raise ValueError(
             f"nothing to compare with {_condition(field, chosen)}"
             + (f": {'; '.join(not_made)}" if not_made else ": no record has another value")
         )
-    adjusted = {
-        metric: with_holm([comparison.metrics[metric] for comparison in found]) for metric in metrics
+    return Comparisons(_adjusted(found), tuple(not_made))
+
+
+class _Records(NamedTuple):
+    """A condition's records, and the same as arrays."""
+
+    table: pl.DataFrame
+    samples: Samples
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Records that differ in the field, and in what goes with it, alone."""
+
+    named: dict[str, Any]
+    # By the field's value.
+    conditions: dict[Any, _Records]
+
+    @property
+    def where(self) -> str:
+        """What tells the part from others, in a line."""
+        return ", ".join(
+            str(v) if name == "model" else setting_name(name, v) for name, v in self.named.items()
+        )
+
+
+def _conditions(part: pl.DataFrame, field: str, unparsed: Unparsed) -> dict[Any, _Records]:
+    return {
+        value: _Records(rows, to_samples(rows, unparsed)) for (value,), rows in _groups(part, [field])
     }
-    made = tuple(
-        replace(comparison, metrics={metric: adjusted[metric][i] for metric in metrics})
-        for i, comparison in enumerate(found)
+
+
+def _compared(
+    part: _Part, field: str, baseline: Any, value: Any, of_metrics: Sequence[AnalysisSettings]
+) -> Comparison:
+    """Return a condition less the baseline, by each metric.
+
+    Raises:
+        ValueError: where they cannot be compared.
+    """
+    conditions = part.conditions[value], part.conditions[baseline]
+    metrics: dict[str, Differences] = {}
+    for settings in of_metrics:
+        one, other = (questions_of(of.table, settings, of.samples) for of in conditions)
+        metrics[settings.metric] = differences(one, other, settings.metric)
+    first = next(iter(metrics.values()))
+    also = _also_differs(conditions[0].table, conditions[1].table, [*part.named, field])
+    return Comparison(part.named, field, baseline, value, first.questions, first.samples, also, metrics)
+
+
+def _adjusted(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Return comparisons with p-values adjusted by Holm: each metric's quantities over all of them."""
+    metrics = list(found[0].metrics)
+    adjusted = {metric: with_holm([of.metrics[metric] for of in found]) for metric in metrics}
+    return tuple(
+        replace(of, metrics={metric: adjusted[metric][i] for metric in metrics})
+        for i, of in enumerate(found)
     )
-    return Comparisons(made, tuple(not_made))
 
 
 def differences(first: Questions, second: Questions, metric: Metric) -> Differences:
@@ -245,7 +269,7 @@ def differences(first: Questions, second: Questions, metric: Metric) -> Differen
     assert forms["plugin"] is not None
     return Differences(
         one.table.height,
-        (one.samples, other.samples),
+        SamplesOfBoth(one.samples, other.samples),
         forms["plugin"],
         forms["corrected"],
         none,
@@ -282,9 +306,9 @@ def _form(first: Questions, second: Questions, form: str, metric: Metric, cluste
         else:
             bound = most[name]
             result = paired_difference((arrays[0][name], arrays[1][name]), None, bound, clusters)
-        low, high = (to_json(float(end)) for end in np.clip(result.ci95, -bound, bound))
+        ends = np.clip(result.ci95, -bound, bound)
         found[name] = Paired(
-            to_json(float(result.value)), Interval(low, high), to_json(float(result.p))
+            finite(float(result.value)), Interval(*map(finite, ends.tolist())), finite(float(result.p))
         )
     return found
 
@@ -362,7 +386,3 @@ def _also_differs(
 def _condition(field: str, value: Any) -> str:
     """Return a condition's name: a model's own, or "hint wrong"."""
     return str(value) if field == "model" else setting_name(field, value)
-
-
-def _form_json(form: Form) -> dict[str, Any]:
-    return {name: of.to_json() for name, of in form.items()}

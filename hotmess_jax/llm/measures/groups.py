@@ -1,12 +1,13 @@
 """Questions sorted by a field, in groups of equal size: the paper's main analysis."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 import jax
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hotmess_jax.llm.measures.clusters import clusters_in, count_in
 from hotmess_jax.llm.measures.cross_fitting import (
@@ -14,6 +15,7 @@ from hotmess_jax.llm.measures.cross_fitting import (
     LEAST,
     NO_KL,
     SPLITS,
+    CrossFitted,
     Grouped,
     cross_fit,
     group_values,
@@ -21,29 +23,97 @@ from hotmess_jax.llm.measures.cross_fitting import (
     halves_difference,
     in_groups,
 )
+from hotmess_jax.llm.measures.parts import Curves, Parts, curves_from, parts_from
 from hotmess_jax.llm.measures.questions import (
     AnalysisSettings,
-    Json,
     Questions,
     estimate_parts,
     largest_error,
     parts_of,
-    to_json,
-    with_intervals,
 )
 from hotmess_jax.llm.measures.samples import QUESTION
 from hotmess_jax.llm.measures.series import field_of, one_series
-from hotmess_jax.llm.measures.subsets import Sampled, sampled_of
+from hotmess_jax.llm.measures.subsets import Measure, Sampled, sampled_of
 from hotmess_jax.llm.telling import FORM_NAMES, PARTS_NAMED, cell, counts, forms_of
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import number
-from hotmess_jax.statistics import power_laws
+from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.intervals import FEW, Clusters, effective_questions
-from kernels.names import nearest
+from hotmess_jax.statistics.power_laws import Exponent, jackknifed_fit
+from kernels.names import check_name, nearest
 
-SLOPES = ("error", "bias2", "variance", "incoherence")
 # Fewer questions do not bear a group.
 A_GROUP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """Slopes of power laws through groups of questions."""
+
+    error: Exponent
+    bias2: Exponent
+    variance: Exponent
+    incoherence: Exponent
+
+
+@dataclass(frozen=True, slots=True)
+class AlongForm:
+    """Values against a field in one form."""
+
+    # By the number of groups.
+    slopes: dict[int, Slopes]
+    # The half of the questions with more of the field less the other half.
+    halves: Parts
+    # Of as many groups as the result says.
+    curves: Curves
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the difference of halves and the slopes say of one quantity, in the leading form.
+
+    They are estimates of the same samples: what they agree on is one finding.
+    """
+
+    quantity: str
+    form: str
+    estimates: int
+    # Of these, how many have an interval, and how many of them exclude 0, on which side.
+    known: int
+    rises: int
+    falls: int
+
+    @property
+    def unchanged(self) -> int:
+        """How many intervals hold 0."""
+        return self.known - self.rises - self.falls
+
+
+@dataclass(frozen=True, slots=True)
+class AlongField:
+    """Values of questions in groups of equal size, sorted by a field."""
+
+    field: str
+    metric: Measure
+    questions: int
+    samples: int
+    # None where no field says.
+    clusters: int | None
+    # Questions whose two parts share contexts, since they have two or three.
+    shared_contexts: int
+    splits: int
+    # Samples a question that the plug-in form is of.
+    plugin_samples: int
+    # How many the curves are of.
+    groups: int
+    # Why there is no corrected form; None where there is.
+    no_corrected: str | None
+    plugin: AlongForm
+    corrected: AlongForm | None
+    conclusion: Conclusion
+    # Questions that are left out: without the field, and with it in fewer than four samples.
+    without_field: int = 0
+    too_few: int = 0
 
 
 def by_field(
@@ -52,7 +122,7 @@ def by_field(
     settings: AnalysisSettings,
     groups: Sequence[int] = (10, 5, 20),
     vectors: Float[np.ndarray, "records d"] | None = None,
-) -> Json:
+) -> AlongField:
     """Return bias², variance, incoherence, error and accuracy against a field, such as length.
 
     Questions are sorted by their mean of the field and cut into groups of equal size (to one); incoherence is
@@ -68,11 +138,6 @@ def by_field(
             fewer than ten questions a group are left out; where all are, there are as many as have ten.
         vectors: of open answers, whose variance alone is known.
 
-    Returns:
-        `curves`, `slopes` and `halves` of each form, a value with its interval each; `halves` is the half of
-        the questions with more of the field less the other half. The plug-in form is of `plugin_samples`
-        samples of each question; the corrected one is None where there is none, as `no_corrected` says.
-
     Raises:
         ValueError: where fewer than four questions have the field in four samples, or all have the same of it.
 
@@ -85,11 +150,11 @@ def by_field(
     lengths = [np.where(block.present, along[block.record], 0) for block in sampled.blocks]
     found = along_field(sampled, lengths, settings, groups, field)
     having = usable.select(QUESTION).n_unique()
-    counted = {
-        "without_field": records.select(QUESTION).n_unique() - having,
-        "too_few": having - found["questions"],
-    }
-    return {"field": field} | found | counted
+    return replace(
+        found,
+        without_field=records.select(QUESTION).n_unique() - having,
+        too_few=having - found.questions,
+    )
 
 
 def along_field(
@@ -98,7 +163,7 @@ def along_field(
     settings: AnalysisSettings,
     groups: Sequence[int],
     field: str,
-) -> Json:
+) -> AlongField:
     """Return what `by_field` does of questions sample by sample, but for those that are left out.
 
     Args:
@@ -123,72 +188,73 @@ def along_field(
     who = sampled.who[fitted.question]
     clusters = clusters_in(who)
     counts = [count for count in groups if count * A_GROUP <= number] or [max(2, number // A_GROUP)]
-    found: Json = {
-        "metric": sampled.measure,
-        "questions": number,
-        "samples": fitted.samples,
-        "clusters": count_in(who),
-        "shared_contexts": fitted.shared_contexts,
-        "splits": SPLITS,
-        "plugin_samples": fitted.plugin_samples,
-        "groups": counts[0],
-        "no_corrected": NO_KL if sampled.measure == "kl" else None,
-    }
     random = np.random.default_rng(settings.seed)
     halves = groups_along(fitted.along, 2, random)
     of_count = {count: groups_along(fitted.along, count, random) for count in counts}
-    for form in FORMS:
-        if form == "corrected" and found["no_corrected"]:
-            found[form] = None
-            continue
-        between = halves_difference(in_groups(fitted, form, halves, 2), sampled.most, False, clusters)
-        found[form] = {"slopes": {}, "halves": with_intervals(*between)}
-        for count, group in of_count.items():
-            grouped = in_groups(fitted, form, group, count)
-            if count == counts[0]:
-                found[form]["curves"] = with_intervals(*group_values(grouped, sampled.most, clusters))
-            found[form]["slopes"][str(count)] = slopes_of(grouped, clusters)
-    return found | {"conclusion": asdict(conclusion_of(found))}
+    no_corrected = NO_KL if sampled.measure == "kl" else None
+    plugin = _form_along(fitted, "plugin", halves, of_count, sampled.most, clusters)
+    corrected = None
+    if no_corrected is None:
+        corrected = _form_along(fitted, "corrected", halves, of_count, sampled.most, clusters)
+    return AlongField(
+        field,
+        sampled.measure,
+        number,
+        fitted.samples,
+        count_in(who),
+        fitted.shared_contexts,
+        SPLITS,
+        fitted.plugin_samples,
+        counts[0],
+        no_corrected,
+        plugin,
+        corrected,
+        conclusion_of(sampled.measure, plugin, corrected),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """What the difference of halves and the slopes say of one quantity, in the leading form.
-
-    They are estimates of the same samples: what they agree on is one finding.
-    """
-
-    quantity: str
-    form: str
-    estimates: int
-    # Of these, how many have an interval, and how many of them exclude 0, on which side.
-    known: int
-    rises: int
-    falls: int
-
-    @property
-    def unchanged(self) -> int:
-        """How many intervals hold 0."""
-        return self.known - self.rises - self.falls
+def _form_along(
+    fitted: CrossFitted,
+    form: str,
+    halves: Int[np.ndarray, "sides questions"],
+    of_count: Mapping[int, Int[np.ndarray, "sides questions"]],
+    most: float,
+    clusters: Clusters,
+) -> AlongForm:
+    """Return one form's halves, its slopes by the number of groups, and the curves of the first number."""
+    between = halves_difference(in_groups(fitted, form, halves, 2), most, False, clusters)
+    grouped = {count: in_groups(fitted, form, group, count) for count, group in of_count.items()}
+    return AlongForm(
+        {count: slopes_of(of, clusters) for count, of in grouped.items()},
+        parts_from(*between, Parts),
+        curves_from(*group_values(next(iter(grouped.values())), most, clusters)),
+    )
 
 
-def conclusion_of(result: Json) -> Conclusion:
+def conclusion_of(metric: str, plugin: AlongForm, corrected: AlongForm | None) -> Conclusion:
     """Return what is concluded of incoherence or, of embeddings, which have none, of the variance.
 
     Args:
-        result: of `along_field`.
+        metric: that both forms are of.
+        plugin: the plug-in form.
+        corrected: the corrected one, which leads; None where there is none.
     """
-    quantity = "variance" if result["metric"] == "dispersion" else "incoherence"
-    form = "plugin" if result["corrected"] is None else "corrected"
-    estimates = [result[form]["halves"][quantity]]
-    estimates += [slopes[quantity] for slopes in result[form]["slopes"].values()]
-    intervals = [of["ci95"] for of in estimates if of["value"] is not None and None not in of["ci95"]]
-    rises = sum(low > 0 for low, _ in intervals)
-    falls = sum(low <= 0 and high < 0 for low, high in intervals)
-    return Conclusion(quantity, form, len(estimates), len(intervals), rises, falls)
+    quantity = "variance" if metric == "dispersion" else "incoherence"
+    leading = plugin if corrected is None else corrected
+    estimates: list[Estimate | Exponent] = [getattr(leading.halves, quantity)]
+    estimates += [getattr(slopes, quantity) for slopes in leading.slopes.values()]
+    rises = falls = known = 0
+    for of in estimates:
+        low, high = (None, None) if of.value is None or of.ci95 is None else of.ci95
+        if low is not None and high is not None:
+            known += 1
+            rises += low > 0
+            falls += low <= 0 and high < 0
+    form = "plugin" if corrected is None else "corrected"
+    return Conclusion(quantity, form, len(estimates), known, rises, falls)
 
 
-def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Json:
+def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Slopes:
     """Return slopes of power laws through the groups, with intervals over questions or clusters and R²."""
     # Of one group: it is among its own questions that a group's value is seen to vary. Clusters may be in all.
     effective = float(effective_questions(_held(grouped))) / grouped.share.shape[1]
@@ -198,20 +264,10 @@ def slopes_of(grouped: Grouped, clusters: Clusters = None) -> Json:
     with np.errstate(divide="ignore", invalid="ignore"):
         x = np.log(along / share)[:, None]
         without = np.log((along - grouped.along) / (share - grouped.share))[..., None]
-    found = {}
-    for name in SLOPES:
-        part, whole = grouped.quotient(name)
-        total = part.sum(axis=0), whole.sum(axis=0)
-        fit = power_laws.fit(x, *total)
-        left_out = power_laws.fit(without, total[0] - part, total[1] - whole)
-        value = fit.coefficients[..., 1]
-        ends = power_laws.jackknife_interval(value, left_out.coefficients[:, 1], effective)
-        found[name] = {
-            "value": to_json(float(value)),
-            "ci95": to_json(ends),
-            "r2": to_json(float(fit.r2)),
-        }
-    return found
+    names = [of.name for of in fields(Slopes)]
+    return Slopes(**{
+        name: jackknifed_fit(x, without, *grouped.quotient(name), effective).exponent for name in names
+    })  # fmt: skip
 
 
 def _held(grouped: Grouped) -> Float[np.ndarray, " questions"]:
@@ -253,9 +309,50 @@ def with_wait_ratio(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Values of the questions with one label."""
+
+    # The field of labels.
+    label: ClassVar[str]
+    questions: int
+    samples: int
+    # None where no field says.
+    clusters: int | None
+    # The mean of the length, which has no interval, and its field.
+    along: Estimate
+    length: str
+    plugin: Parts
+    corrected: Parts
+
+    @property
+    def name(self) -> str:
+        """The label."""
+        return getattr(self, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class OfTopic(Labelled):
+    """Values of one topic's questions."""
+
+    label: ClassVar[str] = "topic"
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfDifficulty(Labelled):
+    """Values of the questions of one difficulty, as the benchmark has it."""
+
+    label: ClassVar[str] = "difficulty"
+    difficulty: str
+
+
+LABELS: dict[str, type[OfTopic] | type[OfDifficulty]] = {"topic": OfTopic, "difficulty": OfDifficulty}
+
+
 def by_label(
     questions: Questions, field: str, settings: AnalysisSettings, label: str = "topic"
-) -> list[Json]:
+) -> list[Labelled]:
     """Return each label's mean of a field, its error, parts, accuracy and incoherence, longest first.
 
     Labels of fewer than ten questions are taken together as one, whose name lists them: a question or two
@@ -276,8 +373,9 @@ def by_label(
     if label not in questions.table.columns or questions.table[label].is_null().all():
         near = "" if label in questions.table.columns else nearest(label, questions.table.columns)
         raise ValueError(f"no record has a {label}{near}")
+    check_name("label", label, LABELS)
     field_of(questions.table, field)
-    found = []
+    found: list[Labelled] = []
     most = largest_error(questions)
     rows = questions.table.with_row_index("row").filter(
         pl.col(field).is_not_null() & pl.col(label).is_not_null()
@@ -288,14 +386,14 @@ def by_label(
         )
     for (name,), part in _few_together(rows, label).group_by(label, maintain_order=True):
         kept = questions.where(part["row"].to_numpy())
-        row: Json = {label: name, "questions": kept.table.height, "samples": kept.samples}
-        row["clusters"] = count_in(kept.table)
-        row["along"] = {"value": to_json(kept.table[field].mean()), "ci95": [None, None]}
-        for form in FORMS:
-            row[form] = with_intervals(*estimate_parts(parts_of(kept, form), most, kept.clusters))
-        row["length"] = field
-        found.append(row)
-    return sorted(found, key=lambda row: -row["along"]["value"])
+        plugin, corrected = (
+            parts_from(*estimate_parts(parts_of(kept, form), most, kept.clusters), Parts)
+            for form in FORMS
+        )
+        along = Estimate(kept.table.select(pl.col(field).mean()).item(), Interval(None, None))
+        counted = kept.table.height, kept.samples, count_in(kept.table)
+        found.append(LABELS[label](*counted, along, field, plugin, corrected, name))
+    return sorted(found, key=lambda row: -row.along.known)
 
 
 def _few_together(rows: pl.DataFrame, label: str) -> pl.DataFrame:
@@ -313,55 +411,61 @@ def _few_together(rows: pl.DataFrame, label: str) -> pl.DataFrame:
 DIFFERENCES = ("incoherence", "bias2", "variance", "error", "accuracy")
 
 
-def tell_along(results: Mapping[str, Json], shown: Sequence[str] = DIFFERENCES) -> str:
+def tell_along(results: Mapping[str, AlongField], shown: Sequence[str] = DIFFERENCES) -> str:
     """Return differences of halves, and slopes against a field.
 
     Args:
         results: each model's result.
         shown: what is told of it: all, or of embeddings, which have nothing else, the variance.
     """
-    slopes_of = [name for name in shown if name != "accuracy"]
-    field = " or ".join(dict.fromkeys(r["field"].replace("_", " ") for r in results.values()))
+    sloping = [name for name in shown if name != "accuracy"]
+    field = fields_named(results.values())
     rows, halves = [], []
     for model, result in results.items():
-        for form, text in forms_of(result):
-            for count, slopes in sorted(result[form]["slopes"].items(), key=lambda item: int(item[0])):
-                cells = [
-                    cell(slopes[k])
-                    + (f", R² {number(slopes[k]['r2'], 2)}" if slopes[k]["r2"] is not None else "")
-                    for k in slopes_of
-                ]
-                rows.append([model, text, *counts(result), count, *cells])
-            cells = [cell(result[form]["halves"][k]) for k in shown]
+        for name, text in forms_of(result):
+            form: AlongForm = getattr(result, name)
+            for count, slopes in sorted(form.slopes.items()):
+                cells = [_slope_cell(getattr(slopes, of)) for of in sloping]
+                rows.append([model, text, *counts(result), str(count), *cells])
+            cells = [cell(getattr(form.halves, of)) for of in shown]
             halves.append([model, text, *counts(result), *cells])
     first = ["model", "estimate", "questions", "samples"]
     notes = [f"- {model}: {' '.join(_field_notes(result))}" for model, result in results.items()]
     return "\n\n".join([
         f"The half of the questions with the higher mean {field}, less the other half. Which half a question "
         "is in is said by some of its samples, and what is measured by the others, over "
-        f"{next(iter(results.values()))['splits']} splits both ways: samples that say both make differences "
+        f"{next(iter(results.values())).splits} splits both ways: samples that say both make differences "
         "out of noise. Few samples say a question's length badly, which brings differences and slopes nearer "
         "to 0.",
         table([*first, *(PARTS_NAMED.get(name, name) for name in shown)], halves),
         f"Slopes k of value ∝ (mean {field})^k through groups of equal size, of ten questions at least.",
-        table([*first, "groups", *(PARTS_NAMED.get(name, name) for name in slopes_of)], rows),
+        table([*first, "groups", *(PARTS_NAMED.get(name, name) for name in sloping)], rows),
         "\n".join(notes),
     ])  # fmt: skip
 
 
-def _field_notes(result: Json) -> list[str]:
+def fields_named(results: Iterable[AlongField]) -> str:
+    """Return the fields of all models, as tables and axes name them."""
+    return " or ".join(dict.fromkeys(result.field.replace("_", " ") for result in results))
+
+
+def _slope_cell(slope: Exponent) -> str:
+    return cell(slope.estimate) + (f", R² {number(slope.r2, 2)}" if slope.r2 is not None else "")
+
+
+def _field_notes(result: AlongField) -> list[str]:
     """Say what is concluded, and what must be known of it."""
-    notes = [_conclusion(Conclusion(**result["conclusion"]))]
-    if result["no_corrected"]:
-        notes.append(f"{result['no_corrected']}.")
-    notes.append(f"Plug-in values are of {result['plugin_samples']} samples a question.")
-    if result["too_few"]:
-        notes.append(f"{result['too_few']} questions have fewer than four samples, and are left out.")
-    if result["without_field"]:
-        notes.append(f"Questions without {result['field']}: {result['without_field']}.")
-    if result["shared_contexts"]:
+    notes = [_conclusion(result.conclusion)]
+    if result.no_corrected:
+        notes.append(f"{result.no_corrected}.")
+    notes.append(f"Plug-in values are of {result.plugin_samples} samples a question.")
+    if result.too_few:
+        notes.append(f"{result.too_few} questions have fewer than four samples, and are left out.")
+    if result.without_field:
+        notes.append(f"Questions without {result.field}: {result.without_field}.")
+    if result.shared_contexts:
         notes.append(
-            f"{result['shared_contexts']} questions have two or three contexts: the samples that say how long "
+            f"{result.shared_contexts} questions have two or three contexts: the samples that say how long "
             "they are share them with those that are measured, which may still make a difference by chance."
         )
     return notes
@@ -384,25 +488,32 @@ def _conclusion(conclusion: Conclusion) -> str:
     )
 
 
-def tell_labels(results: Mapping[str, Sequence[Json]]) -> str:
+def tell_labels(results: Mapping[str, Sequence[Labelled]]) -> str:
     """Return the table of topics, or of a benchmark's difficulties."""
-    label = (
-        "difficulty"
-        if any("difficulty" in row for rows in results.values() for row in rows)
-        else "topic"
-    )
     rows = []
     for model, labels in results.items():
         for row in labels:
             forms = [form for form in ("corrected", "plugin")
-                     if row[form]["incoherence"]["value"] is not None] or ["plugin"]  # fmt: skip
+                     if getattr(row, form).incoherence.value is not None] or ["plugin"]  # fmt: skip
             for form in forms:
-                cells = [
-                    cell(row["along"]),
-                    *(cell(row[form][k]) for k in ("accuracy", "incoherence")),
-                ]
-                rows.append([model, row[label], FORM_NAMES[form], *counts(row), *cells])
-    lengths = dict.fromkeys(row["length"].replace("_", " ") for of in results.values() for row in of)
-    mean = f"mean {' or '.join(lengths)}"
-    header = ["model", label, "estimate", "questions", "samples", mean, "accuracy", "incoherence"]
+                parts: Parts = getattr(row, form)
+                cells = [cell(row.along), cell(parts.accuracy), cell(parts.incoherence)]
+                rows.append([model, row.name, FORM_NAMES[form], *counts(row), *cells])
+    every = [row for labels in results.values() for row in labels]
+    mean = f"mean {lengths_named(every)}"
+    header = [
+        "model",
+        every[0].label,
+        "estimate",
+        "questions",
+        "samples",
+        mean,
+        "accuracy",
+        "incoherence",
+    ]
     return table(header, rows)
+
+
+def lengths_named(rows: Sequence[Labelled]) -> str:
+    """Return the fields of the lengths, as tables and axes name them."""
+    return " or ".join(dict.fromkeys(row.length.replace("_", " ") for row in rows))

@@ -1,16 +1,29 @@
 """Questions that are in no decomposition, having fewer than two samples, by how hard they are."""
 
-import numpy as np
+from dataclasses import dataclass
+
 import polars as pl
 
 from hotmess_jax.llm.measures.groups import length_field
-from hotmess_jax.llm.measures.questions import Json, to_json
 from hotmess_jax.llm.measures.samples import QUESTION, Samples
+from hotmess_jax.statistics.estimate import finite
 
 THIRDS = ("the shortest third", "the middle third", "the longest third")
 
 
-def left_out_by_difficulty(records: pl.DataFrame, samples: Samples) -> list[Json]:
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many questions of a kind are in no decomposition."""
+
+    # The benchmark's difficulty, or a third by length.
+    group: str
+    questions: int
+    left_out: int
+    # The share of all of their samples that are right, over the questions left out; None where none is.
+    accuracy: float | None
+
+
+def left_out_by_difficulty(records: pl.DataFrame, samples: Samples) -> list[LeftOut]:
     """Return how many questions are left out, easy and hard ones apart.
 
     By the benchmark's difficulty where records have one, else in thirds by mean length where they have that,
@@ -19,10 +32,6 @@ def left_out_by_difficulty(records: pl.DataFrame, samples: Samples) -> list[Json
     Args:
         records: of one model and setting.
         samples: what `to_samples` gives of them.
-
-    Returns:
-        Of each group its name `group`, `questions`, how many are `left_out`, and their `accuracy`: the share
-        of all of their samples that are right, over the questions left out (None where none is).
     """
     table = samples.table.select(*QUESTION, "accuracy").with_columns(left_out=pl.Series(~samples.kept))
     group, note = _groups(records)
@@ -32,14 +41,9 @@ def left_out_by_difficulty(records: pl.DataFrame, samples: Samples) -> list[Json
         "group", maintain_order=True
     ):
         out = part.filter("left_out")
-        found.append(
-            {
-                "group": f"no {note}" if name is None else name,
-                "questions": part.height,
-                "left_out": out.height,
-                "accuracy": to_json(float(np.mean(out["accuracy"].to_numpy()))) if out.height else None,
-            }
-        )
+        accuracy = finite(float(out["accuracy"].to_numpy().mean())) if out.height else None
+        kind = f"no {note}" if name is None else str(name)
+        found.append(LeftOut(kind, part.height, out.height, accuracy))
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hotmess_jax.llm.measures.clusters import among, clusters_in, of_all, with_clusters
+from hotmess_jax.llm.measures.clusters import clusters_in, of_all, with_clusters
 from hotmess_jax.llm.measures.decomposing import METRICS, Contexts, Metric, decompose_block, drawn_down
 from hotmess_jax.llm.measures.kl_correction import why_none
 from hotmess_jax.llm.measures.samples import QUESTION, Block, Samples, Unparsed, to_samples
@@ -248,15 +248,6 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def with_intervals(values: Mapping[str, Any], intervals: Mapping[str, Any]) -> Json:
-    """Return {name: {"value", "ci95"}} as JSON values; of an array, a value and an interval each."""
-    found = {}
-    for name, value in values.items():
-        ends = np.moveaxis(np.asarray(intervals[name]), 0, -1)
-        found[name] = {"value": to_json(value), "ci95": to_json(ends)}
-    return found
-
-
 def with_incoherence(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Add variance / (bias2 + variance) of means, NaN where the error is not above 0."""
     total = found["bias2"] + found["variance"]
@@ -312,32 +303,3 @@ def incoherence_difference(
         (both[0].bias2 + both[0].variance, both[1].bias2 + both[1].variance),
         max(largest_error(first), largest_error(second)),
     )
-
-
-def contexts_summary(contexts: Contexts | None, most: float, clusters: Clusters = None) -> Json | None:
-    """Return the corrected variance between contexts and within them, means over questions.
-
-    Returns:
-        None where no record has a context, or the metric has no corrected form. `between` and `within`
-        are over the `questions` that have two contexts and two samples in one of them, and None where
-        there are none. Counted are those with `one_context`, whose samples were taken as independent,
-        and those with `one_sample_each`, whose variance is whole but not told apart.
-    """
-    if contexts is None:
-        return None
-    told = ~np.isnan(contexts.between) & ~np.isnan(contexts.within)
-    several = contexts.number > 1
-    found: Json = {
-        "questions": int(told.sum()),
-        "one_context": int((~several).sum()),
-        "one_sample_each": int((several & ~told).sum()),
-        "between": None,
-        "within": None,
-    }
-    if told.any():
-        arrays = {"between": contexts.between[told], "within": contexts.within[told]}
-        found |= with_intervals(
-            {name: float(part.mean()) for name, part in arrays.items()},
-            {name: mean_interval(part, most, among(clusters, told)) for name, part in arrays.items()},
-        )
-    return found

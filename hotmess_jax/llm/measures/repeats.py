@@ -1,20 +1,22 @@
 """What people report of repeated runs: pass@k, pass^k, majority votes, agreement, a run's spread."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
+from pydantic_core import CoreSchema
 
 from hotmess_jax.llm.measures.clusters import among, clusters_of
 from hotmess_jax.llm.measures.samples import QUESTION, Unparsed
 from hotmess_jax.llm.measures.successes import SUCCESS
 from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.statistics.intervals import Clusters, mean_interval
+from hotmess_jax.statistics.json_form import json_form
 from kernels.successes import agreement, majority_vote, pass_at_k, pass_hat_k, sample_variance
 
 # The largest k of a majority vote: the work grows with its cube.
@@ -23,7 +25,7 @@ FRACTIONS = "outcomes are fractions: none is right or wrong"
 NO_ANSWERS = "only right or wrong is known, not what was answered"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Repeats:
     """Means over the questions that have enough samples, each an unbiased estimate.
 
@@ -46,11 +48,15 @@ class Repeats:
     no_pass: str | None
     no_majority: str | None
 
+    def left_out(self, of: Estimate) -> int:
+        """Return how many questions have too few samples for an estimate."""
+        return self.questions - of.counted
+
     def to_json(self) -> dict[str, Any]:
         """Return the estimates as JSON values, those of several k by k as text."""
 
         def one(of: Estimate | None) -> dict[str, Any] | None:
-            return None if of is None else of.to_json() | {"left_out": self.questions - of.counted}
+            return None if of is None else of.to_json() | {"left_out": self.left_out(of)}
 
         def by_k(of: Sequence[Estimate]) -> dict[str, Any]:
             return {str(k): one(estimate) for k, estimate in enumerate(of, start=1)}
@@ -69,6 +75,67 @@ class Repeats:
             "no_pass": self.no_pass,
             "no_majority": self.no_majority,
         }
+
+    @classmethod
+    def of_json(cls, value: Any) -> "Repeats":
+        """Return what JSON values say.
+
+        Raises:
+            ValueError: where a name is missing, what should be an estimate is none, or k does not count from 1.
+        """
+        try:
+            agreement = value["agreement"]
+            return cls(
+                int(value["questions"]),
+                Estimate.of_json(value["accuracy"]),
+                _by_k_of(value, "pass_at_k"),
+                _by_k_of(value, "pass_hat_k"),
+                _by_k_of(value, "majority"),
+                _perhaps(agreement["answers"]),
+                _perhaps(agreement["right"]),
+                _perhaps(value["run_spread"]),
+                value["no_pass"],
+                value["no_majority"],
+            )
+        except KeyError as error:
+            raise ValueError(f"what k samples do has no {error.args[0]}") from None
+        except TypeError as error:
+            raise ValueError(f"no document of what k samples do ({error})") from None
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> CoreSchema:
+        return json_form(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        one = dict(Estimate.__get_pydantic_json_schema__(core, handler))
+        one["properties"] = one["properties"] | {"left_out": {"type": "integer"}}
+        perhaps = {"anyOf": [one, {"type": "null"}]}
+        text = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+        by_k = {"type": "object", "additionalProperties": one}
+        both = {"answers": perhaps, "right": perhaps}
+        agreement = {"type": "object", "properties": both, "required": list(both)}
+        properties = {
+            "questions": {"type": "integer"},
+            "accuracy": one,
+            **dict.fromkeys(("pass_at_k", "pass_hat_k", "majority"), by_k),
+            "agreement": agreement,
+            "run_spread": perhaps,
+            **dict.fromkeys(("no_pass", "no_majority"), text),
+        }
+        return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _by_k_of(value: Mapping[str, Any], name: str) -> tuple[Estimate, ...]:
+    """Return estimates of k = 1, 2, … from JSON values by k as text."""
+    by_k = value[name]
+    if list(by_k) != [str(k) for k in range(1, len(by_k) + 1)]:
+        raise ValueError(f"{name} is not of k = 1, 2, …: {', '.join(by_k)}")
+    return tuple(map(Estimate.of_json, by_k.values()))
+
+
+def _perhaps(value: Any) -> Estimate | None:
+    return None if value is None else Estimate.of_json(value)
 
 
 class Successes(NamedTuple):
@@ -96,57 +163,87 @@ def successes(records: pl.DataFrame, unparsed: Unparsed) -> Successes:
     Raises:
         ValueError: where no question has a sample, or not one answer could be read.
     """
-    names = ["options", "target", "answer", "probs", "tests", "outcome"]
+    tally = _Tally(unparsed)
+    names = [*QUESTION, "options", "target", "answer", "probs", "tests", "outcome"]
     columns = [
         records[name].to_list() if name in records.columns else [None] * records.height
         for name in names
     ]
-    keys = list(zip(*(records[name].to_list() for name in QUESTION), strict=True))
-    readable = False
-    right: dict[tuple, list[float]] = {}
-    answers: dict[tuple, dict[str, int] | None] = {}
-    for key, options, target, answer, probs, tests, outcome in zip(keys, *columns, strict=True):
-        readable |= options is None or probs is not None or bool(answer) or outcome is not None
-        if options is None or (outcome is not None and tuple(options) == SUCCESS):
-            right.setdefault(key, []).append(
-                float(outcome) if tests is None else float(all(json.loads(tests).values()))
-            )
-            answers[key] = None
-            continue
-        given, share = _given(answer, probs, target)
-        if given is None and unparsed == "drop" and probs is None:
-            continue
-        if given is None and unparsed == "wrong" and probs is None:
-            given = ""
-        right.setdefault(key, []).append(share)
-        # The right option leads, and there is a place for each other, and for a class of its own.
-        empty = dict.fromkeys([target, *(o for o in options if o != target), ""], 0)
-        counts = answers.setdefault(key, empty)
-        assert counts is not None
-        if given is not None:
-            counts[given] += 1
-    if not readable:
+    for benchmark, question, *of in zip(*columns, strict=True):
+        tally.add((benchmark, question), *of)
+    if not tally.readable:
         raise ValueError(f"none of {records.height} answers could be read")
-    if not right:
+    if not tally.right:
         raise ValueError("no question has a sample that counts")
-    numbers = np.asarray([len(of) for of in right.values()])
-    values = np.zeros((len(right), numbers.max()))
+    numbers = np.asarray([len(of) for of in tally.right.values()])
+    values = np.zeros((len(numbers), numbers.max()))
     present = np.arange(numbers.max()) < numbers[:, None]
-    values[present] = [value for of in right.values() for value in of]
-    rows = [list(of.values()) for of in answers.values() if of is not None]
-    counted = None
-    if len(rows) == len(right):
-        counted = np.zeros((len(rows), max(map(len, rows))), int)
-        for i, row in enumerate(rows):
-            counted[i, : len(row)] = row
+    values[present] = [value for of in tally.right.values() for value in of]
+    counted = tally.counted()
     silent = numbers - (0 if counted is None else counted.sum(axis=1))
     who = pl.DataFrame(
         {
-            "benchmark": pl.Series([benchmark for benchmark, _ in right], dtype=pl.String),
-            "question_id": [question for _, question in right],
+            "benchmark": pl.Series([benchmark for benchmark, _ in tally.right], dtype=pl.String),
+            "question_id": [question for _, question in tally.right],
         }
     )
     return Successes(who, values, present, counted, silent)
+
+
+@dataclass
+class _Tally:
+    """What is counted of each question, record by record."""
+
+    unparsed: Unparsed
+    # Whether any answer could be read.
+    readable: bool = False
+    # By which share each sample is right.
+    right: dict[tuple, list[float]] = field(default_factory=dict)
+    # How many samples give each option, the right one first; None where there are no options.
+    answers: dict[tuple, dict[str, int] | None] = field(default_factory=dict)
+
+    def add(
+        self,
+        key: tuple,
+        options: Sequence[str] | None,
+        target: str | None,
+        answer: str | None,
+        probs: str | None,
+        tests: str | None,
+        outcome: float | None,
+    ) -> None:
+        """Count a record of a question."""
+        self.readable |= options is None or probs is not None or bool(answer) or outcome is not None
+        if options is None or (outcome is not None and tuple(options) == SUCCESS):
+            right = outcome if tests is None else all(json.loads(tests).values())
+            assert right is not None
+            self.right.setdefault(key, []).append(float(right))
+            self.answers[key] = None
+            return
+        # What has options has a target among them.
+        assert target is not None
+        given, share = _given(answer, probs, target)
+        if given is None and probs is None:
+            if self.unparsed == "drop":
+                return
+            given = "" if self.unparsed == "wrong" else None
+        self.right.setdefault(key, []).append(share)
+        # The right option leads, and there is a place for each other, and for a class of its own.
+        empty = dict.fromkeys([target, *(o for o in options if o != target), ""], 0)
+        counts = self.answers.setdefault(key, empty)
+        assert counts is not None
+        if given is not None:
+            counts[given] += 1
+
+    def counted(self) -> Int[np.ndarray, "questions classes"] | None:
+        """Return how many samples give each option; None where a question has no options."""
+        rows = [list(of.values()) for of in self.answers.values() if of is not None]
+        if len(rows) < len(self.right):
+            return None
+        found = np.zeros((len(rows), max(map(len, rows))), int)
+        for i, row in enumerate(rows):
+            found[i, : len(row)] = row
+        return found
 
 
 def _given(answer: str | None, probs: str | None, target: str) -> tuple[str | None, float]:

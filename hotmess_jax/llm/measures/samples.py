@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -112,48 +113,18 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
         raise ValueError(
             f"{without} of {rows.height} records have no options: there is no choice to decompose"
         )
-    columns = [*QUESTION, "context", "options", "target", "answer", "probs"]
-    lists = {name: rows[name].to_list() for name in columns} | {"row": places_given.tolist()}
-    distributions = [None if text is None else json.loads(text) for text in lists["probs"]]
-    step = stated_step([p for of in distributions if of is not None for p in of.values()])
+    given = _given(rows, places_given.tolist())
     by_classes: dict[int, list[_Rows]] = {}
     who: list[tuple[str | None, str]] = []
     right: list[float] = []
     blank = 0
-    first = 0
-    keys = list(zip(lists["benchmark"], lists["question_id"], strict=True))
-    while first < len(keys):
-        after = first + 1
-        while after < len(keys) and keys[after] == keys[first]:
-            after += 1
-        options = lists["options"][first]
-        classes = len(options) + (unparsed == "wrong")
-        labels = {label: i for i, label in enumerate(options)}
-        target = labels[lists["target"][first]]
-        answers: list[int | list[float]] = []
-        places: list[int] = []
-        contexts: list[int | None] = []
-        floors: list[float] = []
-        hits = 0.0
-        for i in range(first, after):
-            answer = _answer(lists["answer"][i], distributions[i], labels, classes)
-            if answer is None:
-                blank += 1
-                if unparsed == "drop":
-                    continue
-                answer = [1 / classes] * classes if unparsed == "uniform" else classes - 1
-            else:
-                hits += _right(answer, target)
-            floors.append(step / 2 if step and distributions[i] is not None else 0.0)
-            answers.append(answer)
-            places.append(lists["row"][i])
-            contexts.append(lists["context"][i])
-        if len(answers) >= 2:
-            rows_of = _Rows(len(who), target, answers, places, context_indices(contexts), floors)
-            by_classes.setdefault(classes, []).append(rows_of)
-        who.append(keys[first])
-        right.append(hits / (len(answers) if len(answers) >= 2 else after - first))
-        first = after
+    for key, of_key in groupby(range(rows.height), key=given.keys.__getitem__):
+        found = _question(len(who), list(of_key), given, unparsed)
+        blank += found.blank
+        if len(found.rows.answers) >= 2:
+            by_classes.setdefault(found.classes, []).append(found.rows)
+        who.append(key)
+        right.append(found.right)
     table = pl.DataFrame(
         {
             "benchmark": pl.Series([benchmark for benchmark, _ in who], dtype=pl.String),
@@ -168,6 +139,36 @@ def to_samples(records: pl.DataFrame, unparsed: Unparsed) -> Samples:
         rows.height,
         blank / rows.height,
         rows["context"].null_count() < rows.height,
+        given.step,
+    )
+
+
+class _Given(NamedTuple):
+    """Records as lists, those of a question side by side."""
+
+    keys: list[tuple[str | None, str]]
+    context: list[int | None]
+    options: list[list[str]]
+    target: list[str]
+    answer: list[str | None]
+    probs: list[dict[str, float] | None]
+    # Their rows in the table that was given.
+    row: list[int]
+    # As in `Samples`.
+    step: float | None
+
+
+def _given(rows: pl.DataFrame, places: list[int]) -> _Given:
+    probs = [None if text is None else json.loads(text) for text in rows["probs"].to_list()]
+    step = stated_step([p for of in probs if of is not None for p in of.values()])
+    return _Given(
+        list(zip(*(rows[name].to_list() for name in QUESTION), strict=True)),
+        rows["context"].to_list(),
+        rows["options"].to_list(),
+        rows["target"].to_list(),
+        rows["answer"].to_list(),
+        probs,
+        places,
         step,
     )
 
@@ -181,6 +182,41 @@ class _Rows(NamedTuple):
     places: list[int]
     contexts: list[int]
     floors: list[float]
+
+
+class _Question(NamedTuple):
+    """A question's samples, its number of classes and accuracy, and how many answers were not parsed."""
+
+    rows: _Rows
+    classes: int
+    right: float
+    blank: int
+
+
+def _question(place: int, records: Sequence[int], given: _Given, unparsed: Unparsed) -> _Question:
+    """Return the question that some records are of; `place` is its row in the table."""
+    options = given.options[records[0]]
+    classes = len(options) + (unparsed == "wrong")
+    labels = {label: i for i, label in enumerate(options)}
+    found = _Rows(place, labels[given.target[records[0]]], [], [], [], [])
+    contexts: list[int | None] = []
+    hits, blank = 0.0, 0
+    for i in records:
+        answer = _answer(given.answer[i], given.probs[i], labels, classes)
+        if answer is None:
+            blank += 1
+            if unparsed == "drop":
+                continue
+            answer = [1 / classes] * classes if unparsed == "uniform" else classes - 1
+        else:
+            hits += _right(answer, found.target)
+        found.floors.append(given.step / 2 if given.step and given.probs[i] is not None else 0.0)
+        found.answers.append(answer)
+        found.places.append(given.row[i])
+        contexts.append(given.context[i])
+    known = len(found.answers) if len(found.answers) >= 2 else len(records)
+    found.contexts.extend(context_indices(contexts))
+    return _Question(found, classes, hits / known, blank)
 
 
 # Steps that people and models state probabilities in.

@@ -1,25 +1,205 @@
 """Bias², variance and incoherence of groups of records: what `experiments.incoherence` prints."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, get_args
 
-import numpy as np
 import polars as pl
 
+from hotmess_jax.documents import to_json
+from hotmess_jax.llm.cases import is_choice, is_open
+from hotmess_jax.llm.measures import comparing
+from hotmess_jax.llm.measures.between_contexts import BetweenContexts
 from hotmess_jax.llm.measures.clusters import clusters_of
+from hotmess_jax.llm.measures.comparing import Comparisons
 from hotmess_jax.llm.measures.decomposing import METRICS, Metric
-from hotmess_jax.llm.measures.left_out import left_out_by_difficulty
-from hotmess_jax.llm.measures.means import by_part, overall
+from hotmess_jax.llm.measures.left_out import LeftOut, left_out_by_difficulty
+from hotmess_jax.llm.measures.means import Means, means_of
+from hotmess_jax.llm.measures.parts import Parts
 from hotmess_jax.llm.measures.questions import AnalysisSettings, questions_of
-from hotmess_jax.llm.measures.repeats import repeats
+from hotmess_jax.llm.measures.repeats import Repeats, repeats
 from hotmess_jax.llm.measures.samples import QUESTION, Samples, Unparsed, to_samples
 from hotmess_jax.llm.measures.series import check_fields, settings_that_differ
-from hotmess_jax.llm.measures.successes import SHARES_METRIC, share_questions
+from hotmess_jax.llm.measures.successes import (
+    MEANING,
+    SHARES,
+    SHARES_METRIC,
+    is_of_successes,
+    share_questions,
+    with_successes,
+)
 from hotmess_jax.llm.records import checked
-from hotmess_jax.statistics.intervals import Clusters, number_of
+from hotmess_jax.statistics.intervals import number_of
 from kernels.names import check_name, check_names
 
-PARTS = ("error", "bias2", "variance", "incoherence")
+NO_PAIR = "no question has two samples"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCount:
+    """How many clusters of questions there are, and the field whose values they are."""
+
+    field: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is known of one model's records that have one value of each field that is grouped by."""
+
+    # Those fields, and the settings that differ within a model.
+    by: dict[str, Any]
+    model: str
+    questions: int
+    samples: int
+    # Questions that are in no decomposition, and what kind they are.
+    left_out: int
+    left_out_by: tuple[LeftOut, ...]
+    # Why no question is decomposed; None where some are.
+    why_none: str | None
+    accuracy: float
+    unparsed: float
+    # The step in which probabilities were stated.
+    stated_step: float | None
+    # None where no field says.
+    clusters: ClusterCount | None
+    # What k samples would do; None where no answer counts.
+    repeats: Repeats | None
+    # By metric; None where no question is decomposed.
+    metrics: dict[str, Means | None]
+
+    @property
+    def label(self) -> str:
+        """Its name as tables and figures show it, a line a field."""
+        named = (
+            f"no {name}" if value is None else f"{name} {value}" for name, value in self.by.items()
+        )
+        return "\n".join([self.model, *named])
+
+    @property
+    def decomposed(self) -> int:
+        """How many questions are decomposed."""
+        return self.questions - self.left_out
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the group as JSON values, the parts of each metric by name, with intervals beside them."""
+        metrics = {
+            name: None if means is None else _by_part(means, parts_in(name))
+            for name, means in self.metrics.items()
+        }
+        return {
+            **{name: getattr(self, name) for name in Group.__slots__},
+            "left_out_by": [asdict(row) for row in self.left_out_by],
+            "clusters": None if self.clusters is None else asdict(self.clusters),
+            "repeats": None if self.repeats is None else self.repeats.to_json(),
+            "metrics": metrics,
+        }
+
+
+def parts_in(metric: str) -> tuple[str, ...]:
+    """Return what a metric says of an error; 0/1 has no incoherence."""
+    parts = ("error", "bias2", "variance", "incoherence")
+    return parts[:3] if metric == "zero_one" else parts
+
+
+def _by_part(means: Means, parts: Sequence[str]) -> dict[str, Any]:
+    """Return values and intervals by part as JSON values, plug-in ones first."""
+
+    def of(form: Parts) -> dict[str, Any]:
+        found = {name: getattr(form, name).to_json() for name in parts}
+        values = {name: part["value"] for name, part in found.items()}
+        return values | {"ci95": {name: part["ci95"] for name, part in found.items()}}
+
+    return {
+        **of(means.plugin),
+        "corrected": None if means.no_corrected is not None else of(means.corrected),
+        "no_corrected": means.no_corrected,
+        "kl_samples": means.kl_samples,
+        "effective_questions": means.effective_questions,
+        "contexts": to_json(BetweenContexts | None, means.contexts),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All groups of records, what is to be said of outcomes that are no choice, and what is compared."""
+
+    groups: tuple[Group, ...]
+    meanings: tuple[str, ...]
+    # None where nothing was to be.
+    compared: Comparisons | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the groups and comparisons as JSON values."""
+        groups = {"groups": [group.to_json() for group in self.groups]}
+        return groups if self.compared is None else groups | self.compared.to_json()
+
+
+def summary_of(
+    records: pl.DataFrame,
+    by: Sequence[str],
+    metrics: Sequence[Metric],
+    settings: AnalysisSettings,
+    compare: str | None = None,
+    baseline: str = "none",
+    say: Callable[[str], None] = lambda text: None,
+) -> Summary:
+    """Return the groups of choices among options, those of outcomes between 0 and 1, and what is compared.
+
+    Args:
+        records: from `read_records`.
+        by: fields to group by, besides the model and the settings that differ.
+        metrics: which decompositions of choices.
+        settings: all else; its metric does not matter.
+        compare: the field whose values are compared, within those of `by`; None compares nothing.
+        baseline: the value that others are compared with.
+        say: called with what is left out.
+
+    Raises:
+        ValueError: for a field that no record has, where no record has a choice or an outcome, and where nothing
+            can be compared.
+    """
+    choices, shares = with_successes(records)
+    groups: list[Group] = []
+    meanings = []
+    more = settings.resamples, settings.seed, settings.cluster
+    if choices.height or not shares.height:
+        chosen = with_options(choices, say)
+        groups += summarise(chosen, by, metrics, settings.unparsed, settings.smoothing, *more)
+        if is_of_successes(choices):
+            meanings.append(MEANING)
+    if shares.height:
+        groups += summarise_shares(shares, by, *more)
+        meanings.append(SHARES)
+    compared = None
+    if compare is not None:
+        chosen = choices.filter(pl.col("options").is_not_null())
+        compared = comparing.compare(chosen, compare, baseline, by, metrics, settings)
+    return Summary(tuple(groups), tuple(meanings), compared)
+
+
+def with_options(records: pl.DataFrame, say: Callable[[str], None]) -> pl.DataFrame:
+    """Return the records with a choice among options, and say how many others there are.
+
+    Raises:
+        ValueError: where no record has any: open answers, unit tests and outcomes alone have no distribution
+            here.
+    """
+    opened, chosen = is_open(records), pl.col("options").is_not_null()
+    for rows, said in (
+        (records.filter(opened), "open answers, of whose vectors python -m experiments.llm_report tells "
+         "the variance (FILE.embeddings.npy)"),
+        (records.filter(~opened & ~chosen),
+         "unit tests or outcomes alone, which python -m experiments.llm_report analyses"),
+    ):  # fmt: skip
+        if rows.height == records.height:
+            raise ValueError(f"all {rows.height} records are {said}")
+        if rows.height:
+            say(f"left out: {rows.height} records are {said}")
+    kept = records.filter(is_choice(records))
+    if not kept.height:
+        raise ValueError("no record has a choice among options")
+    return kept
 
 
 def summarise(
@@ -31,7 +211,7 @@ def summarise(
     resamples: int = 1000,
     seed: int = 0,
     cluster: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Group]:
     """Return bias², variance and incoherence of each model, and of each value of the fields in `by`.
 
     Records of other settings (temperature, budget, format, prompt) are never pooled: where they differ
@@ -47,65 +227,24 @@ def summarise(
         seed: of these.
         cluster: a field whose values are clusters of questions; intervals are then over clusters.
 
-    Returns:
-        A dictionary a group, in order, as the command line's JSON document has them. Metrics are None
-        where no question has two samples or no answer could be read, and `why_none` says which.
-
     Raises:
         ValueError: for a field that no record has, another metric or treatment, and for what
             `records.checked` refuses.
     """
     check_names("metrics", metrics, METRICS)
     check_name("unparsed", unparsed, get_args(Unparsed))
-    check_fields(records, by, " to group by")
-    records = checked(records, by).table
-    by = [*by, *settings_that_differ(records, ["model", *by])]
-    rows = records.sort(keys := ["model", *by], nulls_last=True, maintain_order=True)
-    parts = [
-        (values, group, to_samples(group, unparsed))
-        for values, group in rows.group_by(keys, maintain_order=True)
-    ]
-    # KL is compared at equal numbers of samples.
-    least = min((samples.least for _, _, samples in parts if samples.blocks), default=None)
-    settings = [
-        AnalysisSettings(metric, unparsed, smoothing, resamples, seed, least, cluster)
-        for metric in metrics
-    ]
-    return [
-        {
-            "by": dict(zip(by, values[1:], strict=True)),
-            "model": values[0],
-            **_counted(group, samples),
-            "clusters": _clusters(cluster, clusters_of(group, samples.table, cluster)),
-            "repeats": _repeats(group, unparsed, cluster),
-            "metrics": {of.metric: _means(group, samples, of) for of in settings},
-        }
-        for values, group, samples in parts
-    ]
 
+    def measured(groups: Sequence[pl.DataFrame]) -> list[_Measured]:
+        samples = [to_samples(group, unparsed) for group in groups]
+        # KL is compared at equal numbers of samples.
+        least = min((of.least for of in samples if of.blocks), default=None)
+        settings = [
+            AnalysisSettings(metric, unparsed, smoothing, resamples, seed, least, cluster)
+            for metric in metrics
+        ]
+        return [_of_choices(*pair, settings) for pair in zip(groups, samples, strict=True)]
 
-def _counted(group: pl.DataFrame, samples: Samples) -> dict[str, Any]:
-    """Return what was counted of a group."""
-    left_out = left_out_by_difficulty(group, samples) if samples.left_out and samples.blocks else []
-    return {
-        "questions": samples.questions,
-        "samples": samples.samples,
-        "left_out": samples.left_out,
-        "left_out_by": left_out,
-        "why_none": None if samples.blocks else samples.why_none,
-        "accuracy": samples.accuracy,
-        "unparsed": samples.unparsed,
-        "stated_step": samples.step,
-    }
-
-
-def _means(group: pl.DataFrame, samples: Samples, settings: AnalysisSettings) -> dict[str, Any] | None:
-    """Return a group's means by part; None where no question is decomposed."""
-    if not samples.blocks:
-        return None
-    # 0/1 has no incoherence.
-    parts = PARTS[:3] if settings.metric == "zero_one" else PARTS
-    return by_part(overall(questions_of(group, settings, samples)), parts)
+    return _grouped(records, by, unparsed, cluster, measured)
 
 
 def summarise_shares(
@@ -114,7 +253,7 @@ def summarise_shares(
     resamples: int = 1000,
     seed: int = 0,
     cluster: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Group]:
     """Return what `summarise` does, with the one metric `squared_error`, of outcomes between 0 and 1.
 
     Args:
@@ -127,59 +266,101 @@ def summarise_shares(
     Raises:
         ValueError: for a field that no record has, and for clusters as in `with_clusters`.
     """
+    settings = AnalysisSettings(resamples=resamples, seed=seed, cluster=cluster)
+    return _grouped(
+        records, by, "uniform", cluster, lambda groups: [_of_shares(of, settings) for of in groups]
+    )
+
+
+class _Measured(NamedTuple):
+    """What a group's kind of outcome says of it."""
+
+    # Who the questions are.
+    table: pl.DataFrame
+    # By the names that `Group` has.
+    found: dict[str, Any]
+
+
+def _grouped(
+    records: pl.DataFrame,
+    by: Sequence[str],
+    unparsed: Unparsed,
+    cluster: str | None,
+    measured: Callable[[Sequence[pl.DataFrame]], Sequence[_Measured]],
+) -> list[Group]:
+    """Return the groups of records, in order.
+
+    Args:
+        records: of one kind of outcome.
+        by: fields to group by, besides the model and the settings that differ.
+        unparsed: as in `to_samples`.
+        cluster: as in `AnalysisSettings`.
+        measured: returns of each group's records what is measured of them.
+    """
     check_fields(records, by, " to group by")
     records = checked(records, by).table
     by = [*by, *settings_that_differ(records, ["model", *by])]
-    keys = ["model", *by]
-    settings = AnalysisSettings(resamples=resamples, seed=seed, cluster=cluster)
-    groups = []
-    for values, group in records.sort(keys, nulls_last=True, maintain_order=True).group_by(
-        keys, maintain_order=True
-    ):
-        who = group.select(QUESTION).unique(maintain_order=True)
-        labels = clusters_of(group, who, cluster)
-        try:
-            questions = share_questions(group, settings)
-        except ValueError:
-            questions = None
-        groups.append(
-            {
-                "by": dict(zip(by, values[1:], strict=True)),
-                "model": values[0],
-                "questions": who.height,
-                "samples": group.height,
-                "left_out": who.height - (0 if questions is None else questions.table.height),
-                "left_out_by": [],
-                "why_none": "no question has two samples" if questions is None else None,
-                "accuracy": float(
-                    np.mean(group["outcome"].to_numpy() if questions is None else questions.accuracy)
-                ),
-                "unparsed": 0.0,
-                "stated_step": None,
-                "clusters": _clusters(cluster, labels),
-                "repeats": _repeats(group, "uniform", cluster),
-                "metrics": {
-                    SHARES_METRIC: None if questions is None else by_part(overall(questions), PARTS)
-                },
-            }
-        )
-    return groups
+    rows = records.sort(keys := ["model", *by], nulls_last=True, maintain_order=True)
+    parts = list(rows.group_by(keys, maintain_order=True))
+    found = []
+    for (values, part), of in zip(parts, measured([part for _, part in parts]), strict=True):
+        labels = clusters_of(part, of.table, cluster)
+        clusters = None
+        if cluster is not None and labels is not None:
+            clusters = ClusterCount(cluster, number_of(len(labels), labels))
+        fields = dict(zip(by, values[1:], strict=True))
+        repeated = _repeats(part, unparsed, cluster)
+        found.append(Group(fields, values[0], clusters=clusters, repeats=repeated, **of.found))
+    return found
 
 
-def _clusters(field: str | None, labels: Clusters) -> dict[str, Any] | None:
-    """Return how many clusters there are of which field; None without one."""
-    return None if labels is None else {"field": field, "number": number_of(len(labels), labels)}
+def _of_choices(
+    group: pl.DataFrame, samples: Samples, settings: Sequence[AnalysisSettings]
+) -> _Measured:
+    """Return what choices among options say of a group, by each metric."""
+    left_out = left_out_by_difficulty(group, samples) if samples.left_out and samples.blocks else []
+    found = {
+        "questions": samples.questions,
+        "samples": samples.samples,
+        "left_out": samples.left_out,
+        "left_out_by": tuple(left_out),
+        "why_none": None if samples.blocks else samples.why_none,
+        "accuracy": samples.accuracy,
+        "unparsed": samples.unparsed,
+        "stated_step": samples.step,
+        "metrics": {
+            of.metric: means_of(questions_of(group, of, samples)) if samples.blocks else None
+            for of in settings
+        },
+    }
+    return _Measured(samples.table, found)
 
 
-def _repeats(group: pl.DataFrame, unparsed: Unparsed, cluster: str | None) -> dict[str, Any] | None:
+def _of_shares(group: pl.DataFrame, settings: AnalysisSettings) -> _Measured:
+    """Return what outcomes between 0 and 1 say of a group."""
+    who = group.select(QUESTION).unique(maintain_order=True)
+    try:
+        questions = share_questions(group, settings)
+    except ValueError:
+        questions = None
+    right = group["outcome"].to_numpy() if questions is None else questions.accuracy
+    found = {
+        "questions": who.height,
+        "samples": group.height,
+        "left_out": who.height - (0 if questions is None else questions.table.height),
+        "left_out_by": (),
+        "why_none": NO_PAIR if questions is None else None,
+        "accuracy": float(right.mean()),
+        "unparsed": 0.0,
+        "stated_step": None,
+        "metrics": {SHARES_METRIC: None if questions is None else means_of(questions)},
+    }
+    return _Measured(who, found)
+
+
+def _repeats(group: pl.DataFrame, unparsed: Unparsed, cluster: str | None) -> Repeats | None:
     """Return what k samples would do; None where no answer counts."""
     try:
-        return repeats(group, unparsed, cluster).to_json()
+        return repeats(group, unparsed, cluster)
     except ValueError:
         return None
-
-
-def label(group: Mapping[str, Any]) -> str:
-    """Return a group's name as tables and figures show it, a line a field."""
-    named = (f"no {k}" if v is None else f"{k} {v}" for k, v in group["by"].items())
-    return "\n".join([group["model"], *named])

@@ -22,7 +22,5 @@ def json_form(kind: Any) -> CoreSchema:
     def written(value: Any) -> Any:
         return value.to_json()
 
-    form = core_schema.plain_serializer_function_ser_schema(
-        written, return_schema=core_schema.any_schema()
-    )
+    form = core_schema.plain_serializer_function_ser_schema(written)
     return core_schema.no_info_plain_validator_function(read, serialization=form)

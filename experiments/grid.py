@@ -15,8 +15,6 @@ Ray cluster whose machines share the folders; what a lost machine was doing is t
 last checkpoint.
 """
 
-from collections.abc import Mapping, Sequence
-
 from rich.console import Console
 
 from hotmess_jax.presentation.command_line import (
@@ -28,22 +26,19 @@ from hotmess_jax.presentation.command_line import (
     try_outputs,
 )
 from hotmess_jax.presentation.limits import check_limits
-from hotmess_jax.synthetic.study import launch
-from hotmess_jax.synthetic.study.choices_files import TableError, check_place, write_choices
+from hotmess_jax.presentation.lines import say
+from hotmess_jax.synthetic.study.choices_files import TableError, check_place
 from hotmess_jax.synthetic.study.folder import check_folder
 from hotmess_jax.synthetic.study.grid import (
     GridConfig,
-    Planned,
     but_for_seeds,
     check_pool_s_place,
     failed_models,
     is_there,
     planned,
     pools,
-    write_pool,
 )
-from hotmess_jax.synthetic.study.outputs import NoSweepError
-from hotmess_jax.synthetic.study.pooling import PoolingError
+from hotmess_jax.synthetic.study.grid_run import carry_out_all, say_failed, sum_up
 
 
 @ending_in_one_line(GOES_ON)
@@ -65,7 +60,7 @@ def main() -> None:
             check_place(config.out / "choices.md")
     if there:
         say(console, f"{len(there)} of {len(sweeps)} are there already")
-    failures = [failed_models(document) for document in there.values()]
+    failures = [failed_models(found) for found in there.values()]
     for name, failed in zip(there, failures, strict=True):
         say_failed(console, name, failed)
     try_outputs(folders=[config.out, config.store])
@@ -73,50 +68,6 @@ def main() -> None:
     sum_up(config, sweeps, tabled, console)
     if not done_well or any(failures):
         raise SystemExit(1)
-
-
-def carry_out_all(
-    config: GridConfig, sweeps: Sequence[Planned], there: Mapping[str, object], console: Console
-) -> bool:
-    """Carry out the sweeps that are not there; return whether no model failed.
-
-    A sweep that did not end ends the command, when all others have, with status 1.
-    """
-    pending, done = [sweep for sweep in sweeps if sweep.name not in there], len(there)
-    failed, unfinished = False, False
-    for ended in (launch.on_ray if config.launcher == "ray" else launch.here)(pending, config):
-        done += 1
-        failed |= bool(ended.failed)
-        unfinished |= ended.error is not None
-        said = f"failed: {ended.error}" if ended.error else str(config.out / ended.name / "report.md")
-        took = "" if ended.seconds is None else f" ({ended.seconds:.0f} s)"
-        say(console, f"{done}/{len(sweeps)} {ended.name}: {said}{took}")
-        say_failed(console, ended.name, ended.failed)
-    if unfinished:
-        raise SystemExit(1)
-    return not failed
-
-
-def sum_up(config: GridConfig, sweeps: Sequence[Planned], tabled: bool, console: Console) -> None:
-    """Pool what differs in the seed alone, and write the table of all."""
-    for name, folders in pools(sweeps).items():
-        with failing_on(PoolingError):
-            say(console, f"pooled over seeds: {write_pool(config.out / name, folders)}")
-    if tabled:
-        with failing_on(TableError, NoSweepError, PoolingError):
-            table = write_choices([sweep.config.folder for sweep in sweeps], config.out / "choices.md")
-        say(console, f"all choices: {table}")
-
-
-def say_failed(console: Console, name: str, failed: Sequence[str]) -> None:
-    """Print which models a sweep lacks, and why."""
-    for each in failed:
-        say(console, f"  {name} lacks {each}")
-
-
-def say(console: Console, text: str) -> None:
-    """Print a line as it is."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

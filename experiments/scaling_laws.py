@@ -15,6 +15,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from hotmess_jax.documents import to_json
 from hotmess_jax.machine.files import DamagedFileError, write_json
 from hotmess_jax.presentation.command_line import (
     ending_in_one_line,
@@ -23,17 +24,16 @@ from hotmess_jax.presentation.command_line import (
     parse,
     try_outputs,
 )
-from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.found import Found
 from hotmess_jax.synthetic.study.outputs import (
     NoSweepError,
     conclude,
-    examples_of,
-    read_sweep,
+    folder_of,
+    read_sizes,
     write_outputs,
 )
 from hotmess_jax.synthetic.study.pooling import PoolingError, pool_into
-from hotmess_jax.synthetic.study.terminal import print_claims, print_fits, print_missing
-from hotmess_jax.synthetic.verdicts import judged_findings
+from hotmess_jax.synthetic.study.terminal import print_laws
 
 
 @dataclass(frozen=True)
@@ -57,45 +57,25 @@ def main() -> None:
     config = parse(ScalingConfig)
     if not config.sweeps:
         fail("sweeps: at least one folder is needed")
-    sweeps = [read(path) for path in config.sweeps]
+    with failing_on(NoSweepError):
+        sweeps = [read_sizes(path) for path in config.sweeps]
     if len(sweeps) > 1 and config.out is None:
         fail("several sweeps are pooled into a folder of their own: name it with --out")
     json_file = None if config.json in (None, "-") else Path(config.json)
     with failing_on(PoolingError):
-        document = conclude(pool_into(config.out, config.sweeps, sweeps))
+        whole = conclude(pool_into(config.out, config.sweeps, sweeps))
     try_outputs([json_file], [config.out])
     if config.out is not None:
         with failing_on(DamagedFileError):
-            examples = examples_of(document, _folder(config.sweeps[0]))
-        write_outputs(document, config.out, examples)
-    found = judged_findings(document).to_json()
+            write_outputs(whole, config.out, folder_of(config.sweeps[0]))
+    found = to_json(Found, whole.found)
     if config.json == "-":
         json.dump(found, sys.stdout, indent=1, allow_nan=False)
         print()
         return
     if json_file is not None:
         write_json(json_file, found)
-    console = Console()
-    print_fits(found, console)
-    print_missing(document, console)
-    if len(sweeps) > 1:
-        print_claims(document, console)
-    if config.out is not None:
-        for name in ("report.md", "sweep.json", "figures"):
-            console.print(str(config.out / name), highlight=False, soft_wrap=True)
-
-
-def read(path: Path) -> Json:
-    """Read a sweep's document; what is wrong with it ends the program in one line."""
-    with failing_on(NoSweepError):
-        sweep = read_sweep(path, ("schema", "config", "provenance", "models", "failures", "problem"))
-    if len({model["size"] for model in sweep["models"]}) < 2:
-        fail(f"{path} holds fewer than 2 finished sizes; a scaling law needs more")
-    return sweep
-
-
-def _folder(path: Path) -> Path:
-    return path if path.is_dir() else path.parent
+    print_laws(whole, len(sweeps) > 1, config.out, Console())
 
 
 if __name__ == "__main__":

@@ -58,9 +58,9 @@ def main() -> None:
         with failing_on(ValueError), failing_to_write():
             sweep = Sweep(config, progress)
         with failing_on(*REFUSALS):
-            document = carry_out(sweep)
-    print_summary(document, config.folder, console)
-    if document["failures"]:
+            done = carry_out(sweep)
+    print_summary(done, config.folder, console)
+    if done.failures:
         raise SystemExit(1)
 
 

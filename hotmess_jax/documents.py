@@ -4,14 +4,35 @@ A document says which version of its schema it is of. What reads one brings an o
 version step by step, and refuses a newer one.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, model_serializer
 
 SCHEMA = "schema"
 Document = dict[str, Any]
+
+
+class Exact:
+    """What dataclasses inherit whose JSON form has their names and no other: an unknown name is an error.
+
+    A name that has the default None stands there only where there is a value.
+    """
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: Callable[[Any], Document]):  # type: ignore[no-untyped-def]
+        given = dataclasses.fields(self)  # type: ignore[arg-type]
+        optional = {field.name for field in given if field.default is None}
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if value is not None or name not in optional
+        }
 
 
 def to_json(kind: Any, value: Any) -> Any:

@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from hotmess_jax.synthetic.study.sweep_document import from_document as read  # noqa: F401
+
 SIZES = ("3k", "6k", "25k", "83k")
 PARAMETERS = {"3k": 3_808, "6k": 6_912, "25k": 26_112, "83k": 85_344, "200k": 200_448}
 STEPS = 20
+PARTS = ("bias2", "variance", "error", "incoherence")
 CONFIG = {
     "preset": "quick",
     "sizes": list(SIZES),
@@ -48,6 +51,11 @@ PROVENANCE = {
     "git_commit": "c0ffee",
     "seconds": 1.0,
 }
+# Its value aside.
+FLOOR = {
+    "uniform": 0.1, "se": 1e-3, "low": 0.0, "high": 0.2, "states": 12, "left_out": 0, "counted": 9,
+    "points": 64, "by_token": [0.0] * 19,
+}  # fmt: skip
 
 
 def curves(bias2, variance, start=(9.0, 1.0)):
@@ -73,12 +81,13 @@ def curves(bias2, variance, start=(9.0, 1.0)):
 
 def final(curves, strayed):
     """The last step of curves, as sweep.json has it."""
-    last = {name: curves[name][-1] for name in ("bias2", "variance", "error", "incoherence")}
+    last = {name: curves[name][-1] for name in PARTS}
     rise = curves["incoherence"][-1] - curves["incoherence"][0]
     return last | {
         "corrected": {name: values[-1] for name, values in curves["corrected"].items()},
         "rise": rise,
         "plateau": float(np.mean(curves["incoherence"][-2:])),
+        **dict.fromkeys(f"{name}_ci95" for name in (*PARTS, "rise")),
         "strayed": strayed,
         "worst_percent_share": 0.1,
         "median_error": last["error"] / 3,
@@ -127,11 +136,7 @@ def made_sweep(
                 "eigenvalues": [0.02, 1.0],
                 "teacher": teacher,
                 "codec_teacher": teacher,
-                **(
-                    {"loss_floor": {"value": loss[1], "se": 1e-3, "counted": 9, "states": 12}}
-                    if floor
-                    else {}
-                ),
+                **({"loss_floor": FLOOR | {"value": loss[1]}} if floor else {}),
             }
         )
         for size in sizes:
@@ -189,7 +194,7 @@ def without(sweep, size, problem):
     return sweep | {
         "models": [model for model in sweep["models"] if not gone(model)],
         "failures": [
-            {"size": size, "replicate": model["replicate"], "problem": problem,
+            {"size": size, "replicate": model["replicate"], "problem": problem, "git_commit": "c0ffee",
              "failed": {"step": 3, "reason": "the loss was not finite at step 3"}}
             for model in sweep["models"] if gone(model)
         ],

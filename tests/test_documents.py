@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from places import ROOT
 
-from hotmess_jax.documents import from_json, schema_of, to_json, upgraded
+from hotmess_jax.documents import Exact, from_json, schema_of, to_json, upgraded
 from hotmess_jax.llm.analyses.catalogue import CATALOGUE, named
 from hotmess_jax.llm.report import report
 from hotmess_jax.llm.study_document import VERSION, from_document, to_document
@@ -27,6 +27,32 @@ def test_a_dataclass_comes_back_as_it_was():
     assert document == {"name": "a", "values": [0.1, None, 1e300]}
     assert from_json(Pair, json.loads(json.dumps(document))) == pair
     assert schema_of(Pair)["required"] == ["name", "values"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named(Exact):
+    name: str
+    error: float | None
+    rise: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wider(Named):
+    parts: tuple[Named, ...] = ()
+
+
+def test_an_exact_form_has_its_names_and_no_other_also_within_others():
+    wide = Wider(name="a", error=None, parts=(Named(name="b", error=None, rise=0.5),))
+    document = to_json(Wider, wide)
+    # A default of None is left out; what has no default is written also where it is None.
+    parts = [{"name": "b", "error": None, "rise": 0.5}]
+    assert document == {"name": "a", "error": None, "parts": parts}
+    assert from_json(Wider, json.loads(json.dumps(document))) == wide
+    assert schema_of(Wider)["additionalProperties"] is False
+    with pytest.raises(ValueError, match=r"Wider: parts.0.riese: Unexpected"):
+        from_json(Wider, document | {"parts": [{"name": "b", "error": None, "riese": 0.5}]})
+    with pytest.raises(ValueError, match="Wider: error: "):
+        from_json(Wider, {"name": "a"})
 
 
 @dataclass(frozen=True, slots=True)

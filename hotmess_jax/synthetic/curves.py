@@ -1,20 +1,33 @@
 """Bias², variance and incoherence of trajectories, per step and per eigen-direction."""
 
+import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from hotmess_jax.statistics.estimate import Interval
 from hotmess_jax.synthetic.quadratic import Quadratic
+from hotmess_jax.synthetic.results import (
+    CorrectedCurves,
+    CorrectedStep,
+    Curves,
+    Directions,
+    FinalStep,
+    Rows,
+    Shares,
+    SplitCurves,
+    Step,
+    Values,
+    fields_of,
+)
 from kernels.arrays import Scalar
 from kernels.decompositions import Decomposition, incoherence, squared_error, squared_norm
 from kernels.estimators import unbiased
 from kernels.resampling import bootstrap, percentile_interval
-
-Json = dict[str, Any]
 
 
 class Split(NamedTuple):
@@ -105,14 +118,16 @@ def effective_starts(problem: Quadratic, last: Float[Array, "starts d"]) -> Floa
 
 # Below so many of them, intervals over starts were seen to cover too seldom (tests/test_curves.py).
 LEAST_EFFECTIVE = 50
-OVER_STARTS = ("bias2", "variance", "error", "incoherence")
 
 
-def guarded(final: Json, effective: float) -> Json:
+def guarded(final: FinalStep, effective: float) -> FinalStep:
     """Return a last step with its effective number of starts, and no interval over starts where that is small."""
-    few = effective < LEAST_EFFECTIVE
-    intervals = {f"{name}_ci95": None if few else final[f"{name}_ci95"] for name in OVER_STARTS}
-    return final | {"effective_starts": round(effective, 2)} | intervals
+    final = dataclasses.replace(final, effective_starts=round(effective, 2))
+    if effective >= LEAST_EFFECTIVE:
+        return final
+    return dataclasses.replace(
+        final, bias2_ci95=None, variance_ci95=None, error_ci95=None, incoherence_ci95=None
+    )
 
 
 class FinalStatistics(NamedTuple):
@@ -156,67 +171,84 @@ def bootstrap_of_samples(
     return percentile_interval(bootstrap(key, incoherence, per_start, replicates=resamples))
 
 
-def to_lists(values: Array | np.ndarray) -> list:
-    """Return float32 values as JSON lists, each in the fewest digits that give it back."""
-    values = np.asarray(values)
-    if values.ndim > 1:
-        return [to_lists(row) for row in values]
-    return [float(str(value)) for value in values]
+def to_values(values: Float[Array | np.ndarray, " n"]) -> Values:
+    """Return float32 values as JSON numbers, each in the fewest digits that give it back."""
+    return tuple(float(str(value)) for value in np.asarray(values))
 
 
-def to_float(value: Array | np.ndarray) -> float:
+def to_rows(values: Float[Array | np.ndarray, "n m"]) -> Rows:
+    """Return the same of a matrix."""
+    return tuple(to_values(row) for row in np.asarray(values))
+
+
+def to_float(value: Float[Array | np.ndarray, ""]) -> float:
     """Return one float32 value as a JSON number."""
-    return to_lists(jnp.reshape(value, (1,)))[0]
+    return to_values(jnp.reshape(value, (1,)))[0]
 
 
-def float_or_none(value: Array | np.ndarray) -> float | None:
+def float_or_none(value: Float[Array | np.ndarray, ""]) -> float | None:
     """Return one float32 value as a JSON number, None where it is 0/0."""
-    return share_or_none(jnp.reshape(value, (1,)))[0]
+    return to_shares(jnp.reshape(value, (1,)))[0]
 
 
-def share_or_none(values: Array | np.ndarray) -> list[float | None]:
-    """Return incoherence as a JSON list, None where there is no error to divide."""
-    return [None if value != value else value for value in to_lists(values)]
+def to_shares(values: Float[Array | np.ndarray, " n"]) -> Shares:
+    """Return incoherence as JSON numbers, None where there is no error to divide."""
+    return tuple(None if value != value else value for value in to_values(values))
 
 
-def rise_and_plateau(incoherence: list[float | None]) -> Json:
-    """Return last less first, and the mean of the last tenth, None where one of these is."""
-    first, *_, last = incoherence if len(incoherence) > 1 else incoherence * 2
+def to_interval(ends: Float[Array | np.ndarray, " 2"]) -> Interval:
+    """Return the ends of an interval, None where there is no error to divide."""
+    return Interval(*to_shares(ends))
+
+
+def rise_of(incoherence: Shares) -> float | None:
+    """Return last less first, None where one of these is."""
+    first, last = incoherence[0], incoherence[-1]
+    return None if first is None or last is None else last - first
+
+
+def plateau_of(incoherence: Shares) -> float | None:
+    """Return the mean of the last tenth, None where one of these is."""
     tail = incoherence[-max(1, len(incoherence) // 10) :]
     known = [value for value in tail if value is not None]
-    return {
-        "rise": None if first is None or last is None else last - first,
-        "plateau": sum(known) / len(tail) if len(known) == len(tail) else None,
-    }
+    return sum(known) / len(tail) if len(known) == len(tail) else None
 
 
-def decomposition_json(plugin: Decomposition, corrected: Decomposition) -> Json:
-    """Return a decomposition over steps as JSON lists, with its corrected form."""
-    return {
-        "bias2": to_lists(plugin.bias2),
-        "variance": to_lists(plugin.variance),
-        "error": to_lists(plugin.error),
-        "incoherence": share_or_none(incoherence(plugin, axis=())),
-        "corrected": {
-            "bias2": to_lists(corrected.bias2),
-            "variance": to_lists(corrected.variance),
-            "incoherence": share_or_none(incoherence(corrected, axis=())),
-        },
-    }
+def split_curves(plugin: Decomposition, corrected: Decomposition) -> SplitCurves:
+    """Return a decomposition over steps, with its corrected form, as it is written."""
+    return SplitCurves(
+        bias2=to_values(plugin.bias2),
+        variance=to_values(plugin.variance),
+        error=to_values(plugin.error),
+        incoherence=to_shares(incoherence(plugin, axis=())),
+        corrected=CorrectedCurves(
+            bias2=to_values(corrected.bias2),
+            variance=to_values(corrected.variance),
+            incoherence=to_shares(incoherence(corrected, axis=())),
+        ),
+    )
 
 
-def curves_json(problem: Quadratic, states: Float[Array, "points starts d"]) -> Json:
-    """Return the curves of trajectories over steps 0..T as JSON lists."""
+def curves_of(problem: Quadratic, states: Float[Array, "points starts d"]) -> Curves:
+    """Return the curves of trajectories over steps 0..T, as they are written."""
     split = split_over_starts(problem, states)
-    directions = {
-        "bias2": to_lists(split.directions.bias2.T),
-        "variance": to_lists(split.directions.variance.T),
-    }
-    return decomposition_json(split.plugin, split.corrected) | {"directions": directions}
+    directions = Directions(
+        bias2=to_rows(split.directions.bias2.T), variance=to_rows(split.directions.variance.T)
+    )
+    return Curves(**fields_of(split_curves(split.plugin, split.corrected)), directions=directions)
 
 
-def final_json(curves: Json) -> Json:
-    """Return the last step of curves made by `decomposition_json`."""
-    last: Json = {name: curves[name][-1] for name in ("bias2", "variance", "error", "incoherence")}
-    last["corrected"] = {name: values[-1] for name, values in curves["corrected"].items()}
-    return last
+def last_of(curves: SplitCurves) -> Step:
+    """Return the last step of curves."""
+    corrected = curves.corrected
+    return Step(
+        bias2=curves.bias2[-1],
+        variance=curves.variance[-1],
+        error=curves.error[-1],
+        incoherence=curves.incoherence[-1],
+        corrected=CorrectedStep(
+            bias2=corrected.bias2[-1],
+            variance=corrected.variance[-1],
+            incoherence=corrected.incoherence[-1],
+        ),
+    )

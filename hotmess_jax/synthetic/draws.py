@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.results import ModelResult, Rollouts, Rows, SweepResults, Values
+
+Kind = Literal["teacher", "codec_teacher"]
 
 
 @dataclass(frozen=True)
@@ -15,14 +18,19 @@ class Draw:
 
     problem: int  # its place among the sweep's problems
     seed: int | None
-    A: list[list[float]]
-    b: list[float]
-    eigenvalues: list[float]
-    teacher: Json
-    codec_teacher: Json
+    A: Rows
+    b: Values
+    eigenvalues: Values
+    teacher: Rollouts
+    codec_teacher: Rollouts
     loss_floor: float | None
     seams_teacher: Mapping[str, float] | None  # see `ends.seam_shares`, along the teacher's paths
-    models: tuple[tuple[Json, ...], ...]
+    models: tuple[tuple[ModelResult, ...], ...]
+
+    @property
+    def teachers(self) -> dict[Kind, Rollouts]:
+        """Both teachers: as it is, and rounded through the codec."""
+        return {"teacher": self.teacher, "codec_teacher": self.codec_teacher}
 
     @property
     def complete(self) -> bool:
@@ -30,7 +38,12 @@ class Draw:
         return all(self.models)
 
 
-Reader = Callable[[Json, Draw], float | None]
+# The numbers of `FinalStep`, so that a misspelt one is found before it runs.
+FinalName = Literal[
+    "bias2", "variance", "error", "incoherence", "rise", "plateau", "strayed", "worst_percent_share",
+    "median_error", "effective_starts",
+]  # fmt: skip
+Reader = Callable[[ModelResult, Draw], float | None]
 
 
 @dataclass(frozen=True)
@@ -81,70 +94,54 @@ class Draws:
         )
 
 
-def draws_of(sweep: Mapping) -> Draws:
+def draws_of(sweep: SweepResults) -> Draws:
     """Group a sweep's models by their draw of the problem and by size, smallest first.
 
-    A sweep of schema 1 has one problem at its top level. Draws without any model are kept.
+    Draws without any model are kept.
 
     Raises:
         ValueError: where there is no model.
     """
-    models = sweep["models"]
-    if not models:
+    if not sweep.models:
         raise ValueError("the sweep has no finished model")
-    parameters = {model["size"]: model["parameters"] for model in models}
+    parameters = {model.size: model.parameters for model in sweep.models}
     names = tuple(sorted(parameters, key=parameters.__getitem__))
     draws = []
-    for index, problem in enumerate(problems_of(sweep)):
-        own = [model for model in models if model.get("problem", 0) == index]
-        floor = floor_of(problem)
+    for index, problem in enumerate(sweep.problems):
+        own = sorted(
+            (model for model in sweep.models if model.problem == index),
+            key=lambda model: model.replicate,
+        )
+        floor = problem.floor
         draws.append(
             Draw(
                 index,
-                problem.get("seed", sweep["config"].get("seed")),
-                problem["A"],
-                problem["b"],
-                problem["eigenvalues"],
-                problem["teacher"],
-                problem["codec_teacher"],
-                None if floor is None else floor["value"],
-                problem.get("seams_teacher"),
-                tuple(
-                    tuple(
-                        sorted(
-                            (model for model in own if model["size"] == name),
-                            key=lambda model: model["replicate"],
-                        )
-                    )
-                    for name in names
-                ),
+                seed_of(sweep, index),
+                problem.A,
+                problem.b,
+                problem.eigenvalues,
+                problem.teacher,
+                problem.codec_teacher,
+                None if floor is None else floor.value,
+                problem.seams_teacher,
+                tuple(tuple(model for model in own if model.size == name) for name in names),
             )
         )
     return Draws(names, np.asarray([parameters[name] for name in names], np.float64), tuple(draws))
 
 
-def floor_of(problem: Mapping) -> Json | None:
-    """Return a problem's loss floor; None where it was not measured, or of uniform points alone.
-
-    Those, which earlier versions had, make it up to three times too large.
-    """
-    floor: Json | None = problem.get("loss_floor")
-    return floor if floor is not None and "counted" in floor else None
+def seed_of(sweep: SweepResults, problem: int) -> int | None:
+    """Return the seed that one of a sweep's problems was drawn from."""
+    own = sweep.problems[problem].seed
+    found: int | None = sweep.config.get("seed") if own is None else own
+    return found
 
 
-def problems_of(sweep: Mapping) -> list[Json]:
-    """Return the sweep's problems with their teachers: of schema 1, with one draw, the top level's."""
-    if "problems" in sweep:
-        return list(sweep["problems"])
-    teachers = {name: sweep[name] for name in ("teacher", "codec_teacher")}
-    return [{**sweep["problem"], **teachers}]
-
-
-def of_final(name: str) -> Reader:
+def of_final(name: FinalName) -> Reader:
     """Return how to read a number of a model's last step, None where it was not measured."""
 
-    def read(model: Json, draw: Draw) -> float | None:
-        value: float | None = model["final"].get(name)
+    def read(model: ModelResult, draw: Draw) -> float | None:
+        value: float | None = getattr(model.final, name)
         return value
 
     return read
@@ -156,28 +153,36 @@ def strayed_share(starts: int) -> Reader:
     Shares of 0 and 1 then have logarithms: the posterior mean under Jeffreys' prior.
     """
 
-    def read(model: Json, draw: Draw) -> float | None:
-        share = model["final"].get("strayed")
+    def read(model: ModelResult, draw: Draw) -> float | None:
+        share = model.final.strayed
         return None if share is None else (share * starts + 0.5) / (starts + 1)
 
     return read
 
 
-def _above_floor(model: Json, draw: Draw) -> float | None:
-    return None if draw.loss_floor is None else model["validation_loss"] - draw.loss_floor
+def validation_loss(model: ModelResult, draw: Draw) -> float:
+    """Return a model's loss over the update's tokens."""
+    return model.validation_loss
 
 
-def quantities(config: Mapping) -> dict[str, Reader]:
+def _above_floor(model: ModelResult, draw: Draw) -> float | None:
+    return None if draw.loss_floor is None else model.validation_loss - draw.loss_floor
+
+
+def quantities(config: Mapping[str, Any]) -> dict[str, Reader]:
     """Return the quantities whose power laws are fitted, by name, in the order of the reports.
 
     validation_loss: over the update's tokens; validation_loss_all: over the state's as well;
     validation_loss_above_floor: the first less the loss of a perfect model of the same problem.
     """
     return {
-        "validation_loss": lambda model, draw: model["validation_loss"],
-        "validation_loss_all": lambda model, draw: model.get("validation_loss_all"),
+        "validation_loss": validation_loss,
+        "validation_loss_all": lambda model, draw: model.validation_loss_all,
         "validation_loss_above_floor": _above_floor,
-        **{name: of_final(name) for name in ("bias2", "variance", "error", "median_error")},
+        "bias2": of_final("bias2"),
+        "variance": of_final("variance"),
+        "error": of_final("error"),
+        "median_error": of_final("median_error"),
         "strayed": strayed_share(config["starts"]),
     }
 
@@ -187,5 +192,5 @@ QUANTITIES = tuple(quantities({"starts": 1}))
 
 def rise_of_teacher(draw: Draw) -> float | None:
     """Return how much the teacher's own incoherence rises, step 0 to last, in a draw; None where it has none."""
-    first, *_, last = draw.teacher["incoherence"]
+    first, *_, last = draw.teacher.incoherence
     return None if first is None or last is None else float(last - first)

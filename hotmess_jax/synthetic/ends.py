@@ -5,9 +5,8 @@ starts is bias, several are variance, so the split of the error is also one of p
 """
 
 import functools
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -15,9 +14,8 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from hotmess_jax.statistics.estimate import Estimate, mean_with_interval
+from hotmess_jax.documents import Exact
 from hotmess_jax.synthetic.codec import FloatCodec
-from hotmess_jax.synthetic.draws import Draws
 from hotmess_jax.synthetic.quadratic import Quadratic
 from kernels.arrays import AnyArray
 
@@ -28,8 +26,8 @@ SETTLED_STEPS = 5  # a start that stays within so many step norms of its end has
 PLACES_KEPT = 12  # in a result; what ends at others is counted together
 
 
-@dataclass(frozen=True)
-class Place:
+@dataclass(frozen=True, slots=True)
+class Place(Exact):
     """Where several rollouts came to rest: ends that are linked by less than a step norm."""
 
     share: float  # of the starts
@@ -43,8 +41,8 @@ class Place:
     seam: Seam  # the coarsest change of a numeral within a step norm of the centre
 
 
-@dataclass(frozen=True)
-class Ends:
+@dataclass(frozen=True, slots=True)
+class Ends(Exact):
     """Where a model's rollouts ended.
 
     Shares of the starts; parts of bias² and variance, which add up to the model's own.
@@ -65,23 +63,6 @@ class Ends:
     seams_arrived: dict[str, float] | None
     points: tuple[tuple[float, ...], ...]  # some starts' ends, for figures
     place_of_points: tuple[int, ...]  # in `places`; −1 for another place, −2 for unsettled
-
-    def to_json(self) -> dict[str, object]:
-        """Return the ends as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Ends":
-        """Return what `to_json` gave."""
-        places = (
-            Place(**{**place, "centre": tuple(place["centre"]), "along": tuple(place["along"])})
-            for place in values["places"]
-        )
-        points = tuple(tuple(point) for point in values["points"])
-        of_points = tuple(values["place_of_points"])
-        return cls(
-            **{**values, "places": tuple(places), "points": points, "place_of_points": of_points}
-        )
 
 
 def seams(
@@ -269,71 +250,3 @@ def ends(
         tuple(tuple(round(v, 5) for v in row) for row in last[:points].tolist()),
         tuple(shown.tolist()),
     )
-
-
-def on_seams(
-    shares: Mapping[str, float] | None, kinds: tuple[Seam, ...] = ("sign", "exponent")
-) -> float | None:
-    """Return the share of points where one of these changes, None where there is no point."""
-    return None if shares is None else sum(shares[kind] for kind in kinds)
-
-
-@dataclass(frozen=True)
-class EndsOfSize:
-    """Where the models of one size end, over draws of the problem: means over models, shares of the starts."""
-
-    name: str
-    arrived: tuple[float, ...]  # of each model: at places near the minimum
-    places: float  # that hold a hundredth of the starts or more
-    strayed_settled: float | None
-    largest_wrong: tuple[float, ...]  # of each model: at its largest place away from the minimum
-    between: (
-        float | None
-    )  # share of the variance that is between places; None where there is no variance
-    # Where the sign or the exponent of a coordinate changes within a step norm: of the strayed ends, of the
-    # states on the teacher's paths, and the difference in the same draw.
-    on_seams: float | None
-    on_seams_teacher: float | None
-    excess: Estimate | None
-
-
-def ends_by_size(draws: Draws) -> list[EndsOfSize]:
-    """Return where the models of each size end; nothing for sizes whose ends were not kept.
-
-    The interval of the excess is Student's t over the draws that have strayed ends, replicates averaged.
-    """
-    found = []
-    for place, name in enumerate(draws.names):
-        of_draws = [
-            [Ends.from_json(model["ends"]) for model in draw.models[place] if "ends" in model]
-            for draw in draws.draws
-        ]
-        models = [model for models in of_draws for model in models]
-        if not models:
-            continue
-        pairs = []
-        for draw, own in zip(draws.draws, of_draws, strict=True):
-            shares = [share for model in own if (share := on_seams(model.seams_strayed)) is not None]
-            teacher = on_seams(draw.seams_teacher)
-            if shares and teacher is not None:
-                pairs.append((float(np.mean(shares)), teacher))
-        strayed, beside = np.asarray(pairs).reshape(-1, 2).T
-        settled = [m.strayed_settled for m in models if m.strayed_settled is not None]
-        whole = sum(model.between + model.within for model in models)
-        found.append(
-            EndsOfSize(
-                name,
-                tuple(float(sum(p.share for p in model.places if p.arrived)) for model in models),
-                float(np.mean([sum(p.share >= 0.01 for p in model.places) for model in models])),
-                float(np.mean(settled)) if settled else None,
-                tuple(
-                    max((p.share for p in model.places if not p.arrived), default=0.0)
-                    for model in models
-                ),
-                sum(model.between for model in models) / whole if whole > 0 else None,
-                float(strayed.mean()) if pairs else None,
-                float(beside.mean()) if pairs else None,
-                mean_with_interval(strayed - beside, "draws") if pairs else None,
-            )
-        )
-    return found

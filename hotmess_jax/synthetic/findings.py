@@ -1,7 +1,7 @@
 """What a sweep's models say: scaling laws and comparisons, each in every draw and over the draws."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +28,6 @@ from hotmess_jax.statistics.fits import (
     power_law_with_offset,
     slopes,
 )
-from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.draws import (
     Draw,
     Draws,
@@ -38,6 +37,17 @@ from hotmess_jax.synthetic.draws import (
     quantities,
     rise_of_teacher,
 )
+from hotmess_jax.synthetic.found import (
+    ExponentDifference,
+    Fit,
+    Found,
+    IncoherenceSlope,
+    InDraw,
+    PlateauDifference,
+    Rise,
+    Rises,
+)
+from hotmess_jax.synthetic.results import ModelResult, SweepResults
 
 
 @dataclass(frozen=True)
@@ -55,23 +65,25 @@ class Comparison:
         """Over draws where there are two, else over sizes, else over replicates."""
         return self.over_draws or self.over_sizes or self.over_replicates
 
-    def to_json(self, name: str) -> Json:
-        """Return the comparison as JSON values, its headline's value under a name of its own."""
+    def told(self) -> dict[str, Any]:
+        """Return the fields of `Compared`, and nothing of what the headline's value is called.
+
+        Raises:
+            ValueError: where nothing was estimated.
+        """
         headline = self.headline
-        assert headline is not None
-        others = {
-            f"over_{over}": estimate.to_json()
-            for over in ("draws", "sizes", "replicates")
-            if (estimate := getattr(self, f"over_{over}")) is not None
+        if headline is None:
+            raise ValueError("nothing was estimated")
+        estimates = {
+            name: getattr(self, name) for name in ("over_draws", "over_sizes", "over_replicates")
         }
-        ci95 = headline.ci95
-        return {
-            name: headline.value,
-            "ci95": None if ci95 is None else ci95.to_json(),
-            "over": headline.over,
-            **others,
-            **({} if self.spread is None else {"spread": self.spread.to_json()}),
-        }
+        return {"ci95": headline.ci95, "over": headline.over, **estimates, "spread": self.spread}
+
+    @property
+    def value(self) -> float:
+        """The headline's value, of which it is known that there is one."""
+        assert self.headline is not None
+        return self.headline.known
 
 
 @dataclass(frozen=True)
@@ -93,75 +105,20 @@ class Law:
         low, high = self.curvature.ci95
         return low is not None and high is not None and not low <= 0 <= high
 
-    def to_json(self) -> Json:
-        """Return the law as JSON values."""
-        line = self.line.to_json()
-        fit = self.exponent.to_json("exponent")
-        fit |= {name: line[name] for name in ("coefficient", "offset", "r2", "sizes")}
-        if self.with_offset is not None:
-            fit["with_offset"] = self.with_offset.to_json()
-        if self.curvature is not None:
-            fit["curvature"] = self.curvature.to_json()
-        if self.of_means is not None:
-            fit["of_means"] = self.of_means.to_json()
-        return fit
-
-
-@dataclass(frozen=True)
-class Rise:
-    """How much incoherence rises over the steps: of a model or, over draws, of a size."""
-
-    name: str
-    value: float
-    ci95: Interval | None
-    p_holm: float  # two-sided, adjusted for all that are tested together
-    less_teacher: float  # less the rise of the own draw's teacher
-    less_teacher_ci95: Interval | None
-
-    @property
-    def sign(self) -> int:
-        """1 where it rises, −1 where it falls, 0 where neither is sure."""
-        return int(np.sign(self.value)) if self.p_holm < 0.05 else 0
-
-    def to_json(self) -> Json:
-        """Return the rise as JSON values."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "ci95": None if self.ci95 is None else self.ci95.to_json(),
-            "p_holm": self.p_holm,
-            "less_teacher": self.less_teacher,
-            "less_teacher_ci95": (
-                None if self.less_teacher_ci95 is None else self.less_teacher_ci95.to_json()
-            ),
-        }
-
-
-@dataclass(frozen=True)
-class Rises:
-    """The rise of every model or size, their mean, and the same less the own draw's teacher."""
-
-    each: tuple[Rise, ...]
-    of: str  # "size", over draws, or "model", over starts
-    mean: float  # over all models
-    ci95: Interval | None
-    least: float  # of any model
-    less_teacher: float
-    less_teacher_ci95: Interval | None
-
-    def to_json(self) -> Json:
-        """Return the rises as JSON values."""
-        return {
-            "mean": self.mean,
-            "ci95": None if self.ci95 is None else self.ci95.to_json(),
-            "least": self.least,
-            "less_teacher": self.less_teacher,
-            "less_teacher_ci95": (
-                None if self.less_teacher_ci95 is None else self.less_teacher_ci95.to_json()
-            ),
-            "of": self.of,
-            "each": [rise.to_json() for rise in self.each],
-        }
+    def told(self) -> Fit:
+        """Return the law as it is written and told."""
+        line = self.line
+        return Fit(
+            **self.exponent.told(),
+            exponent=self.exponent.value,
+            coefficient=line.coefficient,
+            offset=line.offset,
+            r2=line.r2,
+            sizes=line.sizes,
+            with_offset=self.with_offset,
+            curvature=self.curvature,
+            of_means=self.of_means,
+        )
 
 
 @dataclass(frozen=True)
@@ -178,68 +135,65 @@ class Findings:
     plateaus: tuple[float, float] | None  # of the smallest and the largest size
     rises: Rises | None
 
-    def to_json(self) -> Json:
-        """Return the findings as the JSON values that go into sweep.json."""
-        found: Json = {"fits": {name: law.to_json() for name, law in self.laws.items()}}
-        complete = self.draws.complete
-        sizes = len(complete.names)
-        if self.exponent_difference is not None:
-            found["exponent_difference"] = {
-                **self.exponent_difference.to_json("difference"),
-                "sizes": sizes,
-            }
-            if self.exponent_difference_of_means is not None:
-                of_means = self.exponent_difference_of_means.to_json()
-                found["exponent_difference"]["of_means"] = of_means
-        if self.incoherence_slope is not None and self.incoherence_line is not None:
+    def told(self) -> Found:
+        """Return the findings as they are written and told."""
+        sizes = len(self.draws.names)
+        difference = slope = plateau = None
+        if (of := self.exponent_difference) is not None:
+            of_means = self.exponent_difference_of_means
+            difference = ExponentDifference(
+                **of.told(), difference=of.value, sizes=sizes, of_means=of_means
+            )
+        if (of := self.incoherence_slope) is not None and self.incoherence_line is not None:
             intercept, r2 = self.incoherence_line
-            found["incoherence_slope"] = {
-                **self.incoherence_slope.to_json("slope"),
-                "r2": r2,
-                "intercept": intercept,
-                "sizes": sizes,
-            }
-        if self.plateau_difference is not None and self.plateaus is not None:
-            smallest, largest = self.plateaus
-            found["plateau_difference"] = {
-                **self.plateau_difference.to_json("difference"),
-                "smallest": smallest,
-                "largest": largest,
-            }
-        found["rises"] = None if self.rises is None else self.rises.to_json()
-        found["draws"] = self._draws_json()
-        found["draws_left_out"] = self.draws.left_out
-        return found
+            slope = IncoherenceSlope(
+                **of.told(), slope=of.value, r2=r2, intercept=intercept, sizes=sizes
+            )
+        if (of := self.plateau_difference) is not None and self.plateaus is not None:
+            small, large = self.plateaus
+            plateau = PlateauDifference(**of.told(), difference=of.value, smallest=small, largest=large)
+        return Found(
+            fits={name: law.told() for name, law in self.laws.items()},
+            exponent_difference=difference,
+            incoherence_slope=slope,
+            plateau_difference=plateau,
+            rises=self.rises,
+            draws=self._in_draws(),
+            draws_left_out=self.draws.left_out,
+        )
 
-    def _draws_json(self) -> list[Json]:
-        rows: list[Json] = []
+    def _in_draws(self) -> tuple[InDraw, ...]:
+        rows: list[InDraw] = []
         place = 0  # among the complete draws
         for draw in self.draws.draws:
-            missing = [n for n, m in zip(self.draws.names, draw.models, strict=True) if not m]
-            row: Json = {"problem": draw.problem, "seed": draw.seed, "missing_sizes": missing}
+            missing = tuple(n for n, m in zip(self.draws.names, draw.models, strict=True) if not m)
+            row = InDraw(problem=draw.problem, seed=draw.seed, missing_sizes=missing)
             if draw.complete:
-                row |= self._of_draw(place)
+                row = replace(row, **self._of_draw(place))
                 place += 1
             rows.append(row)
-        return rows
+        return tuple(rows)
 
-    def _of_draw(self, place: int) -> Json:
-        row: Json = {
+    def _of_draw(self, place: int) -> dict[str, Any]:
+        """Return what was estimated in the complete draw at a place, fields of `InDraw`."""
+
+        def own(comparison: Comparison | None) -> float | None:
+            return None if comparison is None or not comparison.of_draws else comparison.of_draws[place]
+
+        return {
             "exponents": {n: law.exponent.of_draws[place] for n, law in self.laws.items()},
             "curvatures": {
                 n: law.curvature_of_draws[place]
                 for n, law in self.laws.items()
                 if law.curvature_of_draws
             },
+            "exponent_difference": own(self.exponent_difference),
+            "incoherence_slope": own(self.incoherence_slope),
+            "plateau_difference": own(self.plateau_difference),
         }
-        for name in ("exponent_difference", "incoherence_slope", "plateau_difference"):
-            comparison: Comparison | None = getattr(self, name)
-            if comparison is not None and comparison.of_draws:
-                row[name] = comparison.of_draws[place]
-        return row
 
 
-def findings(sweep: Mapping) -> Findings:
+def findings(sweep: SweepResults) -> Findings:
     """Estimate everything that a sweep's models tell about size and about steps.
 
     With two draws of the problem or more, each number is estimated in each draw by itself (replicates
@@ -259,7 +213,7 @@ def findings(sweep: Mapping) -> Findings:
     laws: dict[str, Law] = {}
     difference = of_means = slope = plateau = plateaus = line = None
     if comparable:
-        for name, read in quantities(sweep["config"]).items():
+        for name, read in quantities(sweep.config).items():
             if (law := _law(complete, read)) is not None:
                 laws[name] = law
         if "bias2" in laws and "variance" in laws:
@@ -277,11 +231,11 @@ def bias_at_floor(draws: Draws, starts: int) -> tuple[str, ...]:
     corrected bias² is less than that.
     """
     return tuple(
-        f"{model['size']}-{model['replicate']}"
+        model.name
         for place in range(len(draws.names))
         for draw in draws.draws
         for model in draw.models[place]
-        if model["final"]["corrected"]["bias2"] < model["final"]["variance"] / starts
+        if model.final.corrected.bias2 < model.final.variance / starts
     )
 
 
@@ -439,30 +393,30 @@ def _rises(draws: Draws) -> Rises | None:
     if draws.lacks(of_final("rise")) or len(teachers) < len(draws.draws):
         return None
 
-    def against_teacher(model: Json, draw: Draw) -> float:
-        return float(model["final"]["rise"]) - teachers[draw.problem]
+    def against_teacher(model: ModelResult, draw: Draw) -> float:
+        return _known_rise(model) - teachers[draw.problem]
 
     beside = draws.table(against_teacher)
     if len(draws.draws) > 1:
         return _rises_over_draws(draws, rise, beside)
     models = [model for models in draws.draws[0].models for model in models]
-    intervals = [Interval(*model["final"]["rise_ci95"]) for model in models]
+    intervals = [_rise_ci95(model) for model in models]
     teacher = teachers[draws.draws[0].problem]
     p = holm(
         np.asarray(
             [
-                p_value_of_interval(model["final"]["rise"], ci95)
+                p_value_of_interval(_known_rise(model), ci95)
                 for model, ci95 in zip(models, intervals, strict=True)
             ]
         )
     )
     each = tuple(
         Rise(
-            f"{model['size']}-{model['replicate']}",
-            model["final"]["rise"],
+            model.name,
+            _known_rise(model),
             ci95,
             float(p[i]),
-            model["final"]["rise"] - teacher,
+            _known_rise(model) - teacher,
             None,
         )
         for i, (model, ci95) in enumerate(zip(models, intervals, strict=True))
@@ -473,6 +427,16 @@ def _rises(draws: Draws) -> Rises | None:
     ci95 = Interval(*(float(end) for end in ends.mean(axis=0)))
     mean, least = float(np.nanmean(rise)), float(np.nanmin(rise))
     return Rises(each, "model", mean, ci95, least, mean - teacher, None)
+
+
+def _known_rise(model: ModelResult) -> float:
+    assert model.final.rise is not None  # `_rises` has looked
+    return model.final.rise
+
+
+def _rise_ci95(model: ModelResult) -> Interval:
+    assert model.final.rise_ci95 is not None
+    return model.final.rise_ci95
 
 
 def _rises_over_draws(

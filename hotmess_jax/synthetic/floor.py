@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32, Int, Key
 
+from hotmess_jax.documents import Exact
 from hotmess_jax.synthetic.cells import Cells, cells, points_within
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.quadratic import Quadratic
@@ -34,8 +35,8 @@ _STATES_AT_ONCE = 8  # so many sorts fill the cache
 LEAST_VISITS = 15
 
 
-@dataclass(frozen=True)
-class LossFloor:
+@dataclass(frozen=True, slots=True)
+class LossFloor(Exact):
     """The least validation loss there is, in nats per token of the update; its error and its bracket."""
 
     value: float

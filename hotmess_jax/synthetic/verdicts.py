@@ -2,24 +2,26 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from hotmess_jax.documents import Exact
 from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.synthetic.codec import VOCABULARY
-from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.draws import Draw, Draws, Reader, draws_of
+from hotmess_jax.synthetic.draws import Draws, Reader, draws_of, of_final, validation_loss
 from hotmess_jax.synthetic.findings import Comparison, Findings, Law, findings
+from hotmess_jax.synthetic.results import ModelResult, SweepResults
 
+Results = TypeVar("Results", bound=SweepResults)
 Verdict = Literal["supported", "not supported", "inconclusive"]
 CHANCE = math.log(VOCABULARY)  # the loss of a model that gives every token the same probability
 LEARNED = 0.9  # below this share of it, a model has learned something
 
 
-@dataclass(frozen=True)
-class Claim:
+@dataclass(frozen=True, slots=True)
+class Claim(Exact):
     """A published claim beside this run's number."""
 
     statement: str
@@ -29,10 +31,6 @@ class Claim:
     ci95: Interval | None
     verdict: Verdict
     remark: str
-
-    def to_json(self) -> Json:
-        """Return the claim as JSON values."""
-        return {**asdict(self), "ci95": None if self.ci95 is None else self.ci95.to_json()}
 
 
 def judge(ci95: Interval | Sequence[float | None] | None, above: float = 0.0) -> Verdict:
@@ -47,18 +45,18 @@ def judge(ci95: Interval | Sequence[float | None] | None, above: float = 0.0) ->
     return "inconclusive"
 
 
-def worse_than_chance(sweep: Mapping) -> list[Json]:
+def worse_than_chance(sweep: SweepResults) -> tuple[ModelResult, ...]:
     """Return the models whose validation loss is above that of equal probabilities; nothing is fitted to them."""
-    return [model for model in sweep["models"] if model["validation_loss"] > CHANCE]
+    return tuple(model for model in sweep.models if model.validation_loss > CHANCE)
 
 
-def learned(sweep: Mapping) -> Mapping:
+def learned(sweep: Results) -> Results:
     """Return the sweep without the models that are worse than chance; all of it where there is no other."""
-    models = [model for model in sweep["models"] if model["validation_loss"] <= CHANCE]
-    return {**sweep, "models": models} if models else sweep
+    models = tuple(model for model in sweep.models if model.validation_loss <= CHANCE)
+    return replace(sweep, models=models) if models else sweep
 
 
-def judged_findings(sweep: Mapping) -> Findings:
+def judged_findings(sweep: SweepResults) -> Findings:
     """Return the findings of the models that are no worse than chance.
 
     Where all are worse, nothing is fitted to size, and curves alone are left.
@@ -67,7 +65,7 @@ def judged_findings(sweep: Mapping) -> Findings:
         ValueError: where there is no model.
     """
     found = findings(learned(sweep))
-    if len(worse_than_chance(sweep)) < len(sweep["models"]):
+    if len(worse_than_chance(sweep)) < len(sweep.models):
         return found
     return replace(
         found, laws={}, exponent_difference=None, incoherence_slope=None, incoherence_line=None,
@@ -75,7 +73,7 @@ def judged_findings(sweep: Mapping) -> Findings:
     )  # fmt: skip
 
 
-def claims(sweep: Mapping, found: Findings | None = None) -> list[Claim]:
+def claims(sweep: SweepResults, found: Findings | None = None) -> list[Claim]:
     """Return each published claim with this sweep's number, interval and verdict.
 
     A claim is supported where the 95 % interval of its number lies wholly on the claimed side of 0,
@@ -86,14 +84,14 @@ def claims(sweep: Mapping, found: Findings | None = None) -> list[Claim]:
     Where the largest size has not learned, every claim is inconclusive and says so.
 
     Args:
-        sweep: the document of sweep.json.
+        sweep: what was measured.
         found: its `judged_findings`, where they are known already.
     """
     found = found or judged_findings(sweep)
-    every = len(sweep["models"]) + len(sweep["failures"])
+    every = len(sweep.models) + len(sweep.failures)
     missing = every - sum(len(models) for draw in found.draws.draws for models in draw.models)
     judged = [
-        _loss_power_law(found, sweep["config"]),
+        _loss_power_law(found, sweep.config),
         _bias_falls_faster(found),
         _grows_over_steps(found, missing),
         _grows_with_size(found),
@@ -117,13 +115,10 @@ def not_learned(draws: Draws) -> str | None:
     def mean(read: Reader) -> float:
         return float(np.nanmean(draws.table(read)[:, -1]))
 
-    def loss(model: Json, draw: Draw) -> float:
-        return float(model["validation_loss"])
-
     name = draws.names[-1]
-    if mean(loss) >= LEARNED * CHANCE:
-        return f"not learned: the validation loss of {name} is {mean(loss):.3g}, chance {CHANCE:.3g}"
-    first, last = mean(lambda m, _: m["error"][0]), mean(lambda m, _: m["final"]["error"])
+    if mean(validation_loss) >= LEARNED * CHANCE:
+        return f"not learned: the validation loss of {name} is {mean(validation_loss):.3g}, chance {CHANCE:.3g}"
+    first, last = mean(lambda m, _: m.error[0]), mean(of_final("error"))
     if last >= first:
         return f"not learned: the error of {name} goes from {first:.3g} to {last:.3g} over the steps"
     return None
@@ -131,11 +126,10 @@ def not_learned(draws: Draws) -> str | None:
 
 def _not_judged(claim: Claim, reason: str) -> Claim:
     remark = f"{reason}; {claim.remark}" if claim.remark else reason
-    fields = {**claim.__dict__, "verdict": "inconclusive", "remark": remark}
-    return Claim(**fields)
+    return replace(claim, verdict="inconclusive", remark=remark)
 
 
-def _loss_power_law(found: Findings, config: Mapping) -> Claim:
+def _loss_power_law(found: Findings, config: Mapping[str, Any]) -> Claim:
     """Judge whether the loss that is trained on follows a plain power law in size.
 
     It does where the exponent's interval is above 0 and log loss is not curved in log N: over draws, or

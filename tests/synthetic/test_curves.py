@@ -1,11 +1,15 @@
 """Intervals over starts where few of them hold the error, in a simulation with known truth."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hotmess_jax.synthetic.curves import LEAST_EFFECTIVE, OVER_STARTS, effective_starts, guarded
+from hotmess_jax.statistics.estimate import Interval
+from hotmess_jax.synthetic.curves import LEAST_EFFECTIVE, effective_starts, guarded
 from hotmess_jax.synthetic.quadratic import Quadratic
+from hotmess_jax.synthetic.results import CorrectedStep, FinalStep
 
 STARTS, SIMULATIONS, RESAMPLES = 1024, 160, 200
 
@@ -64,8 +68,14 @@ def test_the_effective_number_of_starts():
 
 
 def test_few_effective_starts_leave_no_interval():
-    final = {f"{name}_ci95": [0.1, 0.2] for name in OVER_STARTS} | {"rise_ci95": [0.3, 0.4]}
-    assert guarded(final, 400.0) == final | {"effective_starts": 400.0}
+    over_starts = ("bias2", "variance", "error", "incoherence")
+    intervals = {f"{name}_ci95": Interval(0.1, 0.2) for name in over_starts}
+    final = FinalStep(
+        bias2=0.1, variance=0.2, error=0.3, incoherence=0.5, rise=0.2, plateau=0.5, worst_percent_share=0.1,
+        corrected=CorrectedStep(bias2=0.1, variance=0.2, incoherence=0.5),
+        rise_ci95=Interval(0.3, 0.4), **intervals,
+    )  # fmt: skip
+    assert guarded(final, 400.0) == dataclasses.replace(final, effective_starts=400.0)
     few = guarded(final, 3.456)
-    assert few["effective_starts"] == 3.46 and few["rise_ci95"] == [0.3, 0.4]
-    assert all(few[f"{name}_ci95"] is None for name in OVER_STARTS)
+    assert few.effective_starts == 3.46 and few.rise_ci95 == Interval(0.3, 0.4)
+    assert all(getattr(few, f"{name}_ci95") is None for name in over_starts)

@@ -1,5 +1,6 @@
 """Inference over draws of the problem: exact recovery, coverage, verdicts that can fail."""
 
+import dataclasses
 import json
 import math
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_sweeps import PARAMETERS, SIZES, made_sweep, without
+from made_sweeps import PARAMETERS, SIZES, made_sweep, read, without
 from scipy import stats
 
+from hotmess_jax.documents import to_json
 from hotmess_jax.statistics.estimate import (
     Interval,
     half_width,
@@ -22,6 +24,9 @@ from hotmess_jax.statistics.estimate import (
 from hotmess_jax.statistics.fits import curvatures, slopes
 from hotmess_jax.synthetic.draws import draws_of
 from hotmess_jax.synthetic.findings import findings
+from hotmess_jax.synthetic.found import Found
+from hotmess_jax.synthetic.results import Rollouts
+from hotmess_jax.synthetic.study.outputs import conclude
 from hotmess_jax.synthetic.study.report import report
 from hotmess_jax.synthetic.verdicts import claims, judge
 
@@ -34,8 +39,13 @@ def covered(values, truth):
     return float(np.mean(np.abs(values.mean(axis=-1) - truth) <= half_width(values)))
 
 
+def found_of(sweep):
+    """A sweep with its findings, and no claims."""
+    return dataclasses.replace(conclude(read(sweep)), claims=())
+
+
 def verdict(sweep, place):
-    return claims(sweep)[place]
+    return claims(read(sweep))[place]
 
 
 # Single pieces, against independent computations
@@ -175,41 +185,47 @@ def test_models_without_a_rise_are_hardly_ever_said_to_fall(models):
 
 
 def test_planted_exponents_come_back_in_every_draw():
-    found = findings(made_sweep(draws=5, exponents=(1.5, 0.7)))
+    found = findings(read(made_sweep(draws=5, exponents=(1.5, 0.7))))
     for name, truth in (("bias2", 1.5), ("variance", 0.7), ("validation_loss", 0.15)):
         exponent = found.laws[name].exponent
         np.testing.assert_allclose(exponent.of_draws, [truth] * 5, rtol=1e-9)
         assert exponent.headline.over == "draws" and exponent.headline.count == 5
     np.testing.assert_allclose(found.exponent_difference.of_draws, [0.8] * 5, rtol=1e-9)
-    assert found.to_json()["draws_left_out"] == 0
+    assert found.told().draws_left_out == 0
 
 
 def test_the_headline_is_over_draws_and_the_other_stands_beside_it():
     sweep = made_sweep(draws=4, tau=0.3, noise=0.2)
-    found = findings(sweep).to_json()
-    fit = found["fits"]["bias2"]
-    own = [draw["exponents"]["bias2"] for draw in found["draws"]]
+    found = findings(read(sweep)).told()
+    fit = found.fits["bias2"]
+    own = [draw.exponents["bias2"] for draw in found.draws]
     half = stats.t.ppf(0.975, 3) * np.std(own, ddof=1) / 2
-    np.testing.assert_allclose(fit["exponent"], np.mean(own))
-    np.testing.assert_allclose(fit["ci95"], [np.mean(own) - half, np.mean(own) + half])
-    assert fit["over"] == "draws" and fit["over_draws"]["draws"] == 4
-    assert fit["over_sizes"]["value"] == pytest.approx(fit["exponent"])
-    assert fit["over_sizes"]["ci95"] != fit["ci95"] and "over_replicates" not in fit
-    differences = [d["exponents"]["bias2"] - d["exponents"]["variance"] for d in found["draws"]]
-    np.testing.assert_allclose([d["exponent_difference"] for d in found["draws"]], differences)
-    json.dumps(found, allow_nan=False)
+    np.testing.assert_allclose(fit.exponent, np.mean(own))
+    np.testing.assert_allclose([*fit.ci95], [np.mean(own) - half, np.mean(own) + half])
+    assert fit.over == "draws" and fit.over_draws.over == "draws" and fit.over_draws.count == 4
+    assert fit.over_sizes.value == pytest.approx(fit.exponent)
+    assert fit.over_sizes.ci95 != fit.ci95 and fit.over_replicates is None
+    differences = [d.exponents["bias2"] - d.exponents["variance"] for d in found.draws]
+    np.testing.assert_allclose([d.exponent_difference for d in found.draws], differences)
+    written = to_json(Found, found)
+    json.dumps(written, allow_nan=False)
+    assert written["fits"]["bias2"]["over_draws"]["draws"] == 4
+    assert "over_replicates" not in written["fits"]["bias2"]
 
 
 def test_one_draw_has_its_interval_over_sizes_and_its_replicates_by_name():
-    fit = findings(made_sweep(draws=1, replicates=3, noise=0.2)).to_json()["fits"]["bias2"]
-    assert fit["over"] == "sizes" and "over_draws" not in fit
-    assert fit["ci95"] == fit["over_sizes"]["ci95"]
-    assert fit["over_replicates"]["replicates"] == 3
+    found = findings(read(made_sweep(draws=1, replicates=3, noise=0.2))).told()
+    fit = found.fits["bias2"]
+    assert fit.over == "sizes" and fit.over_draws is None
+    assert fit.ci95 == fit.over_sizes.ci95
+    assert fit.over_replicates.over == "replicates" and fit.over_replicates.count == 3
+    written = to_json(Found, found)["fits"]["bias2"]
+    assert "over_draws" not in written and written["over_replicates"]["replicates"] == 3
 
 
 def test_replicates_within_a_draw_are_averaged_in_the_logarithm():
     sweep = made_sweep(draws=2, replicates=3, noise=0.3)
-    found = findings(sweep)
+    found = findings(read(sweep))
     for index, own in enumerate(found.laws["bias2"].exponent.of_draws):
         means = [
             np.mean(
@@ -231,21 +247,22 @@ def test_a_missing_model_moves_no_difference(size, problem):
     for model in whole["models"]:
         model["final"]["bias2"] *= 10.0 ** (3 * model["problem"])
     holed = without(whole, size, problem)
-    before, after = findings(whole), findings(holed)
+    before, after = findings(read(whole)), findings(read(holed))
     for found in (before, after):
         np.testing.assert_allclose(found.exponent_difference.headline.value, 0.001, atol=1e-9)
         np.testing.assert_allclose(found.laws["bias2"].exponent.headline.value, 1.001)
     assert after.exponent_difference.headline.count == 2
-    json_found = after.to_json()
-    assert json_found["draws_left_out"] == 1
-    row = json_found["draws"][problem]
-    assert row["missing_sizes"] == [size] and "exponents" not in row
+    told = after.told()
+    assert told.draws_left_out == 1
+    row = told.draws[problem]
+    assert row.missing_sizes == (size,) and row.exponents is None
+    assert "exponents" not in to_json(Found, told)["draws"][problem]
 
 
 def test_no_complete_draw_is_said_and_not_fitted():
-    holed = without(without(made_sweep(draws=2), "3k", 0), "83k", 1)
-    found = findings(holed).to_json()
-    assert found["fits"] == {} and found["draws_left_out"] == 2
+    holed = read(without(without(made_sweep(draws=2), "3k", 0), "83k", 1))
+    found = findings(holed).told()
+    assert found.fits == {} and found.draws_left_out == 2
     assert {claim.verdict for claim in claims(holed)[:2]} == {"inconclusive"}
 
 
@@ -255,15 +272,16 @@ def test_shares_of_0_and_1_have_logarithms():
         model["final"]["strayed"] = 1.0 if model["size"] == "3k" else 0.0
     shares = [256.5 / 257] + [0.5 / 257] * 3
     expected = -np.polyfit(LOG_N, np.log(shares), 1)[0]
-    np.testing.assert_allclose(findings(sweep).laws["strayed"].exponent.headline.value, expected)
+    np.testing.assert_allclose(findings(read(sweep)).laws["strayed"].exponent.headline.value, expected)
 
 
 def test_an_old_document_without_problems_is_one_draw():
     sweep = made_sweep(draws=1)
-    for name in ("problems",):
-        del sweep[name]
-    draws = draws_of(sweep)
-    assert len(draws.draws) == 1 and draws.draws[0].teacher == sweep["teacher"]
+    del sweep["problems"]
+    sweep["schema"] = 1
+    draws = draws_of(read(sweep))
+    assert len(draws.draws) == 1
+    assert to_json(Rollouts, draws.draws[0].teacher) == sweep["teacher"]
 
 
 # Verdicts
@@ -288,7 +306,7 @@ def test_two_sizes_or_one_model_a_size_do_not_show_a_law():
 
 def test_the_rise_is_beside_that_of_the_own_teacher():
     sweep = made_sweep(draws=3, tau=0.1, noise=0.1)
-    claim, found = verdict(sweep, 2), findings(sweep)
+    claim, found = verdict(sweep, 2), findings(read(sweep))
     rises = [model["final"]["rise"] for model in sweep["models"]]
     assert claim.value == pytest.approx(np.mean(rises)) and claim.verdict == "supported"
     assert f"least of any model {min(rises):.3f}" in claim.remark
@@ -323,7 +341,7 @@ def test_models_that_have_not_learned_get_no_verdict(change, said):
     sweep = made_sweep(draws=3)
     for model in sweep["models"]:
         change(model)
-    for claim in claims(sweep):
+    for claim in claims(read(sweep)):
         assert claim.verdict == "inconclusive" and claim.remark.startswith(said)
 
 
@@ -334,16 +352,15 @@ def test_tables_and_figures_by_size_are_over_the_same_draws_at_every_size():
     rest = without(without(rest, "25k", 1), "83k", 1)  # the draw gone altogether
     texts = []
     for document in (sweep, rest):
-        document |= findings(document).to_json()
-        text = report(document | {"claims": []})
+        text = report(found_of(document))
         texts.append([text.partition(f"## {title}\n")[2].partition("\n## ")[0]
                       for title in ("Few starts hold the error", "By eigen-direction")])  # fmt: skip
     assert all(texts[0])
     assert texts[0] == texts[1]
-    assert len(draws_of(sweep).comparable.draws) == 2
+    assert len(draws_of(read(sweep)).comparable.draws) == 2
     alone = without(without(sweep, "6k", 0), "6k", 2)
-    assert len(draws_of(alone).comparable.draws) == 3  # no draw is complete: all are shown
-    assert "1 of them lacks a size, after a failure: in nothing" in report(sweep | {"claims": []})
+    assert len(draws_of(read(alone)).comparable.draws) == 3  # no draw is complete: all are shown
+    assert "1 of them lacks a size, after a failure: in nothing" in report(found_of(sweep))
 
 
 def test_the_spread_is_split_into_draws_and_trainings():
@@ -360,11 +377,12 @@ def test_the_spread_is_split_into_draws_and_trainings():
     np.testing.assert_allclose([by_hand.draws, by_hand.trainings], [1.0, 2**0.5])
     assert spread_of(values[:, :1]) is None and spread_of(values[:1]) is None
     sweep = made_sweep(draws=3, seed=5)
-    assert "spread" not in findings(sweep).to_json()["exponent_difference"]
-    sweep = made_sweep(draws=3, seed=5, replicates=2)
-    sweep |= findings(sweep).to_json()
-    assert sweep["exponent_difference"]["spread"]["count"] == [3, 2]
-    assert "3 draws of 2" in report(sweep | {"claims": []})
+    told = findings(read(sweep)).told()
+    assert told.exponent_difference.spread is None
+    assert "spread" not in to_json(Found, told)["exponent_difference"]
+    sweep = found_of(made_sweep(draws=3, seed=5, replicates=2))
+    assert sweep.found.exponent_difference.spread.count == (3, 2)
+    assert "3 draws of 2" in report(sweep)
 
 
 def test_without_an_error_to_divide_there_is_no_rise_and_no_verdict_about_it():
@@ -374,8 +392,8 @@ def test_without_an_error_to_divide_there_is_no_rise_and_no_verdict_about_it():
         problem["teacher"] = teacher | {"incoherence": [None, *teacher["incoherence"][1:]]}
     for model in sweep["models"]:
         model["final"] |= {"rise": None, "rise_ci95": None}
-    sweep |= findings(sweep).to_json()
-    assert sweep["rises"] is None
+    sweep = found_of(sweep)
+    assert sweep.found.rises is None
     claim = next(claim for claim in claims(sweep) if "over the steps" in claim.statement)
     assert claim.verdict == "inconclusive" and claim.value is None and "0/0" in claim.remark
-    assert "incoherence is 0/0 there" in report(sweep | {"claims": []})
+    assert "incoherence is 0/0 there" in report(sweep)

@@ -5,20 +5,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_sweeps import made_sweep
+from made_sweeps import made_sweep, read
 
+from hotmess_jax.documents import to_json
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.draws import draws_of
 from hotmess_jax.synthetic.ends import (
     PLACES_KEPT,
     SEAMS,
+    Ends,
     ends,
-    ends_by_size,
     grouped,
-    on_seams,
     seam_shares,
     seams,
 )
+from hotmess_jax.synthetic.ends_by_size import ends_by_size, on_seams
 from hotmess_jax.synthetic.quadratic import Quadratic, random_quadratic
 from hotmess_jax.synthetic.study.ends_figure import ends_of_rollouts, first_draw
 from hotmess_jax.synthetic.study.outputs import conclude
@@ -139,7 +140,7 @@ def test_planted_places_are_found():
     two = ends(PROBLEM, CODEC, np.tile([[2.0, 0], [-2.0, 0]], (50, 1)) + B, np.zeros(100), 0.05, 0.25)
     assert two.bias2 == pytest.approx(0, abs=1e-12) and two.between > 0
     assert found.place_of_points[-1] == -2 and found.place_of_points[0] == 0
-    assert found.to_json()["places"][0]["share"] == found.places[0].share
+    assert to_json(Ends, found)["places"][0]["share"] == found.places[0].share
 
 
 def test_ends_of_no_start_are_refused():
@@ -161,10 +162,12 @@ def test_ends_over_draws_are_those_of_the_models():
                 wrong = 40 if model["size"] == "3k" else 20
                 last = np.tile(b, (200, 1)) + random.uniform(-1e-3, 1e-3, (200, 2))
                 last[:wrong] = [5.55, 0.001]
-                model["ends"] = ends(quadratic, CODEC, last, np.zeros(200), 0.05, 0.25).to_json()
+                found = ends(quadratic, CODEC, last, np.zeros(200), 0.05, 0.25)
+                model["ends"] = to_json(Ends, found)
                 if model["size"] == "3k":
                     expected.append(1 - 0.1 * draw)
-    draws = draws_of(sweep)
+    whole = read(sweep)
+    draws = draws_of(whole)
     small, large = ends_by_size(draws)
     assert (small.name, large.name) == ("3k", "6k")
     assert small.arrived == pytest.approx((0.8,) * 4) and large.largest_wrong == pytest.approx(
@@ -175,10 +178,10 @@ def test_ends_over_draws_are_those_of_the_models():
     assert small.excess.value == pytest.approx(np.mean(expected)) and small.excess.count == 4
     half = 3.182446 * np.std(expected, ddof=1) / 2
     np.testing.assert_allclose(list(small.excess.ci95), np.mean(expected) + np.array([-half, half]))
-    written = report(conclude(sweep))
+    written = report(conclude(whole))
     assert "## Where rollouts end" in written and "| 3k | 80.0% |" in written
     figure = ends_of_rollouts(np.asarray(sweep["problems"][0]["A"]), np.asarray(sweep["problems"][0]["b"]),
-                              first_draw(sweep["models"]))  # fmt: skip
+                              first_draw(whole.models))  # fmt: skip
     assert [axes.get_title() for axes in figure.axes] == [
         "3k: 80% at b, 2 places",
         "6k: 90% at b, 2 places",
@@ -186,7 +189,7 @@ def test_ends_over_draws_are_those_of_the_models():
     for axes in figure.axes:  # both places are inside
         (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
         assert low < 5.55 < high and bottom < 0.001 < top
-    assert "## Where rollouts end" not in report(conclude(made_sweep()))
+    assert "## Where rollouts end" not in report(conclude(read(made_sweep())))
 
 
 def test_ends_in_four_dimensions_are_drawn_projected():

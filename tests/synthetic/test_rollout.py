@@ -7,7 +7,7 @@ from flax import nnx
 
 from hotmess_jax.machine.sharding import make_mesh
 from hotmess_jax.synthetic.codec import FloatCodec
-from hotmess_jax.synthetic.curves import curves_json, split_over_starts, split_within_starts, strays
+from hotmess_jax.synthetic.curves import curves_of, split_over_starts, split_within_starts, strays
 from hotmess_jax.synthetic.model import Decoder, Size
 from hotmess_jax.synthetic.quadratic import random_quadratic
 from hotmess_jax.synthetic.rollout import ModelRollout, oracle_policy, oracle_rollout, roll_out
@@ -32,7 +32,7 @@ def test_an_oracle_reproduces_the_rounded_teacher_exactly():
         states.append(x)
     assert np.array_equal(rolled.states, jnp.stack(states))
     named = oracle_rollout(PROBLEM, Teacher(0.05), CODEC, STARTS, steps)
-    assert curves_json(PROBLEM, rolled.states) == curves_json(PROBLEM, named.states)
+    assert curves_of(PROBLEM, rolled.states) == curves_of(PROBLEM, named.states)
     assert int(rolled.saturated.sum()) == 0
 
 

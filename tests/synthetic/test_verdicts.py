@@ -4,13 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from made_sweeps import made_sweep
+from made_sweeps import made_sweep, read
 
 from hotmess_jax.statistics.estimate import Estimate, Interval
 from hotmess_jax.synthetic.findings import Comparison, findings
+from hotmess_jax.synthetic.results import Failed, FailedModel
 from hotmess_jax.synthetic.verdicts import CHANCE, LEARNED, claims, judge
 
-SWEEP = made_sweep(draws=3, tau=0.05, noise=0.02)
+SWEEP = read(made_sweep(draws=3, tau=0.05, noise=0.02))
 FOUND = findings(SWEEP)
 LOSS, FALLS, STEPS, SIZE, PLATEAU = range(5)
 ABOVE, BELOW, ACROSS = (0.1, 0.5), (-0.5, -0.1), (-0.1, 0.5)
@@ -124,7 +125,7 @@ def test_without_a_law_of_the_loss_nothing_is_said_of_it():
 
 
 def test_the_loss_that_is_trained_on_is_the_one_that_is_judged():
-    sweep = SWEEP | {"config": SWEEP["config"] | {"loss_on": "all"}}
+    sweep = dataclasses.replace(SWEEP, config=SWEEP.config | {"loss_on": "all"})
     laws = FOUND.laws | {
         "validation_loss": law(ABOVE, ACROSS), "validation_loss_all": law(BELOW, ACROSS, -0.2)
     }  # fmt: skip
@@ -152,8 +153,9 @@ def test_incoherence_grows_for_every_model_only_where_each_is_sure(each, said):
 
 def test_a_model_that_is_missing_keeps_every_model_from_being_said():
     sure, falls = rises((0.3, 0.001), (0.2, 0.001)), rises((0.3, 0.001), (-0.2, 0.001))
-    failed = {"size": "3k", "replicate": 9, "failed": {"step": 3, "reason": "made"}}
-    holed = SWEEP | {"failures": [failed]}
+    why = Failed(step=3, reason="made")
+    failed = FailedModel(size="3k", replicate=9, git_commit=None, failed=why)
+    holed = dataclasses.replace(SWEEP, failures=(failed,))
     claim = verdict(STEPS, holed, rises=sure)
     assert claim.verdict == "inconclusive" and "1 model is missing" in claim.remark
     assert verdict(STEPS, holed, rises=falls).verdict == "not supported"
@@ -168,11 +170,11 @@ def test_without_rises_nothing_is_said_of_steps():
 def test_a_largest_size_that_has_not_learned_takes_every_verdict_away(loss, learns):
     assert LEARNED == 0.9
     largest = FOUND.draws.names[-1]
-    models = [
-        model | ({"validation_loss": loss * CHANCE} if model["size"] == largest else {})
-        for model in SWEEP["models"]
-    ]
-    sweep = SWEEP | {"models": models}
+    models = tuple(
+        dataclasses.replace(model, validation_loss=loss * CHANCE) if model.size == largest else model
+        for model in SWEEP.models
+    )
+    sweep = dataclasses.replace(SWEEP, models=models)
     found = dataclasses.replace(findings(sweep), incoherence_slope=over_draws(ABOVE))
     judged = claims(sweep, found)
     assert judged[SIZE].verdict == ("supported" if learns else "inconclusive")

@@ -3,23 +3,27 @@
 import collections
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from hotmess_jax.documents import Document, to_json
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import exponent, interval, number
-from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.draws import Draws, Reader, draws_of, of_final
+from hotmess_jax.statistics.estimate import Interval, Over
+from hotmess_jax.synthetic.draws import Draws, FinalName, Reader, draws_of, of_final, validation_loss
+from hotmess_jax.synthetic.found import Compared
+from hotmess_jax.synthetic.results import SweepResults
 from hotmess_jax.synthetic.study.outputs import conclude
 from hotmess_jax.synthetic.study.pooling import pool
-from hotmess_jax.synthetic.verdicts import Verdict, learned
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
+from hotmess_jax.synthetic.verdicts import Claim, Verdict, learned
 
 TITLE = "# What the conclusions hang on"
 SYMBOLS: dict[Verdict, str] = {"supported": "✓", "not supported": "✗", "inconclusive": "?"}
 # What is estimated, not what was set: further draws, and the name of the defaults.
-FINAL = ("bias2", "variance", "incoherence")
+FINAL: tuple[FinalName, ...] = ("bias2", "variance", "incoherence")
 _FREE = ("seed", "preset")
 
 
@@ -28,8 +32,8 @@ class Quoted:
     """A number as a sweep's document quotes it, and over what its interval is."""
 
     value: float
-    ci95: tuple[float | None, float | None] | None
-    over: str
+    ci95: Interval | None
+    over: Over
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Row:
 
     differing: dict[str, Any]
     """Settings that are not the base's, and their values."""
-    seeds: tuple[int, ...]
+    seeds: tuple[int | None, ...]
     draws: int
     sizes: tuple[str, ...]
     loss: tuple[float, float]
@@ -67,19 +71,19 @@ class Choices:
     claims: tuple[str, ...]
     rows: tuple[Row, ...]
 
-    def to_json(self) -> Json:
+    def to_document(self) -> Document:
         """Return the table as JSON values."""
-        return {"kind": "choices", **asdict(self)}
+        return {"kind": "choices", **to_json(Choices, self)}
 
 
-def choices(sweeps: Sequence[Mapping], paths: Sequence[str]) -> Choices:
+def choices(sweeps: Sequence[ConcludedSweep], paths: Sequence[str]) -> Choices:
     """Return a row of each sweep, those that differ in the seed alone as one.
 
     The base has, of each setting, the value that most sweeps have (of several as common, the first
     sweep's).
 
     Args:
-        sweeps: documents of sweep.json with a finished model each, at least one.
+        sweeps: as they were read, with a finished model each, at least one.
         paths: where each lies, to name it by.
 
     Raises:
@@ -99,64 +103,64 @@ def choices(sweeps: Sequence[Mapping], paths: Sequence[str]) -> Choices:
         differing = {name: each.get(name) for name in varying if each.get(name) != base[name]}
         rows.append(_row(*_as_one([sweeps[i] for i in places], [paths[i] for i in places]), differing))
     rows.sort(key=lambda row: bool(row.differing))  # keeps the order otherwise
-    claims: list[Json] = next((sweep["claims"] for sweep in sweeps if sweep["claims"]), [])
+    claims: tuple[Claim, ...] = next((sweep.claims for sweep in sweeps if sweep.claims), ())
     return Choices(
         {name: base[name] for name in varying},
         not rows[0].differing,
         {name: base[name] for name in names if name not in varying},
-        tuple(claim["statement"] for claim in claims),
+        tuple(claim.statement for claim in claims),
         tuple(rows),
     )
 
 
-def _settings(sweep: Mapping) -> Json:
-    config = {name: value for name, value in sweep["config"].items() if name not in _FREE}
-    if "pooled_from" in sweep:  # of several runs; each has this many
-        runs = sweep["pooled_from"]
+def _settings(sweep: SweepResults) -> dict[str, Any]:
+    config = {name: value for name, value in sweep.config.items() if name not in _FREE}
+    if (runs := sweep.pooled_from) is not None:  # of several runs; each has this many
         config["replicates"] = round(
-            len({model["replicate"] for model in sweep["models"]}) / max(1, len(runs))
+            len({model.replicate for model in sweep.models}) / max(1, len(runs))
         )
     return config
 
 
 def _as_one(
-    sweeps: Sequence[Mapping], paths: Sequence[str]
-) -> tuple[Mapping, tuple[str, ...], tuple[int, ...]]:
-    """Return the document of sweeps of the same settings, where they lie, and their seeds."""
-    single = [place for place, sweep in enumerate(sweeps) if "pooled_from" not in sweep]
+    sweeps: Sequence[ConcludedSweep], paths: Sequence[str]
+) -> tuple[ConcludedSweep, tuple[str, ...], tuple[int | None, ...]]:
+    """Return what sweeps of the same settings, where they lie, and their seeds."""
+    single = [place for place, sweep in enumerate(sweeps) if sweep.pooled_from is None]
     pools = [place for place in range(len(sweeps)) if place not in single]
     # A pool beside its parts holds nothing more.
-    most = max(pools, key=lambda place: len(sweeps[place]["pooled_from"]), default=None)
-    if most is not None and len(sweeps[most]["pooled_from"]) >= len(single):
-        seeds = tuple(run["seed"] for run in sweeps[most]["pooled_from"])
+    most = max(pools, key=lambda place: len(sweeps[place].pooled_from or ()), default=None)
+    runs = () if most is None else sweeps[most].pooled_from or ()
+    if most is not None and len(runs) >= len(single):
+        seeds = tuple(run.seed for run in runs)
         return sweeps[most], (paths[most],), seeds
     where = tuple(paths[place] for place in single)
-    seeds = tuple(sweeps[place]["config"]["seed"] for place in single)
+    seeds = tuple(sweeps[place].config["seed"] for place in single)
     if len(single) == 1:
         return sweeps[single[0]], where, seeds
     return conclude(pool([sweeps[place] for place in single], where)), where, seeds
 
 
 def _row(
-    sweep: Mapping, sources: tuple[str, ...], seeds: tuple[int, ...], differing: dict[str, Any]
+    sweep: ConcludedSweep,
+    sources: tuple[str, ...],
+    seeds: tuple[int | None, ...],
+    differing: dict[str, Any],
 ) -> Row:
-    draws = draws_of(learned(sweep))
+    draws, found = draws_of(learned(sweep)), sweep.found
     strayed = None if draws.lacks(of_final("strayed")) else _ends(draws, of_final("strayed"))
     return Row(
         differing,
         seeds,
         len(draws.draws),
         draws.names,
-        _ends(draws, lambda model, _: model["validation_loss"]),
+        _ends(draws, validation_loss),
         strayed,
         {part: _ends(draws, of_final(part)) for part in FINAL},
-        {
-            name: _quoted(sweep["fits"].get(name), "exponent")
-            for name in ("validation_loss", "bias2", "variance")
-        },
-        _quoted(sweep.get("exponent_difference"), "difference"),
-        _quoted(sweep.get("incoherence_slope"), "slope"),
-        tuple(claim["verdict"] for claim in sweep["claims"]),
+        {name: _quoted(found.fits.get(name)) for name in ("validation_loss", "bias2", "variance")},
+        _quoted(found.exponent_difference),
+        _quoted(found.incoherence_slope),
+        tuple(claim.verdict for claim in sweep.claims),
         sources,
     )
 
@@ -167,11 +171,8 @@ def _ends(draws: Draws, read: Reader) -> tuple[float, float]:
     return float(np.nanmean(values[:, 0])), float(np.nanmean(values[:, -1]))
 
 
-def _quoted(part: Mapping | None, name: str) -> Quoted | None:
-    if part is None:
-        return None
-    ci95 = part["ci95"]
-    return Quoted(part[name], None if ci95 is None else tuple(ci95), part.get("over", "sizes"))
+def _quoted(part: Compared | None) -> Quoted | None:
+    return None if part is None else Quoted(part.value, part.ci95, part.over)
 
 
 def markdown(found: Choices) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.presentation import plotting
-from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.study.choices import TITLE, choices, markdown
 from hotmess_jax.synthetic.study.choices_figure import choices_figure
-from hotmess_jax.synthetic.study.outputs import read_sweep
+from hotmess_jax.synthetic.study.outputs import read_json, read_sweep
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
 
 FIGURE = (
     "Bias², variance and incoherence at the last step of each row's smallest and largest size, dotted lines "
@@ -31,7 +31,7 @@ def write_choices(folders: Sequence[Path], out: Path) -> Path:
     """
     check_place(out)
     found = choices(*read_sweeps(folders))
-    write_json(out.with_suffix(".json"), found.to_json())
+    write_json(out.with_suffix(".json"), found.to_document())
     plotting.save(
         plotting.signed(choices_figure(found), out.absolute().parent.name), out.with_suffix("")
     )
@@ -64,7 +64,7 @@ def _is_table(path: Path) -> bool:
         return False
 
 
-def read_sweeps(folders: Sequence[Path]) -> tuple[list[Json], list[str]]:
+def read_sweeps(folders: Sequence[Path]) -> tuple[list[ConcludedSweep], list[str]]:
     """Return every finished sweep under the folders, in order, `base` first, and where each lies.
 
     Raises:
@@ -81,8 +81,8 @@ def read_sweeps(folders: Sequence[Path]) -> tuple[list[Json], list[str]]:
         paths |= {path.resolve(): path for path in found}
     sweeps = []
     for path in paths.values():
-        sweep = read_sweep(path, ("config", "models", "fits", "claims"))
-        if not sweep["models"]:
+        needs = ("config", "models", "fits", "claims")
+        if not read_json(path, needs)["models"]:
             raise TableError(f"{path} has no finished model")
-        sweeps.append(sweep)
+        sweeps.append(read_sweep(path, needs))
     return sweeps, [str(path.parent) for path in paths.values()]

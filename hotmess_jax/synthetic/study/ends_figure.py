@@ -1,4 +1,4 @@
-"""The figure of where rollouts end, from a sweep's document."""
+"""The figure of where rollouts end, from a sweep's results."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure, with_legend
 from hotmess_jax.synthetic.ends import Ends
+from hotmess_jax.synthetic.results import ModelResult
 
 COLOURED = 6  # places with a colour of their own
 LEAST_HALF = 1.2  # half the side of what is shown, in units of x
@@ -124,10 +125,10 @@ def _seam_lines(axes: Axes, sides: Float[np.ndarray, "n 2"]) -> None:
                     line(value, linewidth=look[0], color=look[1], zorder=1)
 
 
-def first_draw(models: Sequence[Mapping], problem: int = 0) -> dict[str, Ends]:
+def first_draw(models: Sequence[ModelResult], problem: int = 0) -> dict[str, Ends]:
     """Return each size's ends in one draw of the problem, of its first replicate, smallest first."""
     chosen: dict[str, Ends] = {}
-    for model in sorted(models, key=lambda m: (m["parameters"], m["replicate"])):
-        if model.get("problem", 0) == problem and "ends" in model:
-            chosen.setdefault(model["size"], Ends.from_json(model["ends"]))
+    for model in sorted(models, key=lambda m: (m.parameters, m.replicate)):
+        if model.problem == problem and model.ends is not None:
+            chosen.setdefault(model.size, model.ends)
     return chosen

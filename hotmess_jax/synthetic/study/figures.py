@@ -1,8 +1,9 @@
 """The figures of a sweep: its numbers brought to the functions of `plots`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -11,10 +12,14 @@ from matplotlib.figure import Figure
 from hotmess_jax.presentation import plotting
 from hotmess_jax.presentation.words import exponent, interval
 from hotmess_jax.statistics.estimate import half_width
-from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.draws import Draw, Draws, draws_of, of_final, quantities
+from hotmess_jax.synthetic.draws import Draws, Kind, Reader, draws_of, of_final, quantities
+from hotmess_jax.synthetic.found import Found
+from hotmess_jax.synthetic.results import ModelResult
 from hotmess_jax.synthetic.study import plots
 from hotmess_jax.synthetic.study.ends_figure import ends_of_rollouts, first_draw
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
+
+Part = Literal["bias2", "variance", "incoherence"]
 
 
 @dataclass(frozen=True)
@@ -26,17 +31,17 @@ class Examples:
     codec_teacher: Float[np.ndarray, "points examples d"]
 
 
-def draw_figures(sweep: Mapping, examples: Examples | None) -> dict[str, Figure]:
+def draw_figures(sweep: ConcludedSweep, examples: Examples | None) -> dict[str, Figure]:
     """Draw every figure of a finished sweep.
 
     Args:
-        sweep: the document of sweep.json.
+        sweep: with its findings.
         examples: for the figures of one start; None leaves these out.
     """
     everything = draws_of(sweep)
     draws = everything.comparable
     figures = {} if examples is None else _of_one_start(everything, examples)
-    if of_first := first_draw(sweep["models"]):
+    if of_first := first_draw(sweep.models):
         first = everything.draws[0]
         figures["ends_of_rollouts"] = ends_of_rollouts(
             np.asarray(first.A), np.asarray(first.b), of_first
@@ -44,25 +49,23 @@ def draw_figures(sweep: Mapping, examples: Examples | None) -> dict[str, Figure]
     return figures | _by_size(sweep, draws) | _by_step(draws)
 
 
-def _by_size(sweep: Mapping, draws: Draws) -> dict[str, Figure]:
+def _by_size(sweep: ConcludedSweep, draws: Draws) -> dict[str, Figure]:
     """Draw what stands against the size of the models."""
-    readers = quantities(sweep["config"])
-    everyone = sweep["config"].get("loss_on") == "all" and not draws.lacks(
-        readers["validation_loss_all"]
-    )
+    readers = quantities(sweep.config)
+    everyone = sweep.config.get("loss_on") == "all" and not draws.lacks(readers["validation_loss_all"])
     loss = "validation_loss_all" if everyone else "validation_loss"
     floors = [draw.loss_floor for draw in draws.draws if draw.loss_floor is not None]
     fits = {
         name: fitted
         for name in ("bias2", "variance")
-        if (fitted := _fitted(sweep, name, draws)) is not None
+        if (fitted := _fitted(sweep.found, name, draws)) is not None
     }
     incoherence = _points(draws, of_final("incoherence"), geometric=False)
     return {
         "loss_by_size": plots.loss_by_size(
             draws.parameters,
             _points(draws, readers[loss], geometric=True),
-            _fitted(sweep, loss, draws),
+            _fitted(sweep.found, loss, draws),
             # The floor is that of the update's tokens.
             np.asarray(floors) if floors and not everyone else None,
             names=draws.names,
@@ -76,8 +79,8 @@ def _by_size(sweep: Mapping, draws: Draws) -> dict[str, Figure]:
             _last(draws, "teacher"),
             _last(draws, "codec_teacher"),
             exponents={
-                name: " ".join([exponent(fit["exponent"]), interval(fit["ci95"])]).rstrip(" –")
-                for name, fit in sweep["fits"].items()
+                name: " ".join([exponent(fit.exponent), interval(fit.ci95)]).rstrip(" –")
+                for name, fit in sweep.found.fits.items()
                 if name in fits
             },
             names=draws.names,
@@ -98,25 +101,29 @@ def _by_step(draws: Draws) -> dict[str, Figure]:
     """Draw what stands against the step, and the last step by direction."""
     return {
         "incoherence_by_step": plots.incoherence_by_step(
-            _stacked(draws, lambda model: model["incoherence"], geometric=False),
+            _stacked(draws, lambda model: model.incoherence, geometric=False),
             _teachers(draws, "teacher", "incoherence"),
             _teachers(draws, "codec_teacher", "incoherence"),
             each=_each(draws),
         ),
         "bias2_variance_by_step": plots.bias2_variance_by_step(
-            _stacked(draws, lambda model: model["bias2"]),
-            _stacked(draws, lambda model: model["variance"]),
-            _both(draws, "teacher"),
-            _both(draws, "codec_teacher"),
-            each=_each(draws),
+            plots.Both(
+                _stacked(draws, lambda model: model.bias2),
+                _stacked(draws, lambda model: model.variance),
+                _both(draws, "teacher"),
+                _both(draws, "codec_teacher"),
+                _each(draws),
+            )
         ),
         "by_eigen_direction": plots.by_eigen_direction(
             np.exp(np.log([draw.eigenvalues for draw in draws.draws]).mean(axis=0)),
-            _stacked(draws, lambda model: [r[-1] for r in model["directions"]["bias2"]]),
-            _stacked(draws, lambda model: [r[-1] for r in model["directions"]["variance"]]),
-            _by_direction(draws, "teacher"),
-            _by_direction(draws, "codec_teacher"),
-            each=_each(draws),
+            plots.Both(
+                _stacked(draws, lambda model: [row[-1] for row in model.directions.bias2]),
+                _stacked(draws, lambda model: [row[-1] for row in model.directions.variance]),
+                _by_direction(draws, "teacher"),
+                _by_direction(draws, "codec_teacher"),
+                _each(draws),
+            ),
         ),
     }
 
@@ -126,23 +133,24 @@ def _each(draws: Draws) -> str:
     return "draws" if len(draws.draws) > 1 else "replicates"
 
 
-def _teachers(draws: Draws, kind: str, part: str) -> Float[np.ndarray, "draws steps"]:
-    return np.asarray([getattr(draw, kind)[part] for draw in draws.draws], np.float64)
+def _teachers(draws: Draws, kind: Kind, part: Part) -> Float[np.ndarray, "draws steps"]:
+    return np.asarray([getattr(draw.teachers[kind], part) for draw in draws.draws], np.float64)
 
 
-def _both(draws: Draws, kind: str) -> tuple[np.ndarray, np.ndarray]:
+def _both(draws: Draws, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
     return _teachers(draws, kind, "bias2"), _teachers(draws, kind, "variance")
 
 
-def _last(draws: Draws, kind: str) -> tuple[np.ndarray, np.ndarray]:
+def _last(draws: Draws, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
     bias2, variance = _both(draws, kind)
     return bias2[:, -1], variance[:, -1]
 
 
-def _by_direction(draws: Draws, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    directions = [getattr(draw, kind)["directions"] for draw in draws.draws]
+def _by_direction(draws: Draws, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+    directions = [draw.teachers[kind].directions for draw in draws.draws]
     bias2, variance = (
-        np.asarray([np.asarray(d[part])[:, -1] for d in directions]) for part in ("bias2", "variance")
+        np.asarray([np.asarray(getattr(of, part))[:, -1] for of in directions])
+        for part in ("bias2", "variance")
     )
     return bias2, variance
 
@@ -179,25 +187,23 @@ def _of_one_start(draws: Draws, examples: Examples) -> dict[str, Figure]:
     }
 
 
-def _fitted(sweep: Mapping, name: str, draws: Draws) -> tuple[np.ndarray, np.ndarray] | None:
+def _fitted(found: Found, name: str, draws: Draws) -> tuple[np.ndarray, np.ndarray] | None:
     """Return a fitted power law over the range of sizes, None where there is none."""
-    fit: Json | None = sweep["fits"].get(name)
+    fit = found.fits.get(name)
     if fit is None:
         return None
     x = np.geomspace(draws.parameters[0], draws.parameters[-1], 50)
-    return x, fit["coefficient"] * x ** -fit["exponent"]
+    return x, fit.coefficient * x**-fit.exponent
 
 
-def _points(
-    draws: Draws, read: Callable[[Json, Draw], float | None], geometric: bool
-) -> Float[np.ndarray, "sizes points"]:
+def _points(draws: Draws, read: Reader, geometric: bool) -> Float[np.ndarray, "sizes points"]:
     """Return a point a draw (the mean of its replicates) or, with one draw, a point a replicate."""
     values = draws.table(read)
     return values[0] if len(values) == 1 else plots.average(values, 2, geometric).T
 
 
 def _stacked(
-    draws: Draws, curve: Callable[[Json], list[float]], geometric: bool = True
+    draws: Draws, curve: Callable[[ModelResult], Sequence[float | None]], geometric: bool = True
 ) -> dict[str, Float[np.ndarray, "_curves points"]]:
     """Return each size's curves: one a draw (the mean of its replicates) or one a replicate."""
     stacked = {}
@@ -223,8 +229,10 @@ def _intervals(
     if len(draws.draws) == 1:
         if draws.replicates > 1:
             return None  # they share starts and resamples: how intervals overlap would say nothing
-        of_models = [models[0]["final"]["incoherence_ci95"] for models in draws.draws[0].models]
-        return np.asarray([(np.nan, np.nan) if ci95 is None else ci95 for ci95 in of_models])
+        of_models = [models[0].final.incoherence_ci95 for models in draws.draws[0].models]
+        return np.asarray(
+            [(np.nan, np.nan) if ci95 is None else [*ci95] for ci95 in of_models], np.float64
+        )
     ends = np.full((len(incoherence), 2), np.nan)
     for place, row in enumerate(incoherence):
         present = row[~np.isnan(row)]

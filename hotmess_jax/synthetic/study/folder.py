@@ -8,11 +8,12 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import filelock
 import numpy as np
 
+from hotmess_jax.documents import from_json, to_json
 from hotmess_jax.machine.files import (
     DamagedFileError,
     is_left_over,
@@ -24,8 +25,10 @@ from hotmess_jax.machine.files import (
     written_whole,
 )
 from hotmess_jax.machine.processes import differing, from_first, read_holder, this_process
+from hotmess_jax.synthetic.results import FailedModel, ModelResult
 from hotmess_jax.synthetic.study.settings import SweepConfig
 
+Result = TypeVar("Result")
 EXAMPLES = 8  # trajectories kept of each model, for figures
 
 
@@ -149,12 +152,12 @@ def claim_folder(config: SweepConfig) -> None:
         write_json(config.folder / "run.json", json.loads(json.dumps(config.identity())))
 
 
-def write_result(config: SweepConfig, run: Run, result: Mapping[str, Any]) -> None:
+def write_result(config: SweepConfig, run: Run, result: ModelResult | FailedModel) -> None:
     """Write a run's numbers, whole or not at all."""
-    write_sealed(run.result, result, f"{run.name}, {own_name(config)}")
+    write_sealed(run.result, to_json(type(result), result), f"{run.name}, {own_name(config)}")
 
 
-def read_result(config: SweepConfig, run: Run) -> dict[str, Any]:
+def read_result(config: SweepConfig, run: Run) -> ModelResult | FailedModel:
     """Read a run's numbers back.
 
     Raises:
@@ -167,7 +170,22 @@ def read_result(config: SweepConfig, run: Run) -> dict[str, Any]:
         raise DamagedFileError(run.result, "lacks what a result has", remedy)
     if whose != (run.size, run.replicate):  # older ones have no seal
         raise DamagedFileError(run.result, f"is the result of {whose[0]}-{whose[1]}", remedy)
-    return result
+    if "failed" in result:
+        return read_as(FailedModel, result, run.result, remedy)
+    return read_as(ModelResult, result, run.result, remedy)
+
+
+def read_as(kind: type[Result], value: Mapping[str, Any], path: Path, remedy: str) -> Result:
+    """Return a value of a type from the JSON values that a file holds.
+
+    Raises:
+        DamagedFileError: where they are not what the type has.
+    """
+    try:
+        found: Result = from_json(kind, value)
+    except ValueError as error:
+        raise DamagedFileError(path, f"is none that this version reads ({error})", remedy) from error
+    return found
 
 
 def write_paths(config: SweepConfig, run: Run, **arrays: np.ndarray) -> None:

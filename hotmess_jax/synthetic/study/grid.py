@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 from hotmess_jax.machine.processes import differing
 from hotmess_jax.presentation.command_line import fail, failing_on, parse_with_preset
 from hotmess_jax.presentation.limits import Limits
-from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.results import SweepResults
 from hotmess_jax.synthetic.study.outputs import (
     NoSweepError,
     conclude,
-    examples_of,
     lacking,
+    read_json,
     read_sweep,
     write_outputs,
 )
@@ -187,8 +187,8 @@ def _check_name(name: str) -> None:
         fail(f"{name} cannot be in --vary or --fixed: the grid sets it, or it does not change results")
 
 
-def is_there(sweep: Planned) -> Json | None:
-    """Return the document of a sweep that is done, with all its outputs; None where there is more to do.
+def is_there(sweep: Planned) -> SweepResults | None:
+    """Return the results of a sweep that is done, with all its outputs; None where there is more to do.
 
     A folder of another sweep ends the program in one line.
     """
@@ -196,17 +196,16 @@ def is_there(sweep: Planned) -> Json | None:
     if not path.exists():
         return None
     with failing_on(NoSweepError):
-        found = read_sweep(path, ("config", "models"))
-    if what := differing(json.loads(json.dumps(sweep.config.identity())), found["config"]):
+        found = read_sweep(path)
+    if what := differing(json.loads(json.dumps(sweep.config.identity())), found.config):
         fail(f"{path.parent} holds another sweep ({what}); choose another --out")
     # What failed may be tried again: the sweep itself knows.
-    return None if found.get("failures") or lacking(sweep.config.folder) else found
+    return None if found.failures or lacking(sweep.config.folder) else found
 
 
-def failed_models(document: Json) -> list[str]:
+def failed_models(sweep: SweepResults) -> list[str]:
     """Return the models that a sweep lacks, and why."""
-    return [f"{each['size']}-{each['replicate']}: {each['failed']['reason']}"
-            for each in document.get("failures", [])]  # fmt: skip
+    return [f"{each.name}: {each.failed.reason}" for each in sweep.failures]
 
 
 def pools(sweeps: Sequence[Planned]) -> dict[str, list[Path]]:
@@ -241,7 +240,7 @@ def check_pool_s_place(folder: Path) -> None:
     """Refuse a folder that holds a sweep of its own, which the pool would overwrite."""
     path = folder / "sweep.json"
     with failing_on(NoSweepError):
-        if path.exists() and "pooled_from" not in read_sweep(path, ()):
+        if path.exists() and "pooled_from" not in read_json(path, ()):
             fail(f"{folder} holds a sweep that is no pool; choose another --out")
 
 
@@ -251,7 +250,7 @@ def write_pool(folder: Path, folders: Sequence[Path]) -> Path:
     Raises:
         PoolingError: where they cannot be pooled.
     """
-    sweeps = [read_sweep(path, ("config", "models")) for path in folders]
-    document = conclude(pool(sweeps, [path.name for path in folders]))
-    write_outputs(document, folder, examples_of(document, folders[0]))
+    sweeps = [read_sweep(path) for path in folders]
+    pooled = conclude(pool(sweeps, [path.name for path in folders]))
+    write_outputs(pooled, folder, folders[0])
     return folder / "report.md"

@@ -40,13 +40,13 @@ def one(arguments: Sequence[str], wait: float = 0.0) -> tuple[str | None, list[s
     """
     with SweepProgress(Console()) as progress:
         try:
-            document = carry_out(Sweep(settings_of(arguments), progress, wait))
+            done = carry_out(Sweep(settings_of(arguments), progress, wait))
         except (ValueError, OSError) as error:
             return str(error), []
         except Exception as error:  # one sweep's trouble is not the others'
             traceback.print_exc()
             return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", []
-    return None if document["models"] else "no model was trained", failed_models(document)
+    return None if done.models else "no model was trained", failed_models(done)
 
 
 def here(sweeps: Sequence[Planned], config: GridConfig) -> Iterator[Ended]:

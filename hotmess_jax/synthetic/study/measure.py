@@ -1,6 +1,6 @@
 """What is measured of a sweep: of each draw's teachers, and of each model's rollouts."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -9,26 +9,37 @@ from jaxtyping import Array, Float, Float32, Int, PyTree
 
 from hotmess_jax.synthetic.codec import FloatCodec
 from hotmess_jax.synthetic.curves import (
-    OVER_STARTS,
-    Json,
     bootstrap_of_samples,
     bootstrap_over_starts,
-    curves_json,
-    decomposition_json,
+    curves_of,
     effective_starts,
-    final_json,
     float_or_none,
     guarded,
-    rise_and_plateau,
-    share_or_none,
+    last_of,
+    plateau_of,
+    rise_of,
+    split_curves,
     split_within_starts,
     strays,
     to_float,
-    to_lists,
+    to_interval,
+    to_rows,
+    to_values,
 )
 from hotmess_jax.synthetic.ends import Ends, ends, seam_shares
 from hotmess_jax.synthetic.floor import loss_floor
 from hotmess_jax.synthetic.quadratic import Quadratic
+from hotmess_jax.synthetic.results import (
+    FinalStep,
+    ModelProvenance,
+    ModelResult,
+    ProblemResult,
+    Rollouts,
+    SampledRollouts,
+    SampledStep,
+    Seconds,
+    fields_of,
+)
 from hotmess_jax.synthetic.rollout import oracle_rollout
 from hotmess_jax.synthetic.study.folder import EXAMPLES
 from hotmess_jax.synthetic.study.problems import Drawn, stream, training_paths
@@ -65,10 +76,24 @@ class RolledOut(NamedTuple):
     rollout_seconds: float
 
 
+@dataclass(frozen=True)
+class About:
+    """What a result says of the run itself."""
+
+    size: str
+    parameters: int
+    replicate: int
+    problem: int
+    train_steps: int
+    learning_rate: float
+    git_commit: str | None
+    provenance: ModelProvenance
+
+
 class Measured(NamedTuple):
     """A model's result, and the arrays that are kept beside it: example paths, ends, and how far each wandered."""
 
-    result: Json
+    result: ModelResult
     paths: dict[str, np.ndarray]
 
 
@@ -90,39 +115,45 @@ def failure(bad_step: int, params: PyTree, last_step: int) -> Failure | None:
 
 def measure_curves(
     config: SweepConfig, problem: Quadratic, states: Float[Array, "points starts d"]
-) -> Json:
+) -> Rollouts:
     """Return curves and the last step of trajectories, with intervals over starts."""
-    curves = curves_json(problem, states)
+    curves = curves_of(problem, states)
     intervals = bootstrap_over_starts(
         stream(config, "resampling"), problem, states, config.rollout.bootstrap
     )
-    final = final_json(curves)
-    for name in OVER_STARTS:
-        final[f"{name}_ci95"] = share_or_none(getattr(intervals, name))
     few = strays(problem, states[-1], STRAY_STEPS * config.problem.step_norm)
-    final |= {
-        "strayed": to_float(few.strayed),
-        "worst_percent_share": float_or_none(few.worst_percent_share),
-        "median_error": to_float(few.median_error),
-    }
-    final |= rise_and_plateau(curves["incoherence"])
-    final["rise_ci95"] = share_or_none(intervals.rise)
+    final = FinalStep(
+        **fields_of(last_of(curves)),
+        bias2_ci95=to_interval(intervals.bias2),
+        variance_ci95=to_interval(intervals.variance),
+        error_ci95=to_interval(intervals.error),
+        incoherence_ci95=to_interval(intervals.incoherence),
+        rise=rise_of(curves.incoherence),
+        rise_ci95=to_interval(intervals.rise),
+        plateau=plateau_of(curves.incoherence),
+        strayed=to_float(few.strayed),
+        worst_percent_share=float_or_none(few.worst_percent_share),
+        median_error=to_float(few.median_error),
+    )
     effective = float(effective_starts(problem, states[-1]))
-    return curves | {"final": guarded(final, effective)}
+    return Rollouts(**fields_of(curves), final=guarded(final, effective))
 
 
 def measure_samples(
     config: SweepConfig, problem: Quadratic, states: Float[Array, "samples points starts d"]
-) -> Json:
+) -> SampledRollouts:
     """Return the same of several sampled rollouts from each start, split within starts."""
     states = states.swapaxes(0, 1)
-    curves = decomposition_json(*split_within_starts(problem, states))
+    curves = split_curves(*split_within_starts(problem, states))
     interval = bootstrap_of_samples(
         stream(config, "resampling"), problem, states[-1], config.rollout.bootstrap
     )
-    final = final_json(curves) | {"incoherence_ci95": share_or_none(interval)}
-    settings = {"temperature": config.rollout.temperature, "samples": config.rollout.samples}
-    return settings | curves | {"final": final}
+    return SampledRollouts(
+        **fields_of(curves),
+        temperature=config.rollout.temperature,
+        samples=config.rollout.samples,
+        final=SampledStep(**fields_of(last_of(curves)), incoherence_ci95=to_interval(interval)),
+    )
 
 
 def measure_problem(
@@ -131,7 +162,7 @@ def measure_problem(
     drawn: Drawn,
     index: int,
     validation: Float32[np.ndarray, "pairs d"],
-) -> Json:
+) -> ProblemResult:
     """Return one draw of the problem, what its teacher does, and the loss of a perfect model of it."""
     problem, imitated, steps = drawn.problem, config.problem.imitated, config.rollout.rollout_steps
     teacher = teacher_trajectories(problem, drawn.rollout_starts, imitated, steps)
@@ -141,19 +172,17 @@ def measure_problem(
         stream(config, "floor", index), problem, codec, imitated, validation, paths=paths
     )
     again = drawn.drawn_again
-    return ({"starts_drawn_again": again} if any(again.values()) else {}) | {
-        "A": to_lists(problem.A),
-        "b": to_lists(problem.b),
-        "eigenvalues": to_lists(problem.eigen()[0]),
-        "teacher": measure_curves(config, problem, teacher),
-        "codec_teacher": measure_curves(config, problem, codec_teacher),
-        "loss_floor": asdict(floor),
-        "seams_teacher": seam_shares(
-            codec,
-            np.asarray(teacher[:, :SEAM_STARTS]).reshape(-1, config.problem.dimension),
-            config.problem.step_norm,
-        ),
-    }
+    on_the_way = np.asarray(teacher[:, :SEAM_STARTS]).reshape(-1, config.problem.dimension)
+    return ProblemResult(
+        A=to_rows(problem.A),
+        b=to_values(problem.b),
+        eigenvalues=to_values(problem.eigen()[0]),
+        teacher=measure_curves(config, problem, teacher),
+        codec_teacher=measure_curves(config, problem, codec_teacher),
+        loss_floor=floor,
+        seams_teacher=seam_shares(codec, on_the_way, config.problem.step_norm),
+        starts_drawn_again=again if any(again.values()) else None,
+    )
 
 
 def measure_model(
@@ -163,6 +192,7 @@ def measure_model(
     rolled_out: RolledOut,
     place: int,
     validation: Float32[np.ndarray, "pairs d"],
+    about: About,
 ) -> Measured | Failure:
     """Measure the model at a place of its group; a loss that is not finite is its failure.
 
@@ -173,24 +203,27 @@ def measure_model(
         rolled_out: what the group did.
         place: the model's.
         validation: held-out states of its draw.
+        about: the run.
     """
     states = rolled_out.states[place, 0]
     loss = trainer.validation_loss(of_replicate(rolled_out.params, place), problem, validation)
     if not np.isfinite(loss.by_token).all():
         return Failure(config.training.train_steps, "the validation loss is not finite")
-    result: Json = {
-        "validation_loss": loss.update,
-        "validation_loss_all": loss.all,
-        "validation_loss_by_token": [round(float(value), 6) for value in loss.by_token],
-    }
-    result |= measure_curves(config, problem, states)
-    result["saturated"] = int(rolled_out.saturated[place].sum())
+    sampled = None
     if rolled_out.sampled is not None:
-        result["sampled"] = measure_samples(config, problem, rolled_out.sampled[place])
-    result["seconds"] = {
-        "train": round(rolled_out.train_seconds, 3),
-        "rollout": round(rolled_out.rollout_seconds, 3),
-    }
+        sampled = measure_samples(config, problem, rolled_out.sampled[place])
+    result = ModelResult(
+        **fields_of(about),
+        validation_loss=loss.update,
+        validation_loss_all=loss.all,
+        validation_loss_by_token=tuple(round(float(value), 6) for value in loss.by_token),
+        **fields_of(measure_curves(config, problem, states)),
+        saturated=int(rolled_out.saturated[place].sum()),
+        sampled=sampled,
+        seconds=Seconds(
+            train=round(rolled_out.train_seconds, 3), rollout=round(rolled_out.rollout_seconds, 3)
+        ),
+    )
     tail = np.asarray(states[-SETTLED_STEPS:])
     wander = np.linalg.norm(tail - tail[-1], axis=-1).max(axis=0)
     examples = np.asarray(states[:, :EXAMPLES])

@@ -2,24 +2,28 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from hotmess_jax.documents import Document
 from hotmess_jax.machine.files import write_json, write_text
 from hotmess_jax.presentation import plotting
 from hotmess_jax.synthetic.codec import FloatCodec
-from hotmess_jax.synthetic.curves import Json
-from hotmess_jax.synthetic.draws import draws_of, problems_of
+from hotmess_jax.synthetic.draws import draws_of
 from hotmess_jax.synthetic.findings import bias_at_floor
+from hotmess_jax.synthetic.found import Found
+from hotmess_jax.synthetic.notes import notes_of
 from hotmess_jax.synthetic.quadratic import Quadratic
+from hotmess_jax.synthetic.results import SweepResults, fields_of
 from hotmess_jax.synthetic.rollout import oracle_rollout
 from hotmess_jax.synthetic.study.figures import Examples, draw_figures, save_figures
 from hotmess_jax.synthetic.study.folder import read_arrays
 from hotmess_jax.synthetic.study.report import report
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep, from_document, to_document
 from hotmess_jax.synthetic.teacher import Teacher, teacher_trajectories
 from hotmess_jax.synthetic.verdicts import claims, judged_findings, learned, worse_than_chance
 
@@ -28,8 +32,25 @@ class NoSweepError(ValueError):
     """What is no document of a finished sweep."""
 
 
-def read_sweep(path: Path, needs: Sequence[str]) -> Json:
+def read_sweep(path: Path, needs: Sequence[str] = ()) -> ConcludedSweep:
     """Read a sweep's document.
+
+    Args:
+        path: of sweep.json, or of the folder that holds it.
+        needs: what has to be in it, besides what every sweep has.
+
+    Raises:
+        NoSweepError: where it is not there, lacks something, or is of a newer version.
+    """
+    document = read_json(path, needs)
+    try:
+        return from_document(document)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise NoSweepError(f"{path} is no finished sweep: {error}") from error
+
+
+def read_json(path: Path, needs: Sequence[str]) -> Document:
+    """Read a sweep's document as JSON values.
 
     Args:
         path: of sweep.json, or of the folder that holds it.
@@ -38,7 +59,7 @@ def read_sweep(path: Path, needs: Sequence[str]) -> Json:
     Raises:
         NoSweepError: where it is not there, or lacks something.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = folder_of(path)
     path = path / "sweep.json" if path.is_dir() else path
     try:
         sweep = json.loads(path.read_text(encoding="utf-8"))
@@ -65,7 +86,25 @@ def read_sweep(path: Path, needs: Sequence[str]) -> Json:
     for model in models if isinstance(models, list) else [None]:
         if not isinstance(model, dict) or not {"size", "replicate"} <= model.keys():
             raise NoSweepError(f"{path} is no finished sweep: its 'models' are not those of a sweep")
+    found: Document = sweep
+    return found
+
+
+def read_sizes(path: Path) -> ConcludedSweep:
+    """Read a sweep of several sizes.
+
+    Raises:
+        NoSweepError: where it is none, or has fewer than two finished sizes.
+    """
+    sweep = read_sweep(path, ("schema", "config", "provenance", "models", "failures", "problem"))
+    if len({model.size for model in sweep.models}) < 2:
+        raise NoSweepError(f"{path} holds fewer than 2 finished sizes; a scaling law needs more")
     return sweep
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder of a sweep that is named by it, or by its sweep.json."""
+    return path if path.is_dir() else path.parent
 
 
 _KINDS: dict[str, type] = {
@@ -87,44 +126,54 @@ def lacking(folder: Path) -> list[str]:
     return missing + [name for name in figures if not (folder / name).is_file()]
 
 
-def conclude(sweep: Mapping) -> Json:
-    """Return a sweep's document with its findings and claims, anew from its models.
+def conclude(sweep: SweepResults) -> ConcludedSweep:
+    """Return a sweep with its findings and claims, anew from its models.
 
-    Models that are worse than chance stay in the document, are named, and are in no finding.
+    Models that are worse than chance stay among the models, are named, and are in no finding.
     """
-    named = [f"{model['size']}-{model['replicate']}" for model in worse_than_chance(sweep)]
-    document: Json = dict(sweep) | {"fits": {}, "claims": [], "worse_than_chance": named}
-    if document["models"]:
-        found = judged_findings(document)
-        document |= found.to_json()
-        document["claims"] = [claim.to_json() for claim in claims(document, found)]
-        at_floor = bias_at_floor(draws_of(document), document["config"]["starts"])
-        document["bias_at_floor"] = list(at_floor)
-    return document
+    measured = fields_of(sweep, SweepResults)
+    worse = tuple(model.name for model in worse_than_chance(sweep))
+    if not sweep.models:
+        none = Found(rises=None)
+        return ConcludedSweep(**measured, found=none, notes=notes_of(sweep, none))
+    found = judged_findings(sweep)
+    told = found.told()
+    return ConcludedSweep(
+        **measured,
+        found=told,
+        claims=tuple(claims(sweep, found)),
+        worse_than_chance=worse,
+        bias_at_floor=bias_at_floor(draws_of(sweep), sweep.config["starts"]),
+        notes=notes_of(learned(sweep), told),
+    )
 
 
-def write_outputs(document: Mapping, folder: Path, examples: Examples | None) -> None:
+def write_outputs(sweep: ConcludedSweep, folder: Path, run: Path) -> None:
     """Write sweep.json, report.md and the figures into a folder, each file whole or not at all.
 
     Args:
-        document: of `conclude`.
+        sweep: of `conclude`.
         folder: where to; what is there of these names is replaced.
-        examples: paths of rollouts; None leaves two figures out.
+        run: folder of the run, or of a pool's first, whose paths of rollouts two figures need.
+
+    Raises:
+        DamagedFileError: where one of these paths cannot be read; nothing is written then.
     """
-    figures = draw_figures(learned(document), examples) if document["models"] else {}
+    examples = examples_of(sweep, run)
+    figures = draw_figures(learned(sweep), examples) if sweep.models else {}
     for figure in figures.values():  # which lie about alone, and look alike
         plotting.signed(figure, folder.absolute().name)
     save_figures(figures, folder / "figures")
-    write_text(folder / "report.md", report(document, figures))
+    write_text(folder / "report.md", report(sweep, figures))
     # Last, so that where it is, the others are.
-    write_json(folder / "sweep.json", document, indent=None)
+    write_json(folder / "sweep.json", to_document(sweep), indent=None)
 
 
-def examples_of(sweep: Mapping, folder: Path) -> Examples | None:
+def examples_of(sweep: SweepResults, folder: Path) -> Examples | None:
     """Read the example paths of a run's first draw of the problem, and compute its teachers' beside them.
 
     Args:
-        sweep: the run's document, or of a pool the run is the first of.
+        sweep: the run's results, or those of a pool that the run is the first of.
         folder: the run's folder.
 
     Returns:
@@ -134,18 +183,17 @@ def examples_of(sweep: Mapping, folder: Path) -> Examples | None:
         DamagedFileError: where one of them is missing or cannot be read.
     """
     files: dict[str, Path] = {}
-    for model in sorted(learned(sweep)["models"], key=lambda model: int(model["replicate"])):
-        if model.get("problem", 0) == 0 and model["size"] not in files:
-            name = f"{model['size']}-{model['replicate']}"
-            files[model["size"]] = folder / "models" / name / "paths.npz"
+    for model in sorted(learned(sweep).models, key=lambda model: model.replicate):
+        if model.problem == 0 and model.size not in files:
+            files[model.size] = folder / "models" / model.name / "paths.npz"
     if not any(file.parent.exists() for file in files.values()):
         return None
     paths: dict[str, Float[np.ndarray, "points examples d"]] = {
         size: read_arrays(file, ("paths",), "restore it, or move the folder models away")["paths"]
         for size, file in files.items()
     }
-    config, first = sweep["config"], problems_of(sweep)[0]
-    problem = Quadratic(*(jnp.asarray(first[name], jnp.float32) for name in ("A", "b")))
+    config, first = sweep.config, sweep.problems[0]
+    problem = Quadratic(*(jnp.asarray(part, jnp.float32) for part in (first.A, first.b)))
     rule = Teacher(config["step_norm"], config.get("teacher", "steepest"))
     starts = jnp.asarray(next(iter(paths.values()))[0])
     steps, codec = config["rollout_steps"], FloatCodec(config["precision"])

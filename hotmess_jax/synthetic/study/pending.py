@@ -1,12 +1,12 @@
 """What of a sweep is still to be done: which groups of models, and which of their results are there."""
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 from hotmess_jax.machine.processes import from_first
-from hotmess_jax.synthetic.curves import Json
+from hotmess_jax.synthetic.results import ModelResult
 from hotmess_jax.synthetic.study.folder import Group, Run, again, groups_of, read_paths, read_result
 from hotmess_jax.synthetic.study.settings import SweepConfig
 
@@ -18,7 +18,7 @@ class Pending(NamedTuple):
     finished: list[bool]
 
 
-def pending(config: SweepConfig, circumstances: Json) -> list[Pending]:
+def pending(config: SweepConfig, circumstances: dict[str, Any]) -> list[Pending]:
     """Return what is still to be done, in its order.
 
     Raises:
@@ -40,10 +40,10 @@ def pending(config: SweepConfig, circumstances: Json) -> list[Pending]:
     return to_do
 
 
-def circumstances(config: SweepConfig, provenance: Json) -> Json:
+def circumstances(config: SweepConfig, provenance: dict[str, Any]) -> dict[str, Any]:
     """Return what changes rounding: the machine, the versions, and settings that are not of the results."""
     machine = config.machine
-    found: Json = json.loads(json.dumps({
+    found: dict[str, Any] = json.loads(json.dumps({
         "micro_batch": machine.micro_batch,
         "attention": machine.attention,
         "steps_per_dispatch": machine.steps_per_dispatch,
@@ -54,7 +54,7 @@ def circumstances(config: SweepConfig, provenance: Json) -> Json:
     return found
 
 
-def _attempts(config: SweepConfig, run: Run, circumstances: Json) -> int | None:
+def _attempts(config: SweepConfig, run: Run, circumstances: dict[str, Any]) -> int | None:
     """Return None for a run without result, 0 for one that is done with, else how often it has failed.
 
     A failure stands as long as nothing changed that a loss's being finite may hang on.
@@ -62,10 +62,9 @@ def _attempts(config: SweepConfig, run: Run, circumstances: Json) -> int | None:
     if not run.result.exists():
         return None
     result = read_result(config, run)
-    if "failed" not in result:
+    if isinstance(result, ModelResult):
         read_paths(config, run)
         return 0
-    failed = result["failed"]
-    if failed.get("circumstances") == circumstances and not config.output.retry_failed:
+    if result.failed.circumstances == circumstances and not config.output.retry_failed:
         return 0
-    return int(failed.get("attempt", 1))
+    return result.failed.attempt

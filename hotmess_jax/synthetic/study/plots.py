@@ -1,7 +1,7 @@
 """Every figure of the synthetic study, one function each, from plain arrays."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -44,6 +44,16 @@ Curve = Float[np.ndarray, " points"]
 Teachers = Float[np.ndarray, "_draws points"]
 Levels = Float[np.ndarray, " _draws"]
 Fit = tuple[Float[np.ndarray, " fitted"], Float[np.ndarray, " fitted"]]
+
+
+class Both(NamedTuple):
+    """Bias² and variance, each in a panel of its own."""
+
+    bias2: Curves  # of each size, those of its draws or replicates
+    variance: Curves
+    teacher: tuple[Teachers, Teachers]  # its bias² and variance in each draw
+    codec_teacher: tuple[Teachers, Teachers]  # those of the teacher rounded through the codec
+    each: str = "replicates"  # or "draws"
 
 
 @matplotlib.rc_context(STYLE)
@@ -245,24 +255,10 @@ def final_incoherence_by_size(
 
 
 @matplotlib.rc_context(STYLE)
-def bias2_variance_by_step(
-    bias2: Curves,
-    variance: Curves,
-    teacher: tuple[Teachers, Teachers],
-    codec_teacher: tuple[Teachers, Teachers],
-    each: str = "replicates",
-) -> Figure:
-    """Draw bias² and variance against step (Fig. 26a right): geometric means, and their range.
-
-    Args:
-        bias2: of each size, those of its draws or replicates.
-        variance: likewise.
-        teacher: its bias² and variance in each draw.
-        codec_teacher: those of the teacher rounded through the codec.
-        each: "draws" or "replicates".
-    """
-    x = np.arange(teacher[0].shape[1])
-    figure, axes = _bias2_over_variance(x, (bias2, variance), teacher, codec_teacher, each)
+def bias2_variance_by_step(both: Both) -> Figure:
+    """Draw bias² and variance against step (Fig. 26a right): geometric means, and their range."""
+    x = np.arange(both.teacher[0].shape[1])
+    figure, axes = _bias2_over_variance(x, both)
     axes.set_xlabel("step")
     return with_legend(figure, _columns(figure), last=LAST)
 
@@ -302,26 +298,15 @@ def value_along_start(
 
 
 @matplotlib.rc_context(STYLE)
-def by_eigen_direction(
-    eigenvalues: Curve,
-    bias2: Curves,
-    variance: Curves,
-    teacher: tuple[Teachers, Teachers],
-    codec_teacher: tuple[Teachers, Teachers],
-    each: str = "replicates",
-) -> Figure:
+def by_eigen_direction(eigenvalues: Curve, both: Both) -> Figure:
     """Draw bias² and variance at the last step in each eigen-direction of A (not in the paper).
 
     Args:
         eigenvalues: of A; a direction is a point of the curves.
-        bias2: of each size, those of its draws or replicates.
-        variance: likewise.
-        teacher: its bias² and variance in each draw.
-        codec_teacher: those of the teacher rounded through the codec.
-        each: "draws" or "replicates".
+        both: bias² and variance.
     """
     x = np.arange(eigenvalues.size)
-    figure, axes = _bias2_over_variance(x, (bias2, variance), teacher, codec_teacher, each)
+    figure, axes = _bias2_over_variance(x, both)
     labelled = x[:: -(-x.size // 8)]
     axes.set_xticks(labelled, [f"{value:.2g}" for value in eigenvalues[labelled]])
     axes.set(xlabel="eigenvalue of A", xlim=(-0.3, eigenvalues.size - 0.7))
@@ -383,17 +368,12 @@ def _draw_curves(
     axes.margins(x=0)
 
 
-def _bias2_over_variance(
-    x: np.ndarray,
-    curves: tuple[Curves, Curves],
-    teacher: tuple[Teachers, Teachers],
-    codec_teacher: tuple[Teachers, Teachers],
-    each: str,
-) -> tuple[Figure, Axes]:
+def _bias2_over_variance(x: np.ndarray, both: Both) -> tuple[Figure, Axes]:
     """Draw bias² in a panel above variance, on the same axes; return the lower panel."""
     figure, panels = new_figure(COLUMN, 4.2, rows=2, sharex=True, sharey=True)
+    curves, teacher, codec_teacher = (both.bias2, both.variance), both.teacher, both.codec_teacher
     for i, (axes, name) in enumerate(zip(panels, NAMES.values(), strict=True)):
-        _draw_curves(axes, x, curves[i], teacher[i], codec_teacher[i], each=each)
+        _draw_curves(axes, x, curves[i], teacher[i], codec_teacher[i], each=both.each)
         axes.set_ylabel(name)
     _log_y(panels[0], *(c for part in curves for c in part.values()), *teacher, *codec_teacher)
     return figure, panels[-1]

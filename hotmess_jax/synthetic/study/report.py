@@ -1,20 +1,22 @@
 """The report of a sweep, in Markdown: what was measured, beside what was published."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import exponent, interval, number
 from hotmess_jax.synthetic.draws import Draws, draws_of
+from hotmess_jax.synthetic.results import FailedModel, PooledRun, Provenance, SweepResults
 from hotmess_jax.synthetic.study.report_laws import each_draw, laws, rises
 from hotmess_jax.synthetic.study.report_models import (
     at_last_step,
     directions,
     few_starts,
     floor_note,
-    model_name,
     resting_places,
     sampled,
 )
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep, noted
 
 FIGURES = {
     "trajectory": "One start: model and teacher over the quadratic's contours (Fig. 6 left).",
@@ -31,23 +33,23 @@ FIGURES = {
 OF_ONE_START = ("trajectory", "value_along_start")  # which need the paths of rollouts
 
 
-def report(sweep: Mapping, figures: Iterable[str] = FIGURES) -> str:
+def report(sweep: ConcludedSweep, figures: Iterable[str] = FIGURES) -> str:
     """Return the report of a sweep as Markdown.
 
     Args:
-        sweep: the document of sweep.json, its findings and claims included.
+        sweep: with its findings and claims.
         figures: which of `FIGURES` were drawn.
     """
-    config = sweep["config"]
-    draws = draws_of(sweep) if sweep["models"] else None
-    pooled = sweep.get("pooled_from")
+    config = sweep.config
+    draws = draws_of(sweep) if sweep.models else None
+    pooled = sweep.pooled_from
     what = f"{len(pooled)} runs pooled, " if pooled else ""
     sections = [
         f"# Synthetic sweep, {what}preset {config['preset']}",
         _setting(config),
         _measured(sweep, draws),
         "## Published claims and this run",
-        _claims(sweep, draws),
+        _claims(sweep),
     ]
     if draws is not None:
         if len(draws.draws) > 1:
@@ -55,31 +57,31 @@ def report(sweep: Mapping, figures: Iterable[str] = FIGURES) -> str:
         sections += [
             "## Models at the last step",
             at_last_step(draws),
-            floor_note(draws, config),
+            floor_note(sweep),
             "## Few starts hold the error",
             few_starts(draws.comparable, sweep),
         ]
         if where := resting_places(draws.comparable):
             sections += ["## Where rollouts end", where]
-        if any("sampled" in model for model in sweep["models"]):
+        if any(model.sampled is not None for model in sweep.models):
             sections += ["## Sampled rollouts: variance within starts", sampled(draws)]
         sections += [
             "## Scaling laws",
             laws(sweep),
             "## Incoherence over the steps",
-            rises(sweep, draws),
+            rises(sweep.found.rises, draws),
             "## By eigen-direction",
             directions(draws.comparable),
         ]
-    if sweep.get("worse_than_chance"):
+    if sweep.worse_than_chance:
         sections += ["## Worse than chance", _worse(sweep)]
-    if sweep["failures"]:
-        sections += ["## Failures", _failures(sweep["failures"])]
+    if sweep.failures:
+        sections += ["## Failures", _failures(sweep.failures)]
     sections += ["## Figures", _figures(tuple(figures))]
     return "\n\n".join(sections) + "\n"
 
 
-def _setting(config: Mapping) -> str:
+def _setting(config: Mapping[str, Any]) -> str:
     """Return every setting that the results hang on."""
 
     def starts(prefix: str) -> str:
@@ -118,39 +120,39 @@ def _setting(config: Mapping) -> str:
 _TOKENS = {"update": "the update's tokens", "all": "all tokens, the state's too"}
 
 
-def _measured(sweep: Mapping, draws: Draws | None) -> str:
-    config, provenance = sweep["config"], sweep["provenance"]
+def _measured(sweep: SweepResults, draws: Draws | None) -> str:
+    config, provenance = sweep.config, sweep.provenance
     devices = dict.fromkeys(
-        f"{each['device']['count']} × {each['device']['kind']} ({each['device']['host']}), jax "
-        f"{each['versions']['jax']}, python {each['versions']['python']}"
+        f"{each.device.count} × {each.device.kind} ({each.device.host}), jax {each.versions['jax']}, "
+        f"python {each.versions['python']}"
         for each in _where_measured(sweep)
     )
-    version = f"none (hotmess-jax {provenance['versions'].get('hotmess-jax')})"
-    commits = sorted({str(model["git_commit"] or version) for model in sweep["models"]}) or ["none"]
-    written_at = provenance.get("report", provenance["git_commit"]) or version
-    seconds = sum(sum(model["seconds"].values()) for model in sweep["models"])
+    version = f"none (hotmess-jax {provenance.versions.get('hotmess-jax')})"
+    commits = sorted({model.git_commit or version for model in sweep.models}) or ["none"]
+    written_at = provenance.report or version
+    seconds = sum(model.seconds.total for model in sweep.models)
     return (
         f"{_who(config, draws)}\n\n"
         f"Measured on {'; '.join(devices)}. Training and rollouts took {seconds:,.0f} s in all; models "
         f"finished at commit {', '.join(commits)}, report written at {written_at}."
-        + (f"\n\n{_pooled(sweep['pooled_from'])}" if "pooled_from" in sweep else "")
+        + (f"\n\n{_pooled(sweep.pooled_from)}" if sweep.pooled_from else "")
     )
 
 
-def _where_measured(sweep: Mapping) -> list[Mapping]:
+def _where_measured(sweep: SweepResults) -> list[Provenance]:
     """Return what each model was trained and measured on: its own provenance, or where it has none its run's."""
-    runs = sweep.get("pooled_from", [])
-    of_problem = [run["provenance"] for run in runs for _ in range(run["draws"])]
-    found: list[Mapping] = []
-    for model in sweep["models"]:
-        if own := model.get("provenance"):
-            found += [*own["trained_on"], own["measured_on"]]
+    runs = sweep.pooled_from or ()
+    of_problem = [run.provenance for run in runs for _ in range(run.draws)]
+    found: list[Provenance] = []
+    for model in sweep.models:
+        if (own := model.provenance) is not None:
+            found += [*own.trained_on, own.measured_on]
         else:
-            found.append(of_problem[model["problem"]] if runs else sweep["provenance"])
-    return found or [run["provenance"] for run in runs] or [sweep["provenance"]]
+            found.append(of_problem[model.problem] if runs else sweep.provenance)
+    return found or [run.provenance for run in runs] or [sweep.provenance]
 
 
-def _who(config: Mapping, draws: Draws | None) -> str:
+def _who(config: Mapping[str, Any], draws: Draws | None) -> str:
     if draws is None:
         return f"Seed {config.get('seed')}; no model was finished."
     seeds = list(dict.fromkeys(draw.seed for draw in draws.draws))
@@ -175,40 +177,39 @@ def _who(config: Mapping, draws: Draws | None) -> str:
     )
 
 
-def _pooled(runs: Sequence[Mapping]) -> str:
+def _pooled(runs: Sequence[PooledRun]) -> str:
     rows = [
-        [run["path"], str(run["seed"]), str(run["draws"]), str(run["git_commit"]), run["digest"][:12]]
-        for run in runs
+        [run.path, str(run.seed), str(run.draws), str(run.git_commit), run.digest[:12]] for run in runs
     ]
     return table(["pooled run", "seed", "draws", "commit", "digest"], rows)
 
 
-def _claims(sweep: Mapping, draws: Draws | None) -> str:
+def _claims(sweep: ConcludedSweep) -> str:
     rows = [
         [
-            claim["statement"],
-            claim["source"],
-            claim["measure"],
-            exponent(claim["value"]),
-            interval(claim["ci95"]),
-            f"**{claim['verdict']}**",
-            claim["remark"] or "",
+            claim.statement,
+            claim.source,
+            claim.measure,
+            exponent(claim.value),
+            interval(claim.ci95),
+            f"**{claim.verdict}**",
+            claim.remark,
         ]
-        for claim in sweep["claims"]
+        for claim in sweep.claims
     ]
     header = ["published claim", "source", "measured here", "value", "95 %", "verdict", "remark"]
     return table(header, rows) + (
         "\n\nSupported: the whole interval lies on the claimed side of 0; not supported: on the other; "
         "inconclusive: anything else. The loss, besides, is no power law where log loss is curved in log "
-        "N. That every model rises is tested with Holm's correction for their number. " + _over(draws)
+        "N. That every model rises is tested with Holm's correction for their number. "
+        + _over(noted(sweep).draws_compared)
     )
 
 
-def _over(draws: Draws | None) -> str:
-    complete = 0 if draws is None else len(draws.complete.draws)
-    if complete > 1:
+def _over(draws: int) -> str:
+    if draws > 1:
         return (
-            f"Each number was estimated in each of {complete} draws of the problem by itself; the value "
+            f"Each number was estimated in each of {draws} draws of the problem by itself; the value "
             "is their mean, the interval Student's t over draws."
         )
     return (
@@ -218,12 +219,11 @@ def _over(draws: Draws | None) -> str:
     )
 
 
-def _worse(sweep: Mapping) -> str:
-    names = set(sweep["worse_than_chance"])
+def _worse(sweep: ConcludedSweep) -> str:
     losses = [
-        f"{model_name(m)} ({number(m['validation_loss'])})"
-        for m in sweep["models"]
-        if model_name(m) in names
+        f"{model.name} ({number(model.validation_loss)})"
+        for model in sweep.models
+        if model.name in sweep.worse_than_chance
     ]
     return (
         f"A validation loss above that of equal probabilities (in nats a token): {', '.join(losses)}. These "
@@ -231,10 +231,10 @@ def _worse(sweep: Mapping) -> str:
     )
 
 
-def _failures(failures: Sequence[Mapping]) -> str:
+def _failures(failures: Sequence[FailedModel]) -> str:
     return "\n".join(
-        f"- {failure['size']}, replicate {failure['replicate']}: {failure['failed']['reason']}; it is "
-        "in no table, figure or fit."
+        f"- {failure.size}, replicate {failure.replicate}: {failure.failed.reason}; it is in no "
+        "table, figure or fit."
         for failure in failures
     )
 

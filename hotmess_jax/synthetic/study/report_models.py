@@ -1,24 +1,26 @@
 """The report's part on the models themselves: tables of what each shows at the last step."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from hotmess_jax.presentation.tables import table
 from hotmess_jax.presentation.words import exponent, incoherence, interval, number, percent
-from hotmess_jax.synthetic.curves import LEAST_EFFECTIVE, Json
-from hotmess_jax.synthetic.draws import Draw, Draws
-from hotmess_jax.synthetic.ends import ends_by_size
-from hotmess_jax.synthetic.findings import bias_at_floor
+from hotmess_jax.synthetic.curves import LEAST_EFFECTIVE
+from hotmess_jax.synthetic.draws import Draw, Draws, FinalName, Kind
+from hotmess_jax.synthetic.ends_by_size import ends_by_size
+from hotmess_jax.synthetic.results import Curves, FinalStep, ModelResult, Step
+from hotmess_jax.synthetic.study.sweep_document import ConcludedSweep
 
 EACH = 4  # so many draws have a line each; of more, mean and range are shown
-TEACHERS = (("teacher", "teacher"), ("codec_teacher", "teacher, rounded"))
+STRAYS: tuple[FinalName, ...] = ("strayed", "worst_percent_share")
+TEACHERS: tuple[tuple[Kind, str], ...] = (("teacher", "teacher"), ("codec_teacher", "teacher, rounded"))
 
 
 def at_last_step(draws: Draws) -> str:
     """Return the table of all models and their teachers at the last step."""
     several = len(draws.draws) > 1
-    with_all = any("validation_loss_all" in model for _, _, model in each_model(draws))
+    with_all = any(model.validation_loss_all is not None for _, _, model in each_model(draws))
     header = [
         "model", *(["draw"] if several else []), "parameters", "validation loss",
         *(["on all tokens"] if with_all else []), "bias²", "bias² corrected", "variance", "error",
@@ -26,22 +28,22 @@ def at_last_step(draws: Draws) -> str:
     ]  # fmt: skip
     rows = [
         [
-            model_name(model),
+            model.name,
             *([str(draw.problem)] if several else []),
-            f"{model['parameters']:,}",
-            number(model["validation_loss"], 4),
-            *([number(model.get("validation_loss_all"), 4)] if with_all else []),
-            *_final_cells(model["final"]),
-            interval(model["final"]["incoherence_ci95"]),
-            *_stray_cells(model["final"]),
-            str(model["saturated"]),
-            f"{sum(model['seconds'].values()):.0f}",
+            f"{model.parameters:,}",
+            number(model.validation_loss, 4),
+            *([number(model.validation_loss_all, 4)] if with_all else []),
+            *_final_cells(model.final),
+            interval(model.final.incoherence_ci95),
+            *_stray_cells(model.final),
+            str(model.saturated),
+            f"{model.seconds.total:.0f}",
         ]
         for _, draw, model in each_model(draws)
     ]
     blank = ["–"] * (3 if with_all else 2)
     for name, label in TEACHERS:
-        finals = [_last(getattr(draw, name)) for draw in draws.draws]
+        finals = [draw.teachers[name].final for draw in draws.draws]
         if len(finals) <= EACH:
             for draw, final in zip(draws.draws, finals, strict=True):
                 of = [str(draw.problem)] if several else []
@@ -52,7 +54,7 @@ def at_last_step(draws: Draws) -> str:
                 *(spread([float(cell) for cell in column])
                   for column in zip(*map(_final_cells, finals), strict=True)),
                 "–",
-                *(spread_of(finals, key, "{:.1%}") for key in ("strayed", "worst_percent_share")),
+                *(spread_of(finals, key, "{:.1%}") for key in STRAYS),
             ]  # fmt: skip
             rows.append([label, f"all {len(finals)}", *blank, *mean_and_range, "–", "–"])
     return table(header, rows) + (
@@ -66,7 +68,7 @@ def at_last_step(draws: Draws) -> str:
     )
 
 
-def each_model(draws: Draws) -> Iterable[tuple[str, Draw, Json]]:
+def each_model(draws: Draws) -> Iterable[tuple[str, Draw, ModelResult]]:
     """Yield each model with its size and draw, by size, then by draw."""
     for place, name in enumerate(draws.names):
         for draw in draws.draws:
@@ -74,32 +76,18 @@ def each_model(draws: Draws) -> Iterable[tuple[str, Draw, Json]]:
                 yield name, draw, model
 
 
-def model_name(model: Mapping) -> str:
-    """Return a model's size and replicate as one word."""
-    return f"{model['size']}-{model['replicate']}"
-
-
-def _last(curves: Mapping) -> Json:
-    """Return a teacher's last step; schema 1 has none of it beside its curves."""
-    if "final" in curves:
-        return dict(curves["final"])
-    final = {key: curves[key][-1] for key in ("bias2", "variance", "error", "incoherence")}
-    final["corrected"] = {"bias2": curves["corrected"]["bias2"][-1]}
-    return final
-
-
-def _final_cells(final: Mapping) -> list[str]:
+def _final_cells(final: Step) -> list[str]:
     return [
-        number(final["bias2"]),
-        number(final["corrected"]["bias2"]),
-        number(final["variance"]),
-        number(final["error"]),
-        incoherence(final["incoherence"]),
+        number(final.bias2),
+        number(final.corrected.bias2),
+        number(final.variance),
+        number(final.error),
+        incoherence(final.incoherence),
     ]
 
 
-def _stray_cells(final: Mapping) -> list[str]:
-    return [percent(final.get("strayed"), 1), percent(final.get("worst_percent_share"))]
+def _stray_cells(final: FinalStep) -> list[str]:
+    return [percent(final.strayed, 1), percent(final.worst_percent_share)]
 
 
 def spread(values: Sequence[float], form: str = "{:.3g}") -> str:
@@ -108,17 +96,17 @@ def spread(values: Sequence[float], form: str = "{:.3g}") -> str:
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
-def spread_of(finals: Sequence[Mapping], key: str, form: str = "{:.3g}") -> str:
+def spread_of(finals: Sequence[FinalStep], key: FinalName, form: str = "{:.3g}") -> str:
     """Return mean and range of a number of last steps, of those that have it."""
-    values = [final[key] for final in finals if final.get(key) is not None]
+    values = [value for final in finals if (value := getattr(final, key)) is not None]
     return spread(values, form) if values else "–"
 
 
-def floor_note(draws: Draws, config: Mapping) -> str:
+def floor_note(sweep: ConcludedSweep) -> str:
     """Return which models' bias² is hardly told from 0."""
-    at_floor = bias_at_floor(draws, config["starts"])
+    at_floor = sweep.bias_at_floor
     floor = (
-        f"A plug-in bias² holds 1/{config['starts']:,} of the variance, for the mean is over that many "
+        f"A plug-in bias² holds 1/{sweep.config['starts']:,} of the variance, for the mean is over that many "
         "starts. "
     )
     if at_floor:
@@ -129,27 +117,28 @@ def floor_note(draws: Draws, config: Mapping) -> str:
     return floor + "Every model's bias² is above twice that floor."
 
 
-def few_starts(draws: Draws, sweep: Mapping) -> str:
+def few_starts(draws: Draws, sweep: ConcludedSweep) -> str:
     """Return what of the error does not hang on the few starts that stray."""
     header = ["size", "strayed", "worst 1 %", "effective starts", "error", "median error"]
+    keys: dict[FinalName, str]
     keys = {"strayed": "{:.1%}", "worst_percent_share": "{:.0%}", "effective_starts": "{:.0f}",
             "error": "{:.3g}", "median_error": "{:.3g}"}  # fmt: skip
     rows = []
     for place, name in enumerate(draws.names):
-        finals = [model["final"] for draw in draws.draws for model in draw.models[place]]
+        finals = [model.final for draw in draws.draws for model in draw.models[place]]
         rows.append([name, *(spread_of(finals, key, form) for key, form in keys.items())])
     for kind, label in TEACHERS:
-        finals = [_last(getattr(draw, kind)) for draw in draws.draws]
+        finals = [draw.teachers[kind].final for draw in draws.draws]
         rows.append([label, *(spread_of(finals, key, form) for key, form in keys.items())])
     laws = [
-        f"{label} {exponent(fit['exponent'])} {interval(fit['ci95'])}"
+        f"{label} {exponent(fit.exponent)} {interval(fit.ci95)}"
         for name, label in (
             ("strayed", "share of strays"), ("median_error", "median error"), ("error", "mean error")
         )
-        if (fit := sweep["fits"].get(name)) is not None
+        if (fit := sweep.found.fits.get(name)) is not None
     ]  # fmt: skip
     fitted = f" They fall with size by the exponents: {'; '.join(laws)}." if laws else ""
-    starts = sweep["config"]["starts"]
+    starts = sweep.config["starts"]
     return table(header, rows) + (
         "\n\nMean over models, and range. Bias², variance and error are means over starts, so that few "
         "starts can make them; the share of strays and the median (over starts, of the squared A-norm "
@@ -195,13 +184,14 @@ def sampled(draws: Draws) -> str:
               "incoherence", "95 %"]  # fmt: skip
     rows = [
         [
-            model_name(model),
-            f"{model['sampled']['temperature']:g}",
-            str(model["sampled"]["samples"]),
-            *_final_cells(model["sampled"]["final"]),
-            interval(model["sampled"]["final"]["incoherence_ci95"]),
+            model.name,
+            f"{found.temperature:g}",
+            str(found.samples),
+            *_final_cells(found.final),
+            interval(found.final.incoherence_ci95),
         ]
         for _, _, model in each_model(draws)
+        if (found := model.sampled) is not None
     ]
     return table(header, rows)
 
@@ -212,9 +202,9 @@ def directions(draws: Draws) -> str:
     header = ["", *(f"{part} at λ = {number(value)}" for value in eigenvalues
                     for part in ("bias²", "variance"))]  # fmt: skip
 
-    def cells(curves: Sequence[Mapping]) -> list[str]:
+    def cells(curves: Sequence[Curves]) -> list[str]:
         means = {
-            part: np.mean([[row[-1] for row in c["directions"][part]] for c in curves], axis=0)
+            part: np.mean([[row[-1] for row in getattr(of.directions, part)] for of in curves], axis=0)
             for part in ("bias2", "variance")
         }
         return [number(v) for pair in zip(means["bias2"], means["variance"], strict=True) for v in pair]
@@ -223,6 +213,6 @@ def directions(draws: Draws) -> str:
         [name, *cells([model for draw in draws.draws for model in draw.models[place]])]
         for place, name in enumerate(draws.names)
     ]
-    rows += [[label, *cells([getattr(d, name) for d in draws.draws])] for name, label in TEACHERS]
+    rows += [[label, *cells([draw.teachers[name] for draw in draws.draws])] for name, label in TEACHERS]
     several = " (λ: geometric mean over draws)" if len(draws.draws) > 1 else ""
     return table(header, rows) + f"\n\nMeans over models, at the last step, in the A-norm{several}."

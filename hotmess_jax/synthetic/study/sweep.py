@@ -3,7 +3,6 @@
 import contextlib
 import json
 import time
-from dataclasses import asdict
 from typing import NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
+from hotmess_jax.documents import from_json
 from hotmess_jax.machine.disk import try_folder
 from hotmess_jax.machine.interruption import between_steps
 from hotmess_jax.machine.processes import check_alike, check_shared, from_first, wait_for_all
@@ -19,9 +19,17 @@ from hotmess_jax.machine.sharding import fetch
 from hotmess_jax.machine.threads import in_threads
 from hotmess_jax.synthetic.checkpoints import Checkpoints, TrainState
 from hotmess_jax.synthetic.codec import FloatCodec
-from hotmess_jax.synthetic.curves import Json
 from hotmess_jax.synthetic.model import parameter_count, parse_size
 from hotmess_jax.synthetic.quadratic import Quadratic
+from hotmess_jax.synthetic.results import (
+    Failed,
+    FailedModel,
+    ModelProvenance,
+    ModelResult,
+    Provenance,
+    SweepResults,
+    fields_of,
+)
 from hotmess_jax.synthetic.study.assembly import Assembly, draw_of
 from hotmess_jax.synthetic.study.folder import (
     Group,
@@ -33,7 +41,7 @@ from hotmess_jax.synthetic.study.folder import (
     write_paths,
     write_result,
 )
-from hotmess_jax.synthetic.study.measure import Failure, RolledOut, failure, measure_model
+from hotmess_jax.synthetic.study.measure import About, Failure, RolledOut, failure, measure_model
 from hotmess_jax.synthetic.study.pending import Pending, circumstances, pending
 from hotmess_jax.synthetic.study.plan import check_room
 from hotmess_jax.synthetic.study.problems import Drawn, draw_problem, stream
@@ -54,7 +62,7 @@ class Trained(NamedTuple):
 
     state: TrainState
     seconds: float
-    on: list[Json]
+    on: tuple[Provenance, ...]
 
 
 def check(config: SweepConfig) -> list[Drawn]:
@@ -92,6 +100,7 @@ class Sweep:
             OSError: where a folder cannot be written.
         """
         self._provenance = provenance()
+        self._measured_on: Provenance = from_json(Provenance, self._provenance)
         check_alike(
             {name: json.loads(json.dumps(value, default=str))
              for name, value in config.flat().items() if name not in ("process", "coordinator")}
@@ -110,8 +119,8 @@ class Sweep:
         check_shared(places)
         from_first(lambda: claim_folder(config))
 
-    def carry_out(self) -> Json:
-        """Do what is still to be done, and return the sweep as it goes into sweep.json.
+    def carry_out(self) -> SweepResults:
+        """Do what is still to be done, and return what was measured.
 
         Raises:
             FolderInUseError: where another process works in the folder.
@@ -126,7 +135,7 @@ class Sweep:
         with held(self.config.folder, self._wait):
             return self._carry_out_all()
 
-    def _carry_out_all(self) -> Json:
+    def _carry_out_all(self) -> SweepResults:
         begin = time.perf_counter()
         to_do = pending(self.config, circumstances(self.config, self._provenance))
         if to_do:
@@ -138,7 +147,7 @@ class Sweep:
                 self._carry_out(group, data, finished)
         wait_for_all("results")
         assembly = Assembly(self.config, self.codec, self.draws, self.trajectories, self.progress)
-        return assembly.document(self._provenance, time.perf_counter() - begin, bool(to_do))
+        return assembly.results(self._measured_on, time.perf_counter() - begin, bool(to_do))
 
     def _problem(self, run: Run) -> Quadratic:
         return self.draws[draw_of(self.config, run)].problem
@@ -167,7 +176,7 @@ class Sweep:
     def _carry_out(self, group: Group, data: list[TrainingData], finished: list[bool]) -> None:
         """Train a group's models, roll them out, and write the results that are not there yet."""
         rolled_out: RolledOut | None = None
-        trained_on: list[Json] = []
+        trained_on: tuple[Provenance, ...] = ()
         failed: list[Failure | None]
         try:
             trained = self._train(group, data)
@@ -184,54 +193,60 @@ class Sweep:
             failed = [Failure.of_loss(step) for step in error.steps]
 
         def measure(place: int) -> None:
-            run, found = group.runs[place], failed[place]
-            result: Json = {}
-            if found is None:
+            run, failure_of = group.runs[place], failed[place]
+            about = self._about(run, trained_on)
+            if failure_of is None:
                 assert rolled_out is not None
                 validation = data[draw_of(self.config, run)].validation
-                measured = self._measure_run(run, place, rolled_out, validation)
-                if isinstance(measured, Failure):
-                    found = measured
-                else:
-                    result = measured
-            if found is not None:
-                if rolled_out is not None:
-                    self.progress.say(f"{run.name}: {found.reason}")
-                around = circumstances(self.config, self._provenance)
-                attempt = {"attempt": group.attempt, "circumstances": around}
-                result = {"failed": asdict(found) | attempt}
-            provenance_of = {"trained_on": trained_on, "measured_on": self._provenance}
-            write_result(self.config, run, self._about(run) | result | {"provenance": provenance_of})
+                measured = self._measure_run(run, place, rolled_out, validation, about)
+                if isinstance(measured, ModelResult):
+                    write_result(self.config, run, measured)
+                    return
+                failure_of = measured
+            if rolled_out is not None:
+                self.progress.say(f"{run.name}: {failure_of.reason}")
+            why = Failed(
+                **fields_of(failure_of),
+                attempt=group.attempt,
+                circumstances=circumstances(self.config, self._provenance),
+            )
+            write_result(self.config, run, FailedModel(**fields_of(about), failed=why))
 
         to_measure = [place for place, done in enumerate(finished) if not done]
         from_first(lambda: in_threads(measure, to_measure))
 
     def _measure_run(
-        self, run: Run, place: int, rolled_out: RolledOut, validation: Float[np.ndarray, "pairs d"]
-    ) -> Json | Failure:
+        self,
+        run: Run,
+        place: int,
+        rolled_out: RolledOut,
+        validation: Float[np.ndarray, "pairs d"],
+        about: About,
+    ) -> ModelResult | Failure:
         """Measure the model at a place of its group, and write its example trajectories and ends."""
         trainer = self.programs.trainer(run.size, len(rolled_out.states))
         measured = measure_model(
-            self.config, self._problem(run), trainer, rolled_out, place, validation
+            self.config, self._problem(run), trainer, rolled_out, place, validation, about
         )
         if isinstance(measured, Failure):
             return measured
         write_paths(self.config, run, **measured.paths)
         return measured.result
 
-    def _about(self, run: Run) -> Json:
+    def _about(self, run: Run, trained_on: tuple[Provenance, ...]) -> About:
         """Return what a result says of the run itself."""
         config = self.config
         length = 2 * config.problem.dimension * self.codec.tokens_per_number - 1
-        return {
-            "size": run.size,
-            "parameters": parameter_count(parse_size(run.size), length),
-            "replicate": run.replicate,
-            "problem": draw_of(config, run),
-            "train_steps": config.training.train_steps,
-            "learning_rate": learning_rate(config, run.size),
-            "git_commit": self._provenance["git_commit"],
-        }
+        return About(
+            run.size,
+            parameter_count(parse_size(run.size), length),
+            run.replicate,
+            draw_of(config, run),
+            config.training.train_steps,
+            learning_rate(config, run.size),
+            self._measured_on.git_commit,
+            ModelProvenance(trained_on=trained_on, measured_on=self._measured_on),
+        )
 
     def _train(self, group: Group, data: list[TrainingData]) -> Trained:
         """Train a group to the end from where it stands."""
@@ -272,7 +287,8 @@ class Sweep:
                 stop_here=stop_here,
             )
             step = int(state.step)
-        return Trained(state, seconds, checkpoints.trained_on)
+        on = tuple(from_json(Provenance, each) for each in checkpoints.trained_on)
+        return Trained(state, seconds, on)
 
     def _roll_out(
         self, group: Group, params: PyTree, temperature: float, samples: int

@@ -1,33 +1,35 @@
 """The table of choices: which settings differ, from which base, and the numbers of each sweep."""
 
+import dataclasses
 import functools
 import json
 
 import commands
 import numpy as np
 import pytest
-from made_sweeps import made_sweep
+from made_sweeps import made_sweep, read
 
 from experiments import choices as command
 from hotmess_jax.synthetic.study.choices import SYMBOLS, TITLE, choices, markdown
 from hotmess_jax.synthetic.study.choices_figure import choices_figure
 from hotmess_jax.synthetic.study.outputs import conclude
 from hotmess_jax.synthetic.study.pooling import pool
+from hotmess_jax.synthetic.study.sweep_document import to_document
 
 
 @pytest.fixture(scope="module")
 def base():
-    return conclude(made_sweep(draws=3, tau=0.05, noise=0.01))
+    return conclude(read(made_sweep(draws=3, tau=0.05, noise=0.01)))
 
 
 def changed(base, **settings):
     """The same sweep with other settings."""
-    return base | {"config": base["config"] | settings}
+    return dataclasses.replace(base, config=base.config | settings)
 
 
 def put(folder, sweep):
     folder.mkdir(parents=True)
-    (folder / "sweep.json").write_text(json.dumps(sweep))
+    (folder / "sweep.json").write_text(json.dumps(to_document(sweep)))
     return folder
 
 
@@ -60,15 +62,15 @@ def test_each_row_says_what_differs_from_the_base_and_quotes_the_sweep_s_numbers
     row = found.rows[0]
     assert row.draws == 3 and row.sizes == ("3k", "6k", "25k", "83k")
     for name, quoted in row.exponents.items():
-        fit = base["fits"][name]
-        assert (quoted.value, list(quoted.ci95), quoted.over) == (fit["exponent"], fit["ci95"], "draws")
-    assert row.exponent_difference.value == base["exponent_difference"]["difference"]
-    assert row.incoherence_slope.value == base["incoherence_slope"]["slope"]
-    assert row.verdicts == tuple(claim["verdict"] for claim in base["claims"])
+        fit = base.found.fits[name]
+        assert (quoted.value, quoted.ci95, quoted.over) == (fit.exponent, fit.ci95, "draws")
+    assert row.exponent_difference.value == base.found.exponent_difference.difference
+    assert row.incoherence_slope.value == base.found.incoherence_slope.slope
+    assert row.verdicts == tuple(claim.verdict for claim in base.claims)
     for place, size in enumerate(("3k", "83k")):
-        models = [model for model in base["models"] if model["size"] == size]
-        assert row.loss[place] == pytest.approx(sum(m["validation_loss"] for m in models) / 3)
-        assert row.strayed[place] == pytest.approx(sum(m["final"]["strayed"] for m in models) / 3)
+        models = [model for model in base.models if model.size == size]
+        assert row.loss[place] == pytest.approx(sum(m.validation_loss for m in models) / 3)
+        assert row.strayed[place] == pytest.approx(sum(m.final.strayed for m in models) / 3)
 
 
 def test_the_printed_table_has_a_line_for_each_and_names_common_settings_once(base):
@@ -82,8 +84,8 @@ def test_the_printed_table_has_a_line_for_each_and_names_common_settings_once(ba
         row.split(" | ")[0] for row in rows[2:]
     ] == ["| base", "| teacher", "| loss-on"]
     assert len({row.count("|") for row in rows}) == 1
-    for claim in base["claims"]:
-        assert text.count(claim["statement"]) == 1
+    for claim in base.claims:
+        assert text.count(claim.statement) == 1
     assert "✓ supported, ✗ not supported, ? inconclusive" in text
 
 
@@ -97,11 +99,11 @@ def test_without_a_common_base_the_most_common_values_are_it_and_that_is_said(ba
 
 
 def test_seeds_are_pooled_and_a_pool_beside_its_parts_counts_once(base):
-    other = conclude(made_sweep(draws=3, tau=0.05, noise=0.01, seed=1))
+    other = conclude(read(made_sweep(draws=3, tau=0.05, noise=0.01, seed=1)))
     whole = conclude(pool([base, other], ["a", "b"]))
     found = choices([base, other, changed(base, teacher="newton")], ["a", "b", "c"])
     assert [(row.draws, row.seeds) for row in found.rows] == [(6, (0, 1)), (3, (0,))]
-    assert found.rows[0].exponents["bias2"].value == whole["fits"]["bias2"]["exponent"]
+    assert found.rows[0].exponents["bias2"].value == whole.found.fits["bias2"].exponent
     again = choices([base, other, whole, changed(base, teacher="newton")], ["a", "b", "w", "c"])
     assert [row.draws for row in again.rows] == [6, 3] and again.rows[0].sources == ("w",)
     assert choices([whole], ["w"]).rows[0].seeds == (0, 1)
@@ -111,7 +113,7 @@ def test_the_last_step_is_the_mean_over_all_models_and_is_drawn(base):
     found = choices([base, changed(base, teacher="newton")], ["a", "b"])
     of_sizes = []
     for size in ("3k", "83k"):
-        values = [model["final"]["bias2"] for model in base["models"] if model["size"] == size]
+        values = [model.final.bias2 for model in base.models if model.size == size]
         of_sizes.append(sum(values) / len(values))
     for row in found.rows:
         np.testing.assert_allclose(row.final["bias2"], of_sizes, rtol=1e-12)
@@ -125,7 +127,7 @@ def test_the_last_step_is_the_mean_over_all_models_and_is_drawn(base):
 
 
 def test_intervals_over_sizes_are_marked():
-    one = conclude(made_sweep(draws=1, noise=0.05))
+    one = conclude(read(made_sweep(draws=1, noise=0.05)))
     text = markdown(choices([one], ["a"]))
     assert "]†" in text and "says nothing of other problems" in text
     assert "Base: the only settings there are." in text

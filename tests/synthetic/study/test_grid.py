@@ -8,13 +8,14 @@ import time
 
 import commands
 import pytest
-from made_sweeps import made_sweep, without
+from made_sweeps import made_sweep, read, without
 from places import ROOT
 
 from experiments import grid
 from hotmess_jax.synthetic.study import launch
 from hotmess_jax.synthetic.study.grid import GridConfig, settings_of
 from hotmess_jax.synthetic.study.outputs import conclude
+from hotmess_jax.synthetic.study.sweep_document import to_document
 
 TINY = ["--preset", "smoke", "--fixed", "sizes=3k", "trajectories=60", "trajectory-steps=32",
         "batch-size=32", "starts=32", "rollout-steps=8", "bootstrap=50", "checkpoint-every=10"]  # fmt: skip
@@ -38,7 +39,10 @@ def finish(config, base, **other):
 @pytest.fixture(scope="module")
 def made():
     """Finished sweeps of several seeds."""
-    return [conclude(made_sweep(draws=3, tau=0.05, noise=0.01, seed=seed)) for seed in range(3)]
+    return [
+        to_document(conclude(read(made_sweep(draws=3, tau=0.05, noise=0.01, seed=seed))))
+        for seed in range(3)
+    ]
 
 
 def carrying_out(monkeypatch, made):

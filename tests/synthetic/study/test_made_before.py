@@ -27,7 +27,7 @@ def test_a_folder_made_before_is_taken_up_with_its_results():
     sweep = config()
     assert check_folder(sweep)
     run = runs_of(sweep)[0]
-    assert read_result(sweep, run)["final"]["bias2"] > 0
+    assert read_result(sweep, run).final.bias2 > 0
     assert read_paths(sweep, run)["ends"].shape == (32, 2)
 
 

@@ -75,13 +75,13 @@ def final_incoherence_by_size(table):
 
 def by_step(table):
     both = teachers(table.shape[1])
-    return plots.bias2_variance_by_step({"47k": table}, {"47k": table}, both, both)
+    return plots.bias2_variance_by_step(plots.Both({"47k": table}, {"47k": table}, both, both))
 
 
 def by_eigen_direction(table):
     both = teachers(table.shape[1])
     return plots.by_eigen_direction(
-        np.arange(1.0, 1 + table.shape[1]), {"47k": table}, {"47k": table}, both, both
+        np.arange(1.0, 1 + table.shape[1]), plots.Both({"47k": table}, {"47k": table}, both, both)
     )
 
 
@@ -317,7 +317,9 @@ def test_final_incoherence_of_draws_has_the_interval_of_their_mean():
 def test_bias2_and_variance_have_a_panel_each_on_the_same_axes():
     bias2, variance = curves(3, 2), curves(3, 2, seed=10)
     teacher, codec_teacher = teachers(), teachers()[::-1]
-    upper, lower = draw(plots.bias2_variance_by_step(bias2, variance, teacher, codec_teacher))
+    upper, lower = draw(
+        plots.bias2_variance_by_step(plots.Both(bias2, variance, teacher, codec_teacher))
+    )
     assert (upper.get_ylabel(), lower.get_ylabel()) == ("bias²", "variance")
     assert upper.get_yscale() == lower.get_yscale() == "log"
     assert upper.get_ylim() == lower.get_ylim()
@@ -334,7 +336,9 @@ def test_eigen_directions_stand_in_order_beneath_their_eigenvalues(d):
     eigenvalues = np.geomspace(0.02, 1, d)
     bias2, variance = curves(6, 1, d), curves(6, 1, d, seed=10)
     teacher = teachers(d)
-    upper, lower = draw(plots.by_eigen_direction(eigenvalues, bias2, variance, teacher, teacher))
+    upper, lower = draw(
+        plots.by_eigen_direction(eigenvalues, plots.Both(bias2, variance, teacher, teacher))
+    )
     for axes, given, i in ((upper, bias2, 0), (lower, variance, 1)):
         x, y = line(axes, "4.7M")
         np.testing.assert_array_equal(x, np.arange(d))
@@ -404,9 +408,9 @@ LONG = {"bias2": "2.17 [−∞, 2.42]", "variance": "0.878 [−0.651, 1.12]"}
     "make",
     [
         lambda: plots.incoherence_by_step(curves(6, 2), *teachers()),
-        lambda: plots.bias2_variance_by_step(curves(6), curves(6), teachers(), teachers()),
+        lambda: plots.bias2_variance_by_step(plots.Both(curves(6), curves(6), teachers(), teachers())),
         lambda: plots.bias2_variance_by_step(
-            curves(6, 3), curves(6, 3), teachers(draws=3), teachers(draws=3), each="draws"
+            plots.Both(curves(6, 3), curves(6, 3), teachers(draws=3), teachers(draws=3), each="draws")
         ),
         lambda: plots.loss_by_size(
             PARAMETERS, positive(6, 3), (PARAMETERS, PARAMETERS**-0.1), positive(3), NAMES, "draws"

@@ -7,7 +7,7 @@ import json
 import commands
 import numpy as np
 import pytest
-from made_sweeps import made_sweep, without
+from made_sweeps import made_sweep, read, without
 
 from experiments import scaling_laws
 from hotmess_jax.synthetic.findings import findings
@@ -25,35 +25,39 @@ def pair(**changes):
     )
 
 
+def pooled(sweeps, paths=PATHS):
+    return pool([read(sweep) for sweep in sweeps], paths)
+
+
 def test_a_pool_is_what_one_sweep_of_all_draws_would_be():
     one, other = pair()
-    found = findings(pool([one, other], PATHS)).to_json()
-    apart = [findings(sweep).to_json()["draws"] for sweep in (one, other)]
-    assert [d["exponents"] for d in found["draws"]] == [d["exponents"] for d in apart[0] + apart[1]]
-    assert [(d["problem"], d["seed"]) for d in found["draws"]] == [
+    found = findings(pooled([one, other])).told()
+    apart = [findings(read(sweep)).told().draws for sweep in (one, other)]
+    assert [d.exponents for d in found.draws] == [d.exponents for d in apart[0] + apart[1]]
+    assert [(d.problem, d.seed) for d in found.draws] == [
         (0, 0), (1, 0), (2, 7), (3, 7), (4, 7)]  # fmt: skip
-    own = [d["exponents"]["bias2"] for d in found["draws"]]
-    assert found["fits"]["bias2"]["exponent"] == pytest.approx(np.mean(own))
-    assert found["fits"]["bias2"]["over_draws"]["draws"] == 5
+    own = [d.exponents["bias2"] for d in found.draws]
+    assert found.fits["bias2"].exponent == pytest.approx(np.mean(own))
+    assert found.fits["bias2"].over_draws.count == 5
 
 
 def test_order_of_runs_and_of_sizes_moves_no_number():
     one, other = pair()
     other["config"]["sizes"].reverse()
-    forth, back = (findings(pool(p, PATHS)).to_json() for p in ((one, other), (other, one)))
-    assert forth["fits"]["bias2"]["ci95"] == pytest.approx(back["fits"]["bias2"]["ci95"])
+    forth, back = (findings(pooled(p)).told() for p in ((one, other), (other, one)))
+    assert [*forth.fits["bias2"].ci95] == pytest.approx([*back.fits["bias2"].ci95])
 
 
 def test_models_keep_their_draw_and_get_numbers_of_their_own():
     one, other = pair()
     other = without(other, "25k", 1)
-    pooled = pool([one, other], PATHS)
-    assert len({(m["size"], m["replicate"]) for m in pooled["models"]}) == 19
-    for model in pooled["models"]:
-        assert model["seed"] == pooled["problems"][model["problem"]]["seed"]
-    assert [(f["size"], f["problem"], f["seed"]) for f in pooled["failures"]] == [("25k", 3, 7)]
-    assert [run["draws"] for run in pooled["pooled_from"]] == [2, 3]
-    assert findings(pooled).to_json()["draws_left_out"] == 1
+    whole = pooled([one, other])
+    assert len({(m.size, m.replicate) for m in whole.models}) == 19
+    for model in whole.models:
+        assert model.seed == whole.problems[model.problem].seed
+    assert [(f.size, f.problem, f.seed) for f in whole.failures] == [("25k", 3, 7)]
+    assert [run.draws for run in whole.pooled_from] == [2, 3]
+    assert findings(whole).told().draws_left_out == 1
 
 
 def test_a_pool_names_every_machine_also_of_runs_whose_models_do_not_say_theirs():
@@ -64,33 +68,33 @@ def test_a_pool_names_every_machine_also_of_runs_whose_models_do_not_say_theirs(
     for model in other["models"]:
         model["provenance"] = {"trained_on": [other["provenance"]], "measured_on": other["provenance"]}
     for sweeps in ([one, other], [other, one]):
-        document = conclude(pool(sweeps, PATHS))
+        document = conclude(pooled(sweeps))
         (line,) = [line for line in report(document, ()).split("\n") if line.startswith("Measured on")]
         assert "(an old one)" in line and "(a new one)" in line
-    (line,) = [li for li in report(conclude(one), ()).split("\n") if li.startswith("Measured on")]
+    (line,) = [li for li in report(conclude(read(one)), ()).split("\n") if li.startswith("Measured on")]
     assert "(an old one)" in line and "new" not in line
 
 
 def test_replicates_of_one_problem_pool_as_draws_with_several_models():
     one, other = (made_sweep(draws=1, replicates=3, noise=0.2, seed=seed,
                              replicate_varies="initialisation") for seed in (0, 1))  # fmt: skip
-    found = findings(pool([one, other], PATHS)).to_json()
-    assert found["fits"]["bias2"]["over_draws"]["draws"] == 2
-    alone = [findings(sweep).to_json()["fits"]["bias2"]["exponent"] for sweep in (one, other)]
-    assert [d["exponents"]["bias2"] for d in found["draws"]] == pytest.approx(alone)
+    found = findings(pooled([one, other])).told()
+    assert found.fits["bias2"].over_draws.count == 2
+    alone = [findings(read(sweep)).told().fits["bias2"].exponent for sweep in (one, other)]
+    assert [d.exponents["bias2"] for d in found.draws] == pytest.approx(alone)
 
 
 def test_a_pool_can_be_pooled_further():
     one, other = pair()
     third = made_sweep(draws=2, seed=9)
-    whole = pool([pool([one, other], PATHS), third], ("pool", "third"))
+    whole = pool([pooled([one, other]), read(third)], ("pool", "third"))
     assert (
-        findings(whole).to_json()["draws"]
-        == findings(pool([one, other, third], (*PATHS, "third"))).to_json()["draws"]
+        findings(whole).told().draws
+        == findings(pooled([one, other, third], (*PATHS, "third"))).told().draws
     )
-    assert [run["path"] for run in whole["pooled_from"]] == ["one", "other", "third"]
+    assert [run.path for run in whole.pooled_from] == ["one", "other", "third"]
     with pytest.raises(PoolingError, match="hold the same draw"):
-        pool([whole, other], ("whole", "other"))
+        pool([whole, read(other)], ("whole", "other"))
 
 
 def write(folder, sweep):
@@ -178,19 +182,20 @@ def test_the_pool_is_written_and_grows(tmp_path, monkeypatch, capsys):
 
 
 def test_the_report_names_each_draw_and_compares_with_its_own_teacher():
-    text = report(conclude(without(made_sweep(draws=3, tau=0.3, noise=0.2), "25k", 1)))
+    text = report(conclude(read(without(made_sweep(draws=3, tau=0.3, noise=0.2), "25k", 1))))
     assert "3 draws of the problem" in text and "1 of them lacks a size" in text
     assert text.count("| teacher |") == 3 + 2  # one a draw, and in two tables of means
     for setting in ("learning rate 0.005", "warm-up 100", "weight decay 0.0001", "geometric spectrum",
                     "float32 products", "the update's tokens", "uniform, scale 6", "offset 3"):  # fmt: skip
         assert setting in text
     assert "the loss was not finite at step 3" in text
-    many = report(conclude(made_sweep(draws=6, noise=0.2)))
+    many = report(conclude(read(made_sweep(draws=6, noise=0.2))))
     assert "| teacher | all 6 |" in many and "Nothing here says" not in many
-    assert "Nothing here says what other draws" in report(conclude(made_sweep(draws=1)))
+    assert "Nothing here says what other draws" in report(conclude(read(made_sweep(draws=1))))
 
 
 def test_two_points_have_no_r2():
-    document = conclude(made_sweep(draws=2, sizes=("3k", "25k")))
-    assert document["fits"]["bias2"]["r2"] is None and document["incoherence_slope"]["r2"] is None
+    document = conclude(read(made_sweep(draws=2, sizes=("3k", "25k"))))
+    assert document.found.fits["bias2"].r2 is None
+    assert document.found.incoherence_slope.r2 is None
     assert "R² 1" not in report(document)

@@ -28,6 +28,7 @@ from hotmess_jax.synthetic.study.presets import PRESETS
 from hotmess_jax.synthetic.study.problems import draw_problem
 from hotmess_jax.synthetic.study.progress import SweepProgress
 from hotmess_jax.synthetic.study.report import FIGURES
+from hotmess_jax.synthetic.study.sweep_document import to_document
 
 run = functools.partial(commands.run, synthetic_sweep)
 refused = functools.partial(commands.refused, synthetic_sweep)
@@ -194,7 +195,7 @@ def test_replicates_have_draws_of_their_own_or_share_them_in_one_program(tmp_pat
     arguments = ("--sizes", "3k", "--replicates", 4, "--initialisations", 2)
     config = parse_with_preset(PRESETS, "quick", [*map(str, (*TINY, *places(tmp_path), *arguments))])
     done = sweep_module.Sweep(config, SweepProgress(Console(quiet=True)))
-    sweep = synthetic_sweep.carry_out(done)
+    sweep = to_document(synthetic_sweep.carry_out(done))
     assert (
         done.programs.trainer("3k", 4)._steps._cache_size()
         == done.programs.trainer("3k", 4)._validate._cache_size()

@@ -6,7 +6,7 @@ version step by step, and refuses a newer one.
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, model_serializer
@@ -75,6 +75,21 @@ def schemas_of(kinds: Mapping[str, Any]) -> tuple[dict[str, Document], Document]
     adapters = [(name, "serialization", TypeAdapter(kind)) for name, kind in kinds.items()]
     found, shared = TypeAdapter.json_schemas(adapters)
     return {name: schema for (name, _), schema in found.items()}, shared.get("$defs", {})
+
+
+def document_schema(
+    name: str, properties: Mapping[str, Document], required: Sequence[str], definitions: Document
+) -> Document:
+    """Return the JSON Schema of a file: an object with these names and no other, and the types it stands on."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{name} of hotmess_jax",
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+        "$defs": definitions,
+    }
 
 
 def upgraded(

@@ -2,7 +2,7 @@
 
 import json
 
-from hotmess_jax.documents import SCHEMA, Document, schemas_of
+from hotmess_jax.documents import SCHEMA, Document, document_schema, schemas_of
 from hotmess_jax.llm.analyses.catalogue import CATALOGUE, Analysis
 from hotmess_jax.llm.measures.decomposing import METRICS
 from hotmess_jax.llm.study import Missing, SeriesName
@@ -22,7 +22,7 @@ def report_schema() -> Document:
         for analysis in CATALOGUE
     }
     key = {"analysis": {"enum": list(kinds)}, "metric": PERHAPS, "field": PERHAPS}
-    properties = {
+    properties: Document = {
         SCHEMA: {"const": VERSION},
         "models": TEXTS,
         "series": {"type": "array", "items": found["series"]},
@@ -41,15 +41,7 @@ def report_schema() -> Document:
         "provenance": {"type": "object"},
     }
     required = [name for name in properties if name not in ("records", "provenance")]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "report.json of hotmess_jax",
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-        "$defs": definitions,
-    }
+    return document_schema("report.json", properties, required, definitions)
 
 
 def _names(analysis: Analysis) -> str:

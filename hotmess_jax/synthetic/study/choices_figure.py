@@ -1,6 +1,6 @@
 """The figure of a table of sweeps: what came of each, row by row, beside the base."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from hotmess_jax.presentation.plotting import COLUMN, STYLE, new_figure
-from hotmess_jax.synthetic.study.choices import SYMBOLS, Choices, Row, label
+from hotmess_jax.synthetic.study.choices import SYMBOLS, Choices, label
 
 WIDEST_NAME = 40  # characters of a row's name, of which it shows no more
 PARTS = (("bias2", "bias²"), ("variance", "variance"), ("incoherence", "incoherence"))
@@ -30,7 +30,7 @@ def choices_figure(found: Choices) -> Figure:
     figure, panels = new_figure(2 * COLUMN, height, 1, len(PARTS) + 1, sharey=True)
     places = np.arange(len(rows))
     for axes, (part, title) in zip(panels, PARTS, strict=False):
-        _ends_of_each(axes, rows, lambda row, part=part: row.final[part])
+        _ends_of_each(axes, [row.final[part] for row in rows], base=not rows[0].differing)
         axes.set_title(title)
         if part == "incoherence":
             axes.set_xlim(-0.03, 1.03)
@@ -47,15 +47,14 @@ def choices_figure(found: Choices) -> Figure:
     return figure
 
 
-def _ends_of_each(
-    axes: Axes, rows: tuple[Row, ...], read: Callable[[Row], tuple[float, float]]
-) -> None:
-    small, large = np.asarray([read(row) for row in rows], np.float64).T
-    places = np.arange(len(rows))
+def _ends_of_each(axes: Axes, values: Sequence[tuple[float, float]], base: bool) -> None:
+    """Draw the values of the smallest and the largest size, a row each; lines through them where one is the base's."""
+    small, large = np.asarray(values, np.float64).T
+    places = np.arange(len(values))
     axes.hlines(places, small, large, color="0.75", linewidth=0.8, zorder=1)
     axes.plot(small, places, "o", color="C0", markersize=4, mfc="white", label="smallest size")
     axes.plot(large, places, "o", color="C1", markersize=3, label="largest size")
-    if not rows[0].differing:  # the base
+    if base:
         axes.axvline(small[0], color="C0", linewidth=0.5, linestyle=":", zorder=0)
         axes.axvline(large[0], color="C1", linewidth=0.5, linestyle=":", zorder=0)
 

@@ -52,9 +52,9 @@ def ends_of_rollouts(
         points = (np.asarray(found.points) - b) @ plane + origin
         _points(axes, points, np.asarray(found.place_of_points))
         for k, place in enumerate(found.places[:COLOURED]):
-            at = (np.asarray(place.centre) - b) @ plane + origin
+            x, y = (np.asarray(place.centre) - b) @ plane + origin
             area, edge = 600 * place.share, _colours()[k]
-            axes.scatter(*at, s=area, facecolor="none", edgecolor=edge, linewidth=0.8, zorder=2)
+            axes.scatter(x, y, s=area, facecolor="none", edgecolor=edge, linewidth=0.8, zorder=2)
         axes.plot(*origin, "+", markersize=9, mew=1.4, color="black", label="minimum", zorder=4)
         arrived = sum(place.share for place in found.places if place.arrived)
         outside = float((np.abs(points - origin).max(axis=-1) > half).mean())

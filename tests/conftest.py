@@ -8,7 +8,7 @@ import tempfile
 
 os.environ["MPLBACKEND"] = "agg"
 # Compiling takes most of the time here; set, but empty, XLA_FLAGS tests programs as they are compiled elsewhere.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Workers and the processes that tests start share what was compiled.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="hotmess-tests-")

@@ -318,9 +318,10 @@ class SweepConfig:
 
     preset: Preset = "quick"
     """Where the other settings' defaults come from. smoke: a test of the plumbing, 90 s. quick: three
-    sizes that learn to descend in 2 dimensions, on eight draws of the problem, 7 to 9 minutes on 2 CPU cores.
+    sizes that learn to descend in 2 dimensions, on eight draws of the problem, 4 to 9 minutes on 2 CPU cores.
     laptop: four sizes on eight draws, trained twice as long, under 90 minutes. overnight: 4 dimensions,
-    three draws, meant for 12 hours, not run yet. paper: as published, for an accelerator, not run yet."""
+    three draws, some 6 hours on 2 cores, not run to its end yet. paper: as published, for an accelerator, not
+    run yet."""
 
     seed: Annotated[int, Limits(0, 2**32 - 1)] = 0
     """All randomness derives from it."""
